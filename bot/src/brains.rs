@@ -1,0 +1,150 @@
+//! The engines that run, and which of them answers for a persona. Starts them; knows nothing of conversations.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chatfriends_engine::{EngineError, Generate, Model, Readiness, Sampling, Server, ServerSettings, Worker, WorkerSettings};
+use chatfriends_personas::{Persona, SamplingChoice};
+
+use crate::settings::{Brain, EngineSettings, ServerChoice};
+use crate::starter;
+
+/// All engines of this daemon: the default one, and one for each model that a persona brings.
+#[derive(Debug)]
+pub struct Brains {
+    default: Arc<dyn Generate>,
+    worker: EngineSettings,
+    /// How long a turn waits for an engine that is starting.
+    patience: Duration,
+    others: Mutex<HashMap<PathBuf, Arc<dyn Generate>>>,
+    seats: Mutex<HashMap<SeatKey, Model>>,
+}
+
+/// What a checked model depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct SeatKey {
+    model: Option<String>,
+    template: Option<String>,
+    adapter: Option<PathBuf>,
+}
+
+/// An engine that is ready to answer for one persona, with what must be known to ask it.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    /// The engine.
+    pub engine: Arc<dyn Generate>,
+    /// What fits.
+    pub model: Model,
+    /// How the persona's words are drawn.
+    pub sampling: Sampling,
+}
+
+impl Brains {
+    /// Starts the default engine; it gets ready in the background.
+    ///
+    /// # Errors
+    /// When the starter cannot be unpacked, or the server's tokenizer cannot be read.
+    pub fn start(brain: &Brain, worker: &EngineSettings, store: &Path, patience: Duration) -> anyhow::Result<Self> {
+        let default: Arc<dyn Generate> = match brain {
+            Brain::Starter => Arc::new(Worker::start(worker_settings(worker, starter::unpack(store)?))),
+            Brain::File(path) => Arc::new(Worker::start(worker_settings(worker, path.clone()))),
+            Brain::Server(choice) => Arc::new(Server::start(server_settings(choice))?),
+        };
+        Ok(Self { default, worker: worker.clone(), patience, others: Mutex::default(), seats: Mutex::default() })
+    }
+
+    /// Checks that a persona's model, template and adapter work together, waiting for an engine that is starting.
+    ///
+    /// # Errors
+    /// What the engine says about them.
+    pub async fn seat(&self, persona: &Persona) -> Result<Seat, EngineError> {
+        let engine = self.engine_of(persona);
+        let key = SeatKey { model: persona.model.clone(), template: persona.template.clone(), adapter: persona.adapter.clone() };
+        let known = self.seats.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let model = match known {
+            Some(model) => model,
+            None => {
+                let ready = tokio::time::timeout(self.patience, engine.ready());
+                ready.await.unwrap_or_else(|_| Err(EngineError::Gone("it is still starting".to_owned())))?;
+                let model = engine.prepare(persona.template.as_deref(), persona.adapter.as_deref()).await?;
+                self.seats.lock().unwrap_or_else(PoisonError::into_inner).insert(key, model.clone());
+                model
+            }
+        };
+        let sampling = overlaid(&Sampling::default(), &persona.sampling);
+        Ok(Seat { engine, model, sampling })
+    }
+
+    /// Whether the default engine can answer.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.default.readiness()
+    }
+
+    /// Ends all engines.
+    pub async fn stop(&self) {
+        let others: Vec<_> = self.others.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, engine)| engine).collect();
+        futures::future::join_all(others.iter().chain([&self.default]).map(|engine| engine.stop())).await;
+    }
+
+    fn engine_of(&self, persona: &Persona) -> Arc<dyn Generate> {
+        let Some(model) = &persona.model else { return Arc::clone(&self.default) };
+        let path = PathBuf::from(model);
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let engine = others.entry(path.clone()).or_insert_with(|| Arc::new(Worker::start(worker_settings(&self.worker, path))));
+        Arc::clone(engine)
+    }
+}
+
+impl Seat {
+    /// Counts tokens; an engine that dies meanwhile is waited for once.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn count(&self, texts: Vec<String>) -> Result<Vec<u32>, EngineError> {
+        match self.engine.count(texts.clone()).await {
+            Err(EngineError::Gone(_)) => {
+                self.engine.ready().await?;
+                self.engine.count(texts).await
+            }
+            counted => counted,
+        }
+    }
+}
+
+/// `base` with what was chosen differently.
+#[must_use]
+pub fn overlaid(base: &Sampling, choice: &SamplingChoice) -> Sampling {
+    Sampling {
+        temperature: choice.temperature.unwrap_or(base.temperature),
+        top_k: choice.top_k.unwrap_or(base.top_k),
+        top_p: choice.top_p.unwrap_or(base.top_p),
+        min_p: choice.min_p.unwrap_or(base.min_p),
+        repeat_penalty: choice.repeat_penalty.unwrap_or(base.repeat_penalty),
+        repeat_last_n: choice.repeat_last_n.unwrap_or(base.repeat_last_n),
+        dry_multiplier: choice.dry_multiplier.unwrap_or(base.dry_multiplier),
+        dry_base: choice.dry_base.unwrap_or(base.dry_base),
+        dry_allowed_length: choice.dry_allowed_length.unwrap_or(base.dry_allowed_length),
+    }
+}
+
+fn worker_settings(engine: &EngineSettings, model: PathBuf) -> WorkerSettings {
+    WorkerSettings {
+        gpu_layers: engine.gpu_layers,
+        devices: engine.devices.clone(),
+        slots: engine.slots,
+        context: engine.context,
+        kv_type: engine.kv_type,
+        flash_attention: engine.flash_attention,
+        threads: engine.threads,
+        mmap: engine.mmap,
+        mlock: engine.mlock,
+        ..WorkerSettings::new(model)
+    }
+}
+
+fn server_settings(choice: &ServerChoice) -> ServerSettings {
+    ServerSettings { url: choice.url.clone(), model: choice.model.clone(), key: choice.key.clone(), context: choice.context, tokenizer: choice.tokenizer.clone() }
+}

@@ -1,0 +1,161 @@
+//! The command line: what the program can be asked to do. Each subcommand is one call into another module.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use chatfriends_personas::PersonaId;
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::settings::{LogFormat, Settings};
+use crate::{check, inspect, run, terminal};
+
+/// Personas for the chat apps people already have open.
+#[derive(Debug, Parser)]
+#[command(name = "chatfriends", version, about, arg_required_else_help = false)]
+struct Cli {
+    /// A settings file, read after config/local.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Run the daemon (the default).
+    Run,
+    /// Talk in this terminal; lines from standard input when it is not one.
+    Chat {
+        /// Who is to answer.
+        #[arg(long, value_name = "ID")]
+        persona: Option<String>,
+        /// Whose memory to use.
+        #[arg(long, value_name = "NAME", default_value = "me")]
+        user: String,
+    },
+    /// Check settings, personas, models and store, and say what would happen.
+    Check,
+    /// Look at personas.
+    #[command(subcommand)]
+    Persona(PersonaAction),
+    /// Look at what is remembered, while no daemon runs on the store.
+    #[command(subcommand)]
+    Memory(MemoryAction),
+    /// Look at model files.
+    #[command(subcommand)]
+    Model(ModelAction),
+    /// The worker that runs a model; the daemon starts it.
+    #[command(hide = true)]
+    Engine,
+}
+
+#[derive(Debug, Subcommand)]
+enum PersonaAction {
+    /// Every persona, one a line.
+    List,
+    /// One persona as it is used.
+    Show {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// Whose memory.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Whose {
+    /// The user of `chatfriends chat --user`, or of X-User-Id with --web.
+    #[arg(long, value_name = "NAME", default_value = "me")]
+    pub user: String,
+    /// Take NAME as an X-User-Id.
+    #[arg(long)]
+    pub web: bool,
+    /// Told to which persona.
+    #[arg(long, value_name = "ID", default_value = "joey")]
+    pub persona: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum MemoryAction {
+    /// What is remembered of a person, line by line.
+    Show(Whose),
+    /// All of it as JSON.
+    Export(Whose),
+    /// Forget all of it.
+    Forget(Whose),
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelAction {
+    /// What a GGUF file says about itself; the file is only read.
+    Inspect {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // The worker speaks frames over its standard streams and needs none of the daemon's runtime.
+    if matches!(cli.command, Some(Action::Engine)) {
+        return chatfriends_engine::run_worker();
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::Other(error.into()).report(),
+    };
+    match runtime.block_on(act(cli)) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn act(cli: Cli) -> Result<ExitCode, Failure> {
+    let action = cli.command.unwrap_or(Action::Run);
+    if let Action::Model(ModelAction::Inspect { file }) = &action {
+        return inspect::model(file).map(|()| ExitCode::SUCCESS);
+    }
+    let settings = load(cli.config.as_deref())?;
+    match action {
+        Action::Run => {
+            log(&settings, &settings.log_filter);
+            run::daemon(settings).await?;
+        }
+        Action::Chat { persona, user } => {
+            // A conversation is not a log: only what needs someone's attention is shown beside it.
+            log(&settings, "warn");
+            terminal::chat(settings, persona_id(persona.as_deref())?, &user).await?;
+        }
+        Action::Check => {
+            log(&settings, "warn");
+            return Ok(if check::check(&settings).await { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Action::Persona(PersonaAction::List) => inspect::personas(&settings),
+        Action::Persona(PersonaAction::Show { id }) => inspect::persona(&settings, &id)?,
+        Action::Memory(MemoryAction::Show(whose)) => inspect::memory(&settings, &whose).await?,
+        Action::Memory(MemoryAction::Export(whose)) => inspect::export(&settings, &whose).await?,
+        Action::Memory(MemoryAction::Forget(whose)) => inspect::forget(&settings, &whose).await?,
+        Action::Model(_) | Action::Engine => unreachable!("handled before the settings are read"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(file: Option<&Path>) -> Result<Settings, Failure> {
+    Ok(Settings::load(file)?)
+}
+
+fn persona_id(id: Option<&str>) -> Result<Option<PersonaId>, Failure> {
+    id.map(PersonaId::new).transpose().map_err(|error| Failure::Other(error.into()))
+}
+
+fn log(settings: &Settings, filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    match settings.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

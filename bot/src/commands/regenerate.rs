@@ -1,0 +1,20 @@
+//! `/regenerate`: another answer to the last message, in place of the one given.
+
+use super::{Call, Command, Outcome};
+use crate::messages::Sentence;
+use crate::turn;
+
+pub(super) const COMMAND: Command = Command {
+    english: "regenerate",
+    korean: "다시",
+    arguments: ["", ""],
+    summary: ["answers your last message again, differently", "마지막 말에 다르게 다시 답해요"],
+    run: |call| Box::pin(run(call)),
+};
+
+async fn run(call: Call<'_>) -> Outcome {
+    match turn::again(call.ctx, call.admitted, call.out).await? {
+        Some(finish) => Ok(Some(finish)),
+        None => call.tell(Sentence::NothingToRegenerate).await,
+    }
+}

@@ -1,0 +1,168 @@
+//! Moves the window of long conversations in the background, so that no reply waits for a summary.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chatfriends_engine::{Event, Message, Request, Role, Sampling};
+use chatfriends_personas::{Language, Persona};
+use tokio_util::task::TaskTracker;
+
+use crate::brains::Seat;
+use crate::compose::{self, Room};
+use crate::identity::{Conversation, Scope};
+use crate::memory::{Extractive, Memory, Summariser, TokenCounter, Turn, WindowBudget};
+use crate::metrics::{self, Count};
+use crate::settings::SummariserChoice;
+use crate::turn;
+
+/// A summary by the model is given up after this long; the next turn tries again.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Starts compactions and knows which ones run.
+#[derive(Debug, Clone)]
+pub struct Compactor {
+    memory: Memory,
+    choice: SummariserChoice,
+    summary_tokens: u32,
+    running: Arc<Mutex<HashSet<Conversation>>>,
+    tasks: TaskTracker,
+}
+
+impl Compactor {
+    /// A compactor of this memory.
+    #[must_use]
+    pub fn new(memory: Memory, choice: SummariserChoice, summary_tokens: u32) -> Self {
+        Self { memory, choice, summary_tokens, running: Arc::default(), tasks: TaskTracker::new() }
+    }
+
+    /// Compacts the conversation in the background if its window has grown enough, and it is not being compacted already.
+    pub fn consider(&self, scope: &Scope, persona: &Arc<Persona>, seat: &Seat) {
+        let conversation = scope.conversation.clone();
+        if !self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(conversation.clone()) {
+            return;
+        }
+        let (this, scope, persona, seat) = (self.clone(), scope.clone(), Arc::clone(persona), seat.clone());
+        self.tasks.spawn(async move {
+            // Removed also after a panic, or the conversation would never be compacted again.
+            let _running = Running { of: conversation, all: Arc::clone(&this.running) };
+            if let Err(error) = this.compact(&scope, &persona, &seat).await {
+                tracing::warn!(%error, "A conversation could not be compacted; nothing is lost, the next turn tries again.");
+            }
+        });
+    }
+
+    /// Waits for what is running; call it when no more turns come.
+    pub async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn compact(&self, scope: &Scope, persona: &Persona, seat: &Seat) -> anyhow::Result<()> {
+        let room = Room::of(&seat.model, turn::reply_tokens(persona, None));
+        let prefix = seat.count(compose::prefix_texts(persona)).await?;
+        let prefix = compose::prefix_tokens(&prefix, room);
+        let budget = WindowBudget { window: room.window(prefix), summary: self.summary_tokens.min(room.context / 8), message_overhead: room.message_overhead };
+        let counter = EngineCounter(seat);
+        let by_model = match self.choice {
+            SummariserChoice::Auto => seat.model.capable,
+            SummariserChoice::Extractive => false,
+            SummariserChoice::Model => true,
+        };
+        let extractive = Extractive::new(&counter);
+        let summariser: &dyn Summariser = if by_model { &ModelSummariser { persona, seat, otherwise: &extractive } } else { &extractive };
+        if self.memory.compact(scope, budget, &counter, summariser).await?.moved() {
+            metrics::count(Count::Compactions);
+        }
+        Ok(())
+    }
+}
+
+struct Running {
+    of: Conversation,
+    all: Arc<Mutex<HashSet<Conversation>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.of);
+    }
+}
+
+struct EngineCounter<'a>(&'a Seat);
+
+#[async_trait::async_trait]
+impl TokenCounter for EngineCounter<'_> {
+    async fn count(&self, texts: Vec<String>) -> Result<Vec<u32>, String> {
+        self.0.count(texts).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Lets a capable model write the summary itself.
+struct ModelSummariser<'a> {
+    persona: &'a Persona,
+    seat: &'a Seat,
+    /// Takes over when the model fails. Otherwise the turns would gather until they are more than it can read, and it would fail for ever.
+    otherwise: &'a Extractive<'a>,
+}
+
+#[async_trait::async_trait]
+impl Summariser for ModelSummariser<'_> {
+    async fn summarise(&self, previous: Option<&str>, evicted: &[Turn], budget: u32) -> Result<String, String> {
+        match self.ask(previous, evicted, budget).await {
+            Ok(summary) if !summary.is_empty() => Ok(summary),
+            failed => {
+                tracing::warn!(reason = failed.err().unwrap_or_else(|| "it said nothing".to_owned()), "The model wrote no summary; sentences are chosen instead.");
+                self.otherwise.summarise(previous, evicted, budget).await
+            }
+        }
+    }
+}
+
+impl ModelSummariser<'_> {
+    /// The request begins like the conversation's own prompts, so that the engine need not compute them again.
+    async fn ask(&self, previous: Option<&str>, evicted: &[Turn], budget: u32) -> Result<String, String> {
+        let mut messages = vec![Message { role: Role::System, content: self.persona.system.trim().to_owned() }];
+        for turn in evicted {
+            let Some(reply) = turn.reply.as_ref().filter(|reply| !reply.text.is_empty()) else { continue };
+            messages.push(Message { role: Role::User, content: compose::sent(turn, None, false) });
+            messages.push(Message { role: Role::Assistant, content: reply.text.clone() });
+        }
+        let said: String = evicted.iter().map(|turn| turn.text.as_str()).collect();
+        messages.push(Message { role: Role::User, content: instruction(Language::of(&said), previous) });
+        let request = Request {
+            chat: None,
+            messages,
+            template: self.persona.template.clone(),
+            adapter: self.persona.adapter.clone(),
+            max_tokens: budget,
+            stop: Vec::new(),
+            sampling: Sampling { temperature: 0.2, ..Sampling::default() },
+            seed: Some(0),
+            ignore_eos: false,
+            deadline: PATIENCE,
+        };
+        let mut events = self.seat.engine.generate(request).await.map_err(|error| error.to_string())?.events;
+        let mut summary = String::new();
+        while let Some(event) = events.recv().await {
+            match event.map_err(|error| error.to_string())? {
+                Event::Text(text) => summary.push_str(&text),
+                Event::Done(_) => return Ok(summary.trim().to_owned()),
+            }
+        }
+        Err("the engine went away".to_owned())
+    }
+}
+
+fn instruction(language: Language, previous: Option<&str>) -> String {
+    match language {
+        Language::Korean => {
+            let known = previous.map(|text| format!("지금까지의 요약:\n{text}\n\n")).unwrap_or_default();
+            format!("{known}역할을 잠시 멈추고, 위 대화에서 상대가 자신에 대해 말한 것과 함께 정한 것을 세 문장 안의 한국어 요약으로만 적어 줘. 지금까지의 요약이 있으면 합쳐 줘.")
+        }
+        Language::English => {
+            let known = previous.map(|text| format!("Summary so far:\n{text}\n\n")).unwrap_or_default();
+            format!("{known}Step out of your role for a moment. In at most three sentences, write only a summary of what the person told about themselves above and what was agreed. Merge the summary so far, if there is one.")
+        }
+    }
+}

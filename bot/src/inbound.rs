@@ -1,0 +1,49 @@
+//! What a person sent, as every surface hands it to the turn. Not what came of it.
+
+use chatfriends_personas::{Language, PersonaId, SamplingChoice};
+
+use crate::identity::{Audience, PersonId, PlaceId, ThreadId};
+
+/// One message as it came in, unchecked.
+#[derive(Debug, Clone)]
+pub struct Inbound {
+    /// Who wrote it.
+    pub person: PersonId,
+    /// The name that the surface shows for them.
+    pub name: String,
+    /// Where.
+    pub place: PlaceId,
+    /// In which thread.
+    pub thread: Option<ThreadId>,
+    /// Who can read along.
+    pub audience: Audience,
+    /// The persona that the surface's user picked, where the surface has a picker.
+    pub persona: Option<PersonaId>,
+    /// What they wrote.
+    pub text: String,
+    /// The language of the surface, for messages that show none.
+    pub language: Language,
+    /// How it is to be treated.
+    pub manner: Manner,
+}
+
+/// How a message is to be treated.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Manner {
+    /// A person at a keyboard: a leading slash is a command.
+    Talk,
+    /// A program at the OpenAI-compatible endpoint: text is only text, and the request may set how the reply is made.
+    Program(Box<Wishes>),
+}
+
+/// What a program may set for one reply; `None` keeps the persona's own.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[expect(missing_docs, reason = "the fields are those of the OpenAI API and of the engine's Request")]
+pub struct Wishes {
+    pub system: Option<String>,
+    pub max_tokens: Option<u32>,
+    pub sampling: SamplingChoice,
+    pub stop: Vec<String>,
+    pub seed: Option<u32>,
+    pub ignore_eos: bool,
+}

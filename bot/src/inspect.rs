@@ -1,0 +1,128 @@
+//! Subcommands that only look: at personas, at model files, and at what is remembered.
+
+use std::path::Path;
+
+use chatfriends_personas::{Language, PersonaId};
+
+use crate::catalogue::Catalogue;
+use crate::cli::Whose;
+use crate::failure::Failure;
+use crate::identity::{Conversation, Owner, Scope};
+use crate::inbound::Manner;
+use crate::memory::{Memory, MemoryLimits};
+use crate::settings::Settings;
+use crate::store::sled::SledStore;
+use crate::web::Visitor;
+
+/// `persona list`.
+#[expect(clippy::print_stdout, reason = "the list is what was asked for")]
+pub fn personas(settings: &Settings) {
+    for persona in catalogue(settings).now().iter() {
+        let languages: Vec<&str> = persona.languages.iter().map(|language| language.code()).collect();
+        println!("{:<12} {:<16} {}", persona.id.as_str(), persona.name, languages.join(", "));
+    }
+}
+
+/// `persona show`.
+///
+/// # Errors
+/// When there is no such persona.
+#[expect(clippy::print_stdout, reason = "the persona is what was asked for")]
+pub fn persona(settings: &Settings, id: &str) -> Result<(), Failure> {
+    let library = catalogue(settings).now();
+    let Some(persona) = library.find(id) else {
+        let hint = library.nearest(id).map_or_else(String::new, |nearest| format!(" (did you mean {nearest}?)"));
+        return Err(Failure::Other(anyhow::anyhow!("there is no persona {id:?}{hint}")));
+    };
+    println!("{} ({})\n", persona.name, persona.id);
+    println!("system:\n  {}\n", persona.system.trim().replace('\n', "\n  "));
+    println!("greeting:\n  {}\n", persona.greeting);
+    for example in &persona.examples {
+        println!("example:\n  > {}\n  {}\n", example.person, example.reply);
+    }
+    println!("facts: {}", persona.facts.len());
+    println!("model: {}", persona.model.as_deref().unwrap_or("the default"));
+    println!("adapter: {}", persona.adapter.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string()));
+    Ok(())
+}
+
+/// `model inspect`.
+///
+/// # Errors
+/// When the file is not a sound GGUF file.
+#[expect(clippy::print_stdout, reason = "the description is what was asked for")]
+pub fn model(file: &Path) -> Result<(), Failure> {
+    let gguf = chatfriends_engine::inspect(file).map_err(|error| Failure::Other(error.into()))?;
+    let maybe = |value: Option<u32>| value.map_or_else(|| "not said".to_owned(), |value| value.to_string());
+    println!("file:          {} ({:.1} MB, GGUF version {})", gguf.path.display(), gguf.file_bytes as f64 / 1e6, gguf.version);
+    println!("kind:          {:?}", gguf.kind);
+    println!("name:          {}", gguf.name.as_deref().unwrap_or("not said"));
+    println!("architecture:  {}", gguf.architecture);
+    println!("parameters:    {:.1} million in {} tensors", gguf.parameters as f64 / 1e6, gguf.tensors);
+    println!("trained for:   {} tokens", maybe(gguf.context_length));
+    println!("layers:        {}", maybe(gguf.block_count));
+    println!("chat template: {}", if gguf.chat_template.is_some() { "yes" } else { "no" });
+    Ok(())
+}
+
+/// `memory show`.
+///
+/// # Errors
+/// When the store cannot be opened or read.
+#[expect(clippy::print_stdout, reason = "the memory is what was asked for")]
+pub async fn memory(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
+    let held = open(settings).await?.held(&scope(whose)?.owner).await?;
+    for fact in &held.facts {
+        println!("{}: {}", fact.key.label(Language::of(&fact.value)), fact.value);
+    }
+    if let Some(summary) = held.summary {
+        println!("\n{summary}");
+    }
+    println!("\n{} turns are kept", held.turns);
+    Ok(())
+}
+
+/// `memory export`.
+///
+/// # Errors
+/// When the store cannot be opened or read.
+#[expect(clippy::print_stdout, reason = "the export is what was asked for")]
+pub async fn export(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
+    let export = open(settings).await?.export(&scope(whose)?.owner).await?;
+    println!("{}", serde_json::to_string_pretty(&export).expect("JSON values serialise"));
+    Ok(())
+}
+
+/// `memory forget`.
+///
+/// # Errors
+/// When the store cannot be opened or written.
+#[expect(clippy::print_stdout, reason = "what happened must be said")]
+pub async fn forget(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
+    let forgotten = open(settings).await?.forget_all(&scope(whose)?).await?;
+    println!("forgotten, with {} turns", forgotten.turns);
+    Ok(())
+}
+
+fn catalogue(settings: &Settings) -> Catalogue {
+    let (catalogue, faults) = Catalogue::open(&settings.personas_path);
+    for fault in faults {
+        tracing::warn!(%fault, "A persona file is broken and not used.");
+    }
+    catalogue
+}
+
+async fn open(settings: &Settings) -> Result<Memory, Failure> {
+    let store = SledStore::open(&settings.store_path.join("memory")).await?;
+    Ok(Memory::new(std::sync::Arc::new(store), MemoryLimits::default()))
+}
+
+fn scope(whose: &Whose) -> Result<Scope, Failure> {
+    let persona = PersonaId::new(&whose.persona).map_err(|error| Failure::Other(error.into()))?;
+    let visitor = if whose.web { Visitor { user: whose.user.clone(), channel: String::new() } } else { Visitor::at_terminal(&whose.user) };
+    let inbound = visitor.says(None, String::new(), Language::English, Manner::Talk);
+    Ok(Scope {
+        conversation: Conversation { place: inbound.place, thread: None, persona: persona.clone() },
+        owner: Owner { audience: inbound.audience, persona, person: inbound.person },
+    })
+}

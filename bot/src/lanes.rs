@@ -1,0 +1,74 @@
+//! One conversation runs in order, conversations run side by side. Holds no messages, only turns' places.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OwnedMutexGuard;
+use tokio_util::sync::CancellationToken;
+
+use crate::identity::Conversation;
+
+/// The lanes of all conversations that are active now.
+#[derive(Debug, Default)]
+pub struct Lanes(Mutex<HashMap<Conversation, Arc<Lane>>>);
+
+#[derive(Debug, Default)]
+struct Lane {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Stops the reply that is being made, where one is.
+    stop: Mutex<Option<CancellationToken>>,
+}
+
+/// The right to run the next turn of a conversation; dropping it lets the next one in.
+#[derive(Debug)]
+pub struct InLane {
+    lane: Arc<Lane>,
+    stop: CancellationToken,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Lanes {
+    /// Waits for the conversation's earlier turns.
+    pub async fn enter(&self, conversation: &Conversation) -> InLane {
+        let lane = self.lane(conversation);
+        let turn = Arc::clone(&lane.turn).lock_owned().await;
+        let stop = CancellationToken::new();
+        *lane.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop.clone());
+        InLane { lane, stop, _turn: turn }
+    }
+
+    /// Stops the reply that is being made in a conversation; `false` when there is none.
+    pub fn stop(&self, conversation: &Conversation) -> bool {
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(lane) = lanes.get(conversation) else { return false };
+        let stop = lane.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        match stop.as_ref() {
+            Some(stop) if !stop.is_cancelled() => {
+                stop.cancel();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn lane(&self, conversation: &Conversation) -> Arc<Lane> {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A lane that only this map holds has no turn; forgetting it keeps the map as small as the activity.
+        lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
+        Arc::clone(lanes.entry(conversation.clone()).or_default())
+    }
+}
+
+impl InLane {
+    /// Cancelled when the person asks the reply to stop.
+    #[must_use]
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+}
+
+impl Drop for InLane {
+    fn drop(&mut self) {
+        *self.lane.stop.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}

@@ -1,0 +1,33 @@
+//! The daemon: what happens to a message from the moment a person sends it until the reply is shown and remembered.
+//!
+//! Begin with [`turn`]. Models live in `chatfriends-engine`, personas in `chatfriends-personas`; this package knows both.
+
+pub mod brains;
+pub mod catalogue;
+pub mod check;
+pub mod cli;
+pub mod commands;
+pub mod compaction;
+pub mod compose;
+pub mod context;
+pub mod failure;
+pub mod gate;
+pub mod identity;
+pub mod inbound;
+pub mod inspect;
+pub mod lanes;
+pub mod memory;
+pub mod messages;
+pub mod metrics;
+pub mod outlet;
+pub mod reasons;
+pub mod routes;
+pub mod run;
+pub mod safety;
+pub mod settings;
+pub mod speak;
+pub mod starter;
+pub mod store;
+pub mod terminal;
+pub mod turn;
+pub mod web;

@@ -1,0 +1,5 @@
+//! The `chatfriends` program.
+
+fn main() -> std::process::ExitCode {
+    chatfriends::cli::main()
+}

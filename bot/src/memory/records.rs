@@ -1,0 +1,244 @@
+//! What memory keeps and under which keys. Not what is made of it.
+//!
+//! | table | key | record |
+//! |---|---|---|
+//! | `log` | conversation | [`Log`]: the number of the next turn |
+//! | `turn` | conversation, turn | [`Turn`] |
+//! | `window` | conversation | [`Window`]: which turns are sent again |
+//! | `said` | owner, conversation, turn | [`Saying`]: whose turn it is |
+//! | `facts` | owner | [`FactSheet`] |
+//! | `summary` | owner | [`Summary`] |
+//!
+//! Invariant: `facts`, `summary` and `said` have the whole [`Owner`] in their key, audience first, so that nothing can be looked up
+//! without naming the audience.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::fact::Fact;
+use super::{FactId, FactKey, MemoryLine, Turn, TurnId, TurnRef};
+use crate::identity::{Audience, Conversation, Owner, PersonId};
+use crate::store::key::Key;
+use crate::store::record::{self, Found, Record};
+use crate::store::{Store, StoreError};
+
+/// The end of a conversation's log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Log {
+    /// The number that the next turn gets, even if the last turns were forgotten.
+    pub(super) next: TurnId,
+}
+
+/// Which part of a conversation is sent again with each message.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Window {
+    /// Counted up by every change, so that a compaction notices what happened while it was summarising.
+    pub(super) version: u64,
+    /// The first turn.
+    pub(super) from: TurnId,
+    /// The first turn since the person last began anew; what came before is not shown to them again either.
+    #[serde(default)]
+    pub(super) begun: TurnId,
+    /// What leads the first turn since the window was moved last.
+    pub(super) opening: Option<Opening>,
+}
+
+/// The notes that lead a window which did not begin empty. Kept in parts, so that one person can be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Opening {
+    /// The memory of the person who speaks first.
+    pub(super) memory: Option<OpeningMemory>,
+    /// What was said before, person by person.
+    pub(super) summaries: Vec<SummaryOf>,
+}
+
+/// All that was remembered of a person when the window was moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OpeningMemory {
+    pub(super) person: PersonId,
+    pub(super) revision: u64,
+    pub(super) lines: Vec<MemoryLine>,
+}
+
+/// A person's summary as the window shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SummaryOf {
+    pub(super) person: PersonId,
+    pub(super) text: String,
+}
+
+/// A person's facts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FactSheet {
+    /// Counted up by every change; prompts that hold all facts remember it.
+    pub(super) revision: u64,
+    /// The number that the next fact gets.
+    pub(super) next: FactId,
+    pub(super) facts: Vec<Fact>,
+    /// Turns from which a fact was forgotten: their words are neither recalled nor summarised any more.
+    pub(super) struck: Vec<TurnRef>,
+}
+
+/// What a person said before the windows of today.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Summary {
+    pub(super) text: String,
+    /// In each conversation the first turn that the summary does not cover.
+    pub(super) cursors: Vec<TurnRef>,
+}
+
+/// That a turn is someone's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Saying(pub(super) TurnRef);
+
+impl Record for Log {
+    const TABLE: &'static str = "log";
+}
+impl Record for Turn {
+    const TABLE: &'static str = "turn";
+}
+impl Record for Window {
+    const TABLE: &'static str = "window";
+}
+impl Record for Saying {
+    const TABLE: &'static str = "said";
+}
+impl Record for FactSheet {
+    const TABLE: &'static str = "facts";
+}
+impl Record for Summary {
+    const TABLE: &'static str = "summary";
+}
+
+impl FactSheet {
+    /// All values, as they are remembered.
+    pub(super) fn lines(&self) -> Vec<MemoryLine> {
+        super::fact::lines(&self.facts)
+    }
+
+    /// The values of one key.
+    pub(super) fn values(&self, key: FactKey) -> impl Iterator<Item = &str> {
+        self.facts
+            .iter()
+            .filter(move |fact| fact.key == key)
+            .map(|fact| fact.value.as_str())
+    }
+}
+
+impl Summary {
+    /// The first turn of `conversation` that the summary does not cover.
+    pub(super) fn cursor(&self, conversation: &Conversation) -> TurnId {
+        self.cursors
+            .iter()
+            .find(|cursor| cursor.conversation == *conversation)
+            .map_or_else(TurnId::default, |cursor| cursor.turn)
+    }
+
+    /// Says that everything before `to` is covered.
+    pub(super) fn move_cursor(&mut self, to: TurnRef) {
+        self.cursors
+            .retain(|cursor| cursor.conversation != to.conversation);
+        self.cursors.push(to);
+    }
+}
+
+pub(super) async fn log(
+    store: &dyn Store,
+    conversation: &Conversation,
+) -> Result<Found<Log>, StoreError> {
+    record::read(store, in_conversation(Key::of(Log::TABLE), conversation)).await
+}
+
+pub(super) async fn window(
+    store: &dyn Store,
+    conversation: &Conversation,
+) -> Result<Found<Window>, StoreError> {
+    record::read(store, in_conversation(Key::of(Window::TABLE), conversation)).await
+}
+
+pub(super) async fn turn(
+    store: &dyn Store,
+    conversation: &Conversation,
+    turn: TurnId,
+) -> Result<Found<Turn>, StoreError> {
+    record::read(store, turn_key(conversation, turn)).await
+}
+
+/// The turns of `range`, oldest first.
+pub(super) async fn turns(
+    store: &dyn Store,
+    conversation: &Conversation,
+    range: Range<TurnId>,
+) -> Result<Vec<Found<Turn>>, StoreError> {
+    record::read_all(
+        store,
+        turn_key(conversation, range.start)..turn_key(conversation, range.end),
+    )
+    .await
+}
+
+pub(super) async fn facts(
+    store: &dyn Store,
+    owner: &Owner,
+) -> Result<Found<FactSheet>, StoreError> {
+    record::read(store, of_owner(Key::of(FactSheet::TABLE), owner)).await
+}
+
+pub(super) async fn summary(
+    store: &dyn Store,
+    owner: &Owner,
+) -> Result<Found<Summary>, StoreError> {
+    record::read(store, of_owner(Key::of(Summary::TABLE), owner)).await
+}
+
+pub(super) async fn saying(
+    store: &dyn Store,
+    owner: &Owner,
+    turn: &TurnRef,
+) -> Result<Found<Saying>, StoreError> {
+    record::read(
+        store,
+        in_conversation(of_owner(Key::of(Saying::TABLE), owner), &turn.conversation)
+            .number(turn.turn.0),
+    )
+    .await
+}
+
+/// Which turns are `owner`'s, conversation by conversation.
+pub(super) async fn sayings(
+    store: &dyn Store,
+    owner: &Owner,
+) -> Result<Vec<Found<Saying>>, StoreError> {
+    record::read_all(store, of_owner(Key::of(Saying::TABLE), owner).under()).await
+}
+
+fn turn_key(conversation: &Conversation, turn: TurnId) -> Key {
+    in_conversation(Key::of(Turn::TABLE), conversation).number(turn.0)
+}
+
+fn in_conversation(key: Key, conversation: &Conversation) -> Key {
+    let Conversation {
+        place,
+        thread,
+        persona,
+    } = conversation;
+    key.text(place.as_str())
+        .maybe(thread.as_ref().map(|thread| thread.as_str()))
+        .text(persona.as_str())
+}
+
+fn of_owner(key: Key, owner: &Owner) -> Key {
+    let Owner {
+        audience,
+        persona,
+        person,
+    } = owner;
+    let place = match audience {
+        Audience::Private => None,
+        Audience::Place(place) => Some(place.as_str()),
+    };
+    key.maybe(place)
+        .text(persona.as_str())
+        .text(person.as_str())
+}

@@ -1,0 +1,199 @@
+//! What is forgotten must not come back: not from the notes, the window, the summary, recall, or work that was under way.
+
+use super::*;
+
+const BUDGET: WindowBudget = WindowBudget {
+    window: 60,
+    summary: 30,
+    message_overhead: 0,
+};
+
+/// Everything that the next prompt could show.
+async fn prompt(memory: &Memory, scope: &Scope, text: &str) -> String {
+    format!("{:?}", memory.recall(scope, text).await.unwrap())
+}
+
+async fn fact(memory: &Memory, scope: &Scope, key: FactKey) -> FactId {
+    memory
+        .held(&scope.owner)
+        .await
+        .unwrap()
+        .facts
+        .into_iter()
+        .find(|fact| fact.key == key)
+        .unwrap()
+        .id
+}
+
+#[tokio::test]
+async fn one_fact_leaves_memory_notes_and_summary() {
+    let (memory, me) = (memory(), private("u1"));
+    say(
+        &memory,
+        &me,
+        "My name is Yun. My friends gave me tickets for Friday",
+    )
+    .await;
+    say(&memory, &me, "I'm a nurse").await;
+    for number in 0..12 {
+        say(
+            &memory,
+            &me,
+            &format!("my day number {number} was fine I think"),
+        )
+        .await;
+        memory
+            .compact(&me, BUDGET, &Words, &Extractive::new(&Words))
+            .await
+            .unwrap();
+    }
+    assert!(
+        prompt(&memory, &me, "what's my name?")
+            .await
+            .contains("Yun")
+    );
+    let name = fact(&memory, &me, FactKey::Name).await;
+    assert!(memory.forget_fact(&me.owner, name).await.unwrap());
+    for asked in [
+        "what's my name?",
+        "Yun tickets friends Friday",
+        "do you remember me?",
+    ] {
+        let prompt = prompt(&memory, &me, asked).await;
+        assert!(!prompt.contains("Yun"), "{prompt}");
+    }
+    assert_eq!(facts(&memory, &me).await, ["Job: nurse"]);
+    // What is left is sent anew, since it has left the earlier notes, too.
+    assert!(memory.recall(&me, "hi").await.unwrap().revision.is_some());
+    assert!(!memory.forget_fact(&me.owner, name).await.unwrap());
+}
+
+#[tokio::test]
+async fn forgetting_all_leaves_nothing_and_touches_nobody_else() {
+    let memory = memory();
+    let (anna, ben, at_home) = (
+        shared("anna", "room"),
+        shared("ben", "room"),
+        private("anna"),
+    );
+    for scope in [&anna, &ben, &at_home] {
+        say(
+            &memory,
+            scope,
+            &format!("My name is {}", if *scope == ben { "Ben" } else { "Anna" }),
+        )
+        .await;
+    }
+    for number in 0..12 {
+        say(
+            &memory,
+            &anna,
+            &format!("my secret number {number} is here I think"),
+        )
+        .await;
+        say(
+            &memory,
+            &ben,
+            &format!("my other number {number} is there I think"),
+        )
+        .await;
+        memory
+            .compact(&ben, BUDGET, &Words, &Extractive::new(&Words))
+            .await
+            .unwrap();
+    }
+    assert!(prompt(&memory, &ben, "hi").await.contains("secret"));
+
+    let forgotten = memory.forget_all(&anna).await.unwrap();
+    assert_eq!(
+        forgotten,
+        Forgotten {
+            facts: 1,
+            summary: true,
+            turns: 13
+        }
+    );
+    for (scope, asked) in [
+        (&anna, "what is my secret number?"),
+        (&ben, "what is the secret number?"),
+    ] {
+        let prompt = prompt(&memory, scope, asked).await;
+        assert!(
+            !prompt.contains("secret") && !prompt.contains("Anna") && !prompt.contains("anna"),
+            "{prompt}"
+        );
+    }
+    assert_eq!(memory.held(&anna.owner).await.unwrap(), Held::default());
+    assert_eq!(facts(&memory, &ben).await, ["Name: Ben"]);
+    assert_eq!(facts(&memory, &at_home).await, ["Name: Anna"]);
+    assert_eq!(
+        memory.forget_all(&anna).await.unwrap(),
+        Forgotten::default()
+    );
+}
+
+#[tokio::test]
+async fn an_emptied_window_opens_without_the_old_notes() {
+    let (memory, me) = (memory(), private("u1"));
+    for number in 0..12 {
+        say(
+            &memory,
+            &me,
+            &format!("my secret number {number} is here I think"),
+        )
+        .await;
+        memory
+            .compact(&me, BUDGET, &Words, &Extractive::new(&Words))
+            .await
+            .unwrap();
+    }
+    memory.forget_all(&me).await.unwrap();
+    say(&memory, &me, "hello again").await;
+    let known = memory.recall(&me, "secret").await.unwrap();
+    assert_eq!(
+        (
+            known.opening,
+            texts(&Known {
+                window: known.window.clone(),
+                ..Known::default()
+            })
+        ),
+        (None, vec!["hello again"])
+    );
+}
+
+#[tokio::test]
+async fn a_reply_that_comes_late_does_not_bring_its_turn_back() {
+    let (memory, me) = (memory(), private("u1"));
+    let turn = open(&memory, &me, "My name is Yun", &Known::default()).await;
+    memory.forget_all(&me).await.unwrap();
+    memory
+        .close_turn(
+            &me,
+            turn,
+            Spoken {
+                text: "Hi Yun".to_owned(),
+                complete: true,
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(memory.held(&me.owner).await.unwrap(), Held::default());
+    assert!(open(&memory, &me, "hello", &Known::default()).await > turn);
+}
+
+#[tokio::test]
+async fn forgetting_reaches_every_conversation_of_the_audience() {
+    let memory = memory();
+    let here = private("u1");
+    let there = scope(
+        "u1",
+        PlaceId::new(Platform::Web, "elsewhere"),
+        Audience::Private,
+    );
+    say(&memory, &here, "My name is Yun").await;
+    say(&memory, &there, "what's my name?").await;
+    assert!(prompt(&memory, &there, "hm").await.contains("Yun"));
+    memory.forget_all(&here).await.unwrap();
+    assert!(!prompt(&memory, &there, "hm").await.contains("Yun"));
+}

@@ -1,0 +1,123 @@
+//! The way back to the person: what a turn shows, piece by piece. Surfaces decide how it looks.
+
+use chatfriends_personas::Language;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::messages::Sentence;
+
+/// One thing to show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "show", rename_all = "snake_case")]
+pub enum Show {
+    /// The message is stored: from here on it is not lost.
+    Taken {
+        /// Its number in the conversation.
+        turn: u64,
+    },
+    /// More of the persona's reply.
+    Text {
+        /// Whole characters.
+        text: String,
+    },
+    /// A sentence of the bot itself, not of the persona; it stands on its own lines.
+    Notice {
+        /// Plain text, perhaps of several lines.
+        text: String,
+    },
+    /// Why there is no reply, in the bot's own words.
+    Trouble {
+        /// Plain text.
+        text: String,
+        /// What programs make of it.
+        kind: TroubleKind,
+    },
+    /// From now on another persona answers here.
+    Persona {
+        /// Its id.
+        id: String,
+    },
+    /// The end; nothing follows.
+    Done {
+        /// How the reply ended; `None` when there was none.
+        finish: Option<Finished>,
+    },
+}
+
+/// What a program can do about missing replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TroubleKind {
+    /// Send something else: empty, too long, an unknown command.
+    Message,
+    /// Send it later: too much at once.
+    Busy,
+    /// Name another persona.
+    UnknownPersona,
+    /// Nothing can be answered now.
+    Unavailable,
+    /// A fault of the bot.
+    Fault,
+}
+
+/// How a reply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// Why.
+    pub reason: Ending,
+    /// Tokens of the prompt.
+    pub prompt_tokens: u32,
+    /// Prompt tokens that were still computed from before.
+    pub cached_tokens: u32,
+    /// Tokens of the reply.
+    pub completion_tokens: u32,
+}
+
+/// Why a reply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The persona was done.
+    Complete,
+    /// The reply's length was used up.
+    Length,
+    /// The person asked it to stop, or left.
+    Stopped,
+    /// The time was used up.
+    Deadline,
+    /// The engine went away in the middle.
+    Broken,
+}
+
+/// Where a turn shows things. A full channel slows the turn down, a closed one ends it.
+#[derive(Debug, Clone)]
+pub struct Outlet(mpsc::Sender<Show>);
+
+impl Outlet {
+    /// An outlet and its other end.
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::Receiver<Show>) {
+        let (sender, receiver) = mpsc::channel(64);
+        (Self(sender), receiver)
+    }
+
+    /// Shows something. When nobody listens any more it is dropped: the turn notices through [`Self::left`].
+    pub async fn show(&self, show: Show) {
+        drop(self.0.send(show).await);
+    }
+
+    /// Shows a sentence of the bot itself.
+    pub async fn notice(&self, text: impl Into<String>) {
+        self.show(Show::Notice { text: text.into() }).await;
+    }
+
+    /// Shows why there is no reply.
+    pub async fn trouble(&self, sentence: &Sentence, language: Language) {
+        self.show(Show::Trouble { text: sentence.say(language), kind: sentence.trouble() }).await;
+    }
+
+    /// Waits until nobody listens any more.
+    pub async fn left(&self) {
+        self.0.closed().await;
+    }
+}

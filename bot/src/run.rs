@@ -1,0 +1,179 @@
+//! Starting and ending: everything that lives long is made, named and waited for here.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chatfriends_engine::Readiness;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::brains::Brains;
+use crate::catalogue::Catalogue;
+use crate::compaction::Compactor;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::gate::Gate;
+use crate::lanes::Lanes;
+use crate::memory::{Memory, MemoryLimits};
+use crate::metrics;
+use crate::reasons::Reasons;
+use crate::routes::Routes;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::store::sled::SledStore;
+use crate::web::Web;
+
+/// The whole shutdown takes no longer than this; what did not finish is named.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// What kept it from starting, or ended it.
+pub async fn daemon(settings: Settings) -> Result<(), Failure> {
+    metrics::install();
+    let listen = settings.listen;
+    let web = Web::bind(listen).await.map_err(|source| Failure::Address { address: listen, source })?;
+    let address = web.address().context("the system does not tell the address")?;
+    let ctx = open(settings).await?;
+    tracing::info!(%address, "Listening; the model gets ready.");
+
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    spawn(&mut tasks, "web", web.run(Arc::clone(&ctx), stop.clone()));
+    spawn(&mut tasks, "personas", ctx.catalogue.clone().watch(stop.clone()));
+    spawn(&mut tasks, "welcome", welcome(Arc::clone(&ctx), address, stop.clone()));
+
+    let ended_early = tokio::select! {
+        signal = told_to_stop() => {
+            tracing::info!(signal, "Stopping.");
+            None
+        }
+        // The welcome task ends by itself; any other end is a fault.
+        failure = first_failure(&mut tasks) => Some(failure),
+    };
+
+    stop.cancel();
+    let rest = async {
+        while let Some(ended) = tasks.join_next().await {
+            report(ended);
+        }
+        ctx.compaction.finish().await;
+        ctx.brains.stop().await;
+    };
+    if tokio::time::timeout(SHUTDOWN, rest).await.is_err() {
+        tracing::warn!(seconds = SHUTDOWN.as_secs(), "Some replies did not end in time and were cut off; what was taken is stored.");
+    }
+    match ended_early {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
+/// Makes the parts that turns work with; the engine gets ready in the background.
+///
+/// # Errors
+/// When the store or a file that is needed cannot be opened.
+pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store_path.join("memory")).await?);
+    let (catalogue, faults) = Catalogue::open(&settings.personas_path);
+    for fault in faults {
+        tracing::warn!(%fault, "A persona file is broken and not used.");
+    }
+    let brains = Brains::start(&settings.brain, &settings.engine, &settings.store_path, settings.limits.reply)?;
+    let memory = Memory::new(Arc::clone(&store), MemoryLimits::default());
+    Ok(Arc::new(Context {
+        gate: Gate::new(settings.limits),
+        lanes: Lanes::default(),
+        catalogue,
+        routes: Routes::new(store, settings.default_persona.clone()),
+        brains,
+        compaction: Compactor::new(memory.clone(), settings.summariser, settings.summary_tokens),
+        memory,
+        reasons: Reasons::default(),
+        settings,
+    }))
+}
+
+type Ended = (&'static str, anyhow::Result<()>);
+
+fn spawn<E: Into<anyhow::Error>>(tasks: &mut JoinSet<Ended>, name: &'static str, task: impl Future<Output = Result<(), E>> + Send + 'static) {
+    tasks.spawn(async move { (name, task.await.map_err(Into::into)) });
+}
+
+async fn first_failure(tasks: &mut JoinSet<Ended>) -> Failure {
+    loop {
+        match tasks.join_next().await {
+            Some(Ok(("welcome", Ok(())))) => {}
+            Some(Ok((name, Ok(())))) => return Failure::Other(anyhow::anyhow!("the {name} task ended by itself")),
+            Some(Ok((name, Err(error)))) => return Failure::Other(error.context(format!("the {name} task failed"))),
+            Some(Err(panic)) => return Failure::Other(anyhow::Error::new(panic).context("a task ended in a panic")),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn report(ended: Result<Ended, tokio::task::JoinError>) {
+    match ended {
+        Ok((_, Ok(()))) => {}
+        Ok((name, Err(error))) => tracing::error!(task = name, error = format!("{error:#}"), "A task failed while stopping."),
+        Err(panic) => tracing::error!(%panic, "A task ended in a panic."),
+    }
+}
+
+/// Tells the operator where to go once someone can answer there.
+#[expect(clippy::print_stdout, reason = "the address is what the operator started the program for")]
+async fn welcome(ctx: Arc<Context>, address: std::net::SocketAddr, stop: CancellationToken) -> anyhow::Result<()> {
+    let seat = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        seat = check_all(&ctx) => seat,
+    };
+    match seat {
+        Ok(()) => {}
+        Err(trouble) => tracing::error!(%trouble, "The default model cannot answer; the page is up and says so."),
+    }
+    let port = address.port();
+    println!("\nchatfriends is at http://{address}/");
+    println!("  in this terminal instead: chatfriends chat");
+    println!("  from another machine:     ssh -L {port}:127.0.0.1:{port} THIS_MACHINE, then http://127.0.0.1:{port}/");
+    println!("  stop with Ctrl-C\n");
+    Ok(())
+}
+
+/// Every persona is checked against its model before anyone talks to it; one that does not work is named with the remedy.
+async fn check_all(ctx: &Context) -> Result<(), String> {
+    let library = ctx.catalogue.now();
+    for persona in library.iter() {
+        match ctx.brains.seat(persona).await {
+            Ok(seat) => tracing::debug!(persona = %persona.id, model = seat.model.name, context = seat.model.context, "A persona is online."),
+            Err(error) => {
+                if let Readiness::Failed(reason) = ctx.brains.readiness() {
+                    return Err(reason);
+                }
+                tracing::error!(persona = %persona.id, %error, "A persona cannot go online.");
+            }
+        }
+    }
+    tracing::info!(personas = library.iter().count(), "Personas are online.");
+    Ok(())
+}
+
+/// SIGINT and SIGTERM alike.
+async fn told_to_stop() -> &'static str {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened to");
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        drop(tokio::signal::ctrl_c().await);
+        "Ctrl-C"
+    }
+}

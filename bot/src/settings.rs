@@ -1,0 +1,407 @@
+//! Settings: read as written, check all of it, then give it its meaning. No file or socket is opened for what a setting names.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chatfriends_engine::{FlashAttention, GpuLayers, KvType};
+use chatfriends_personas::PersonaId;
+use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+use serde::Deserialize;
+
+/// The reference of all settings, compiled in.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// Everything that can be set, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the web surface listens.
+    pub listen: SocketAddr,
+    /// Folder for memory and the unpacked starter.
+    pub store_path: PathBuf,
+    /// What answers.
+    pub brain: Brain,
+    /// How the worker computes.
+    pub engine: EngineSettings,
+    /// Folder of the operator's persona files.
+    pub personas_path: PathBuf,
+    /// Who answers where nobody was chosen.
+    pub default_persona: PersonaId,
+    /// Who writes summaries.
+    pub summariser: SummariserChoice,
+    /// Tokens a summary may have.
+    pub summary_tokens: u32,
+    /// What one message and one reply may take.
+    pub limits: Limits,
+    /// Whose lines the English help card names: an ISO 3166 code in upper case.
+    pub country: String,
+    /// What is logged.
+    pub log_filter: String,
+    /// How it is logged.
+    pub log_format: LogFormat,
+}
+
+/// What answers for personas without a model of their own.
+#[derive(Debug, Clone)]
+pub enum Brain {
+    /// The compiled-in starter model.
+    Starter,
+    /// A GGUF file.
+    File(PathBuf),
+    /// A model server.
+    Server(ServerChoice),
+}
+
+/// An OpenAI-compatible server as the operator named it.
+#[derive(Clone)]
+pub struct ServerChoice {
+    /// Base address, ending before `/chat/completions`.
+    pub url: String,
+    /// The model's name there.
+    pub model: String,
+    /// Its key.
+    pub key: Option<String>,
+    /// Tokens of prompt and reply together.
+    pub context: u32,
+    /// tokenizer.json of that model.
+    pub tokenizer: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for ServerChoice {
+    /// Leaves the key out: settings are logged.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerChoice").field("url", &self.url).field("model", &self.model).field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+/// How the worker computes; the meaning of each is in config/default.toml.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "config/default.toml explains every key once")]
+pub struct EngineSettings {
+    pub gpu_layers: GpuLayers,
+    pub devices: Vec<String>,
+    pub slots: u32,
+    pub context: Option<u32>,
+    pub kv_type: KvType,
+    pub flash_attention: FlashAttention,
+    pub threads: Option<u32>,
+    pub mmap: bool,
+    pub mlock: bool,
+}
+
+/// What one message and one reply may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longest message, in characters.
+    pub message_characters: usize,
+    /// Longest time for one reply.
+    pub reply: Duration,
+    /// Messages of one person that may wait for their answer.
+    pub waiting_per_person: usize,
+}
+
+/// Who writes summaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SummariserChoice {
+    /// The model, if it is capable.
+    Auto,
+    /// Sentences chosen from what was said.
+    Extractive,
+    /// The model.
+    Model,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// All faults of the settings, one a line.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct SettingsError(pub Vec<String>);
+
+impl Settings {
+    /// Reads the defaults, `config/local.toml` where it exists, `file`, and the environment; a later one wins.
+    ///
+    /// # Errors
+    /// Every fault at once: unreadable files, unknown keys with the nearest known one, values of a wrong type or out of range.
+    pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        Self::from_sources(Some(Path::new("config/local.toml")), file, Environment::default())
+    }
+
+    fn from_sources(local: Option<&Path>, file: Option<&Path>, environment: Environment) -> Result<Self, SettingsError> {
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some(local) = local {
+            builder = builder.add_source(File::from(local).format(FileFormat::Toml).required(false));
+        }
+        if let Some(file) = file {
+            builder = builder.add_source(File::from(file).format(FileFormat::Toml).required(true));
+        }
+        builder = builder.add_source(environment.prefix("CHATFRIENDS").prefix_separator("__").separator("__").try_parsing(true));
+        let config = builder.build().map_err(|error| SettingsError(vec![error.to_string()]))?;
+        let mut reader = Reader { config, read: Vec::new(), faults: Vec::new() };
+        let settings = reader.settings();
+        reader.report_unknown();
+        match settings {
+            Some(settings) if reader.faults.is_empty() => Ok(settings),
+            _ => Err(SettingsError(reader.faults)),
+        }
+    }
+}
+
+/// Takes keys one by one and remembers every fault and every key that it was asked for.
+struct Reader {
+    config: Config,
+    read: Vec<&'static str>,
+    faults: Vec<String>,
+}
+
+impl Reader {
+    /// All of them, so that all faults are found; the result is complete or there is a fault.
+    fn settings(&mut self) -> Option<Settings> {
+        let listen = self.parsed("web.listen", "an address and port such as \"127.0.0.1:8787\"");
+        let store_path = self.path("store.path");
+        let brain = self.brain();
+        let engine = self.engine();
+        let personas_path = self.path("personas.path");
+        let default_persona = self.take::<String>("personas.default").and_then(|id| match PersonaId::new(&id) {
+            Ok(id) => Some(id),
+            Err(error) => self.fault("personas.default", &error.to_string()),
+        });
+        let summariser = self.take("memory.summariser");
+        let summary_tokens = self.within("memory.summary_tokens", 16, 4096);
+        let message_characters = self.within("limits.message_characters", 1, 100_000);
+        let reply_seconds = self.within("limits.reply_seconds", 1, 3600);
+        let waiting_per_person = self.within("limits.waiting_per_person", 1, 1000);
+        let country = self.take::<String>("safety.country").and_then(|code| {
+            if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+                Some(code.to_ascii_uppercase())
+            } else {
+                self.fault("safety.country", &format!("{code:?} is not a two-letter country code"))
+            }
+        });
+        let log_filter = self.take("log.filter");
+        let log_format = self.take("log.format");
+        Some(Settings {
+            listen: listen?,
+            store_path: store_path?,
+            brain: brain?,
+            engine: engine?,
+            personas_path: personas_path?,
+            default_persona: default_persona?,
+            summariser: summariser?,
+            summary_tokens: summary_tokens?,
+            limits: Limits {
+                message_characters: message_characters? as usize,
+                reply: Duration::from_secs(u64::from(reply_seconds?)),
+                waiting_per_person: waiting_per_person? as usize,
+            },
+            country: country?,
+            log_filter: log_filter?,
+            log_format: log_format?,
+        })
+    }
+
+    fn brain(&mut self) -> Option<Brain> {
+        let file = self.take::<String>("model.default");
+        let url = self.take::<String>("server.url");
+        let model = self.take::<String>("server.model");
+        let key = self.take::<String>("server.key");
+        let context = self.within("server.context", 256, 16_777_216);
+        let tokenizer = self.take::<String>("server.tokenizer");
+        let (file, url, model, key, context, tokenizer) = (file?, url?, model?, key?, context?, tokenizer?);
+        if url.is_empty() {
+            return Some(if file == "starter" { Brain::Starter } else { Brain::File(PathBuf::from(file)) });
+        }
+        if !(url.starts_with("http://") || url.starts_with("https://")) {
+            return self.fault("server.url", &format!("{url:?} must begin with http:// or https://"));
+        }
+        if model.is_empty() {
+            return self.fault("server.model", "the server's model needs a name when server.url is set");
+        }
+        Some(Brain::Server(ServerChoice {
+            url: url.trim_end_matches('/').to_owned(),
+            model,
+            key: Some(key).filter(|key| !key.is_empty()),
+            context,
+            tokenizer: Some(tokenizer).filter(|path| !path.is_empty()).map(PathBuf::from),
+        }))
+    }
+
+    fn engine(&mut self) -> Option<EngineSettings> {
+        let gpu_layers = self.take("engine.gpu_layers");
+        let devices = self.take("engine.devices");
+        let slots = self.within("engine.slots", 1, 64);
+        let context = self.within("engine.context", 0, 1_048_576);
+        let kv_type = self.take("engine.kv_type");
+        let flash_attention = self.take("engine.flash_attention");
+        let threads = self.within("engine.threads", 0, 512);
+        let mmap = self.take("engine.mmap");
+        let mlock = self.take("engine.mlock");
+        if context.is_some_and(|context| context != 0 && context < 256) {
+            return self.fault("engine.context", "fewer than 256 tokens leave no room for a conversation; 0 takes the model's own");
+        }
+        Some(EngineSettings {
+            gpu_layers: gpu_layers?,
+            devices: devices?,
+            slots: slots?,
+            context: context.map(|tokens| (tokens > 0).then_some(tokens))?,
+            kv_type: kv_type?,
+            flash_attention: flash_attention?,
+            threads: threads.map(|count| (count > 0).then_some(count))?,
+            mmap: mmap?,
+            mlock: mlock?,
+        })
+    }
+
+    fn take<T: serde::de::DeserializeOwned>(&mut self, key: &'static str) -> Option<T> {
+        self.read.push(key);
+        match self.config.get::<T>(key) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                // The crate's message repeats the key in some variants; ours names it once, first.
+                let text = error.to_string();
+                let text = text.replace(&format!(" for key `{key}`"), "");
+                self.fault(key, &text)
+            }
+        }
+    }
+
+    fn path(&mut self, key: &'static str) -> Option<PathBuf> {
+        let text = self.take::<String>(key)?;
+        if text.is_empty() { self.fault(key, "must not be empty") } else { Some(PathBuf::from(text)) }
+    }
+
+    fn parsed<T: std::str::FromStr>(&mut self, key: &'static str, wanted: &str) -> Option<T> {
+        let text = self.take::<String>(key)?;
+        text.parse().ok().or_else(|| self.fault(key, &format!("{text:?} is not {wanted}")))
+    }
+
+    fn within(&mut self, key: &'static str, least: u32, most: u32) -> Option<u32> {
+        let number = self.take::<i64>(key)?;
+        match u32::try_from(number) {
+            Ok(number) if (least..=most).contains(&number) => Some(number),
+            _ => self.fault(key, &format!("{number} is not between {least} and {most}")),
+        }
+    }
+
+    fn fault<T>(&mut self, key: &str, message: &str) -> Option<T> {
+        self.faults.push(format!("setting {key}: {message}"));
+        None
+    }
+
+    fn report_unknown(&mut self) {
+        let mut written = Vec::new();
+        if let Ok(table) = self.config.cache.clone().into_table() {
+            for (key, value) in table {
+                leaves(key, value, &mut written);
+            }
+        }
+        written.sort();
+        for (key, origin) in written {
+            if self.read.contains(&key.as_str()) {
+                continue;
+            }
+            let from = origin.map_or_else(String::new, |origin| format!(" in {origin}"));
+            let nearest = self.read.iter().map(|known| (strsim::jaro_winkler(known, &key), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+            let hint = match nearest {
+                Some((score, known)) if score > 0.8 => format!(" (did you mean {known:?}?)"),
+                _ => String::new(),
+            };
+            self.faults.push(format!("unknown key {key:?}{from}{hint}"));
+        }
+    }
+}
+
+/// Full names and origins of all values below `value`.
+fn leaves(name: String, value: Value, found: &mut Vec<(String, Option<String>)>) {
+    let origin = value.origin().map(str::to_owned);
+    match value.kind {
+        ValueKind::Table(table) => {
+            for (key, value) in table {
+                leaves(format!("{name}.{key}"), value, found);
+            }
+        }
+        _ => found.push((name, origin)),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::string_slice, reason = "the texts of these tests are ASCII")]
+mod tests {
+    use std::collections::HashMap;
+
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        std::fs::write(&file, toml).unwrap();
+        let variables: HashMap<String, String> = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let settings = Settings::from_sources(None, Some(&file), Environment::default().source(Some(variables)));
+        // The folder's name differs from run to run.
+        let plain = |fault: String| match fault.split_once(" in ") {
+            Some((start, rest)) if rest.contains("mine.toml") => format!("{start} in {}", &rest[rest.find("mine.toml").unwrap()..]),
+            _ => fault,
+        };
+        settings.map_err(|SettingsError(faults)| SettingsError(faults.into_iter().map(plain).collect()))
+    }
+
+    fn check_faults(toml: &str, faults: Expect) {
+        faults.assert_eq(&load(toml, &[]).unwrap_err().to_string());
+    }
+
+    #[test]
+    fn the_defaults_are_complete_and_valid() {
+        let settings = load("", &[]).unwrap();
+        assert_eq!(settings.listen.port(), 8787);
+        assert_eq!(settings.default_persona.as_str(), "joey");
+        assert!(matches!(settings.brain, Brain::Starter));
+    }
+
+    #[test]
+    fn every_key_of_the_reference_has_a_comment() {
+        let mut previous = "";
+        for line in DEFAULTS.lines() {
+            if line.contains(" = ") && !line.starts_with('#') {
+                assert!(previous.starts_with('#'), "{line} has no comment above it");
+            }
+            previous = line;
+        }
+    }
+
+    #[test]
+    fn a_later_source_wins() {
+        let settings = load("[web]\nlisten = \"127.0.0.1:1\"\n[engine]\nslots = 2", &[("CHATFRIENDS__WEB__LISTEN", "127.0.0.1:2")]).unwrap();
+        assert_eq!((settings.listen.port(), settings.engine.slots), (2, 2));
+    }
+
+    #[test]
+    fn all_faults_come_at_once_and_name_the_nearest_key() {
+        check_faults(
+            "[web]\nlisten = \"here\"\nlissten = 3\n[engine]\nslots = 0\nmmap = \"maybe\"\n[memroy]\nsummariser = \"auto\"\n",
+            expect![[r#"
+                setting web.listen: "here" is not an address and port such as "127.0.0.1:8787"
+                setting engine.slots: 0 is not between 1 and 64
+                setting engine.mmap: invalid type: string "maybe", expected a boolean in mine.toml
+                unknown key "memroy.summariser" in mine.toml (did you mean "memory.summariser"?)
+                unknown key "web.lissten" in mine.toml (did you mean "web.listen"?)"#]],
+        );
+    }
+
+    #[test]
+    fn a_server_needs_a_model_name_and_hides_its_key() {
+        check_faults("[server]\nurl = \"http://127.0.0.1:1/v1\"", expect![[r#"setting server.model: the server's model needs a name when server.url is set"#]]);
+        let settings = load("[server]\nurl = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\nkey = \"hidden-key\"", &[]).unwrap();
+        assert!(!format!("{settings:?}").contains("hidden-key"));
+    }
+}

@@ -1,0 +1,114 @@
+//! The seam between the daemon and whatever keeps its records: ordered keys, bytes, and changes that happen together or not at all.
+//!
+//! It knows nothing of turns or facts; those who keep something define their own records ([`record`]) and keys ([`key`]).
+//! Only `sled.rs` names the database that is used today.
+
+use std::error::Error;
+use std::fmt::Debug;
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use key::Key;
+
+#[cfg(test)]
+pub(crate) mod in_memory;
+pub mod key;
+pub mod record;
+pub mod sled;
+#[cfg(test)]
+mod tests;
+
+/// An ordered map on disk.
+#[async_trait]
+pub trait Store: Send + Sync + Debug {
+    /// What stands under `key`.
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Everything from the start of `range` to before its end, in the order of the keys.
+    async fn scan(&self, range: Range<Key>) -> Result<Vec<(Key, Vec<u8>)>, StoreError>;
+
+    /// Makes all `swaps` or none of them, and returns when they would survive a power failure.
+    ///
+    /// A swap whose `was` is no longer true refuses the whole list with [`StoreError::Conflict`]: read again and decide anew.
+    async fn commit(&self, swaps: Vec<Swap>) -> Result<(), StoreError>;
+}
+
+/// One change of one record, on the condition that nobody changed it meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swap {
+    /// Which record.
+    pub key: Key,
+    /// What stood there when the change was decided.
+    pub was: Option<Vec<u8>>,
+    /// What shall stand there; `None` removes the record.
+    pub becomes: Option<Vec<u8>>,
+}
+
+/// The cause of an error, as the database tells it.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Why the store did not do it. Variants are what the caller, or the person who runs the daemon, does next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A second daemon on the same store: stop the other one.
+    #[error("{} is in use by another process; stop the other chatfriends, or set store.path to another folder", path.display())]
+    Locked {
+        /// The folder of the store.
+        path: PathBuf,
+    },
+    /// The database cannot be read: restore a backup.
+    #[error("the store in {} is damaged; move the folder aside and start anew, or restore a backup of it", path.display())]
+    Damaged {
+        /// The folder of the store.
+        path: PathBuf,
+        /// What the database says.
+        source: Cause,
+    },
+    /// One record cannot be understood, though the database is whole.
+    #[error("a {table} record cannot be read")]
+    Unreadable {
+        /// The table it is in.
+        table: &'static str,
+        /// What is wrong with it.
+        source: Cause,
+    },
+    /// Written by a later version: update the program.
+    #[error("the store in {} has format {found}, and this chatfriends knows formats up to {known}; use the newer program", path.display())]
+    Newer {
+        /// The folder of the store.
+        path: PathBuf,
+        /// The format it has.
+        found: u32,
+        /// The newest format that is understood.
+        known: u32,
+    },
+    /// The folder cannot be used as it is: mend the path or its permissions.
+    #[error("the folder {} cannot hold the store", path.display())]
+    Unusable {
+        /// The folder that was asked for.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Free some space.
+    #[error("the disk of the store is full")]
+    Full {
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Someone else changed a record that a commit relies on: read again and decide anew.
+    #[error("a record changed before the commit")]
+    Conflict,
+    /// The disk, or the database, failed; what was asked for did not happen, and may later.
+    #[error("the store failed")]
+    Failed {
+        /// What the system or the database says.
+        source: Cause,
+    },
+    /// The daemon is stopping.
+    #[error("the store is stopping")]
+    Stopping,
+}

@@ -1,0 +1,323 @@
+//! What any store must do, run over each that we have; and what the one on disk does when its folder is not as it should be.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::in_memory::InMemory;
+use super::key::Key;
+use super::record::{self, Record};
+use super::sled::SledStore;
+use super::*;
+
+fn key(part: &str) -> Key {
+    Key::of("test").text(part)
+}
+
+fn put(part: &str, was: Option<&str>, becomes: Option<&str>) -> Swap {
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    Swap {
+        key: key(part),
+        was: was.map(bytes),
+        becomes: becomes.map(bytes),
+    }
+}
+
+async fn shown(store: &dyn Store) -> Vec<String> {
+    let all = store.scan(Key::of("test").under()).await.unwrap();
+    all.into_iter()
+        .map(|(_, value)| String::from_utf8(value).unwrap())
+        .collect()
+}
+
+/// The contract. A second store runs it by one more test.
+async fn keeps_the_contract(store: &dyn Store) {
+    // What is put is found, in the order of the keys, and only under its own prefix.
+    store
+        .commit(vec![
+            put("b", None, Some("2")),
+            put("a", None, Some("1")),
+            put("c", None, Some("3")),
+        ])
+        .await
+        .unwrap();
+    let elsewhere = Swap {
+        key: Key::of("testament").text("x"),
+        was: None,
+        becomes: Some(b"other".to_vec()),
+    };
+    store.commit(vec![elsewhere]).await.unwrap();
+    assert_eq!(store.get(&key("a")).await.unwrap().unwrap(), b"1");
+    assert_eq!(store.get(&key("d")).await.unwrap(), None);
+    assert_eq!(shown(store).await, ["1", "2", "3"]);
+    assert_eq!(store.scan(key("a")..key("c")).await.unwrap().len(), 2);
+
+    // One condition that does not hold refuses everything.
+    let refused = store
+        .commit(vec![
+            put("a", Some("1"), Some("x")),
+            put("b", Some("not this"), Some("y")),
+            put("d", None, Some("z")),
+        ])
+        .await;
+    assert!(matches!(refused, Err(StoreError::Conflict)));
+    assert!(matches!(
+        store.commit(vec![put("a", None, Some("x"))]).await,
+        Err(StoreError::Conflict)
+    ));
+    assert!(matches!(
+        store.commit(vec![put("d", Some(""), Some("x"))]).await,
+        Err(StoreError::Conflict)
+    ));
+    assert_eq!(shown(store).await, ["1", "2", "3"]);
+
+    // Replacing, removing and keeping go together.
+    store
+        .commit(vec![
+            put("a", Some("1"), Some("one")),
+            put("b", Some("2"), None),
+            put("c", Some("3"), Some("3")),
+        ])
+        .await
+        .unwrap();
+    assert_eq!(shown(store).await, ["one", "3"]);
+    store.commit(Vec::new()).await.unwrap();
+
+    // Empty and large values are values.
+    let large = "가".repeat(300_000);
+    store
+        .commit(vec![
+            put("empty", None, Some("")),
+            put("large", None, Some(&large)),
+        ])
+        .await
+        .unwrap();
+    assert_eq!(store.get(&key("empty")).await.unwrap().unwrap(), b"");
+    assert_eq!(
+        store.get(&key("large")).await.unwrap().unwrap().len(),
+        large.len()
+    );
+}
+
+/// Of writers that all want to count up, none may lose a step.
+async fn counts_every_step(store: Arc<dyn Store>) {
+    let count_up = |store: Arc<dyn Store>| async move {
+        for _ in 0..20 {
+            loop {
+                let found = record::read::<Count>(store.as_ref(), key("count"))
+                    .await
+                    .unwrap();
+                let next = Count(found.record.as_ref().map_or(0, |count| count.0) + 1);
+                match store.commit(vec![found.becomes(&next)]).await {
+                    Ok(()) => break,
+                    Err(StoreError::Conflict) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    };
+    let writers: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(count_up(Arc::clone(&store))))
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(
+        record::read::<Count>(store.as_ref(), key("count"))
+            .await
+            .unwrap()
+            .record
+            .unwrap()
+            .0,
+        80
+    );
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Count(u32);
+
+impl Record for Count {
+    const TABLE: &'static str = "count";
+}
+
+#[tokio::test]
+async fn the_store_of_the_tests_keeps_the_contract() {
+    keeps_the_contract(&InMemory::default()).await;
+    counts_every_step(Arc::new(InMemory::default())).await;
+}
+
+#[tokio::test]
+async fn sled_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    keeps_the_contract(&SledStore::open(folder.path()).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sled_counts_every_step() {
+    let folder = tempfile::tempdir().unwrap();
+    counts_every_step(Arc::new(SledStore::open(folder.path()).await.unwrap())).await;
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_each_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = "x".repeat(700_000);
+    for round in 0..5 {
+        let store = SledStore::open(folder.path()).await.unwrap();
+        let mut expected: Vec<String> = (0..round)
+            .map(|earlier| format!("value {earlier}"))
+            .collect();
+        expected.extend((round > 0).then(|| large.clone()));
+        assert_eq!(shown(&store).await, expected);
+        store
+            .commit(vec![put(
+                &round.to_string(),
+                None,
+                Some(&format!("value {round}")),
+            )])
+            .await
+            .unwrap();
+        if round == 0 {
+            store
+                .commit(vec![put("x", None, Some(&large))])
+                .await
+                .unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_refused_and_the_first_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = SledStore::open(folder.path()).await.unwrap();
+    assert!(
+        matches!(SledStore::open(folder.path()).await, Err(StoreError::Locked { path }) if path == folder.path())
+    );
+    first.commit(vec![put("a", None, Some("1"))]).await.unwrap();
+    drop(first);
+    assert_eq!(
+        shown(&SledStore::open(folder.path()).await.unwrap()).await,
+        ["1"]
+    );
+}
+
+#[tokio::test]
+async fn a_later_format_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledStore::open(folder.path()).await.unwrap();
+    let later = Swap {
+        key: Key::of("format"),
+        was: Some(b"1".to_vec()),
+        becomes: Some(b"2".to_vec()),
+    };
+    store.commit(vec![later]).await.unwrap();
+    drop(store);
+    assert!(matches!(
+        SledStore::open(folder.path()).await,
+        Err(StoreError::Newer {
+            found: 2,
+            known: 1,
+            ..
+        })
+    ));
+}
+
+#[tokio::test]
+async fn folders_that_cannot_be_used_say_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "a file").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let error = SledStore::open(&path).await.unwrap_err();
+        assert!(matches!(&error, StoreError::Unusable { .. }), "{error:?}");
+        assert!(error.to_string().contains("file"), "{error}");
+    }
+    // Where another database's files stand in the way.
+    let strange = folder.path().join("strange");
+    fs::create_dir_all(strange.join("db")).unwrap();
+    assert!(matches!(
+        SledStore::open(&strange).await,
+        Err(StoreError::Unusable { .. })
+    ));
+}
+
+async fn filled(folder: &Path) {
+    let store = SledStore::open(folder).await.unwrap();
+    for number in 0..50 {
+        store
+            .commit(vec![put(
+                &number.to_string(),
+                None,
+                Some(&"value ".repeat(100)),
+            )])
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_lost_its_records_is_damaged_and_not_new() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path()).await;
+    fs::write(folder.path().join("db"), "").unwrap();
+    let error = SledStore::open(folder.path()).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Damaged { .. }), "{error:?}");
+    assert!(error.to_string().contains("restore a backup"), "{error}");
+}
+
+#[tokio::test]
+async fn overwritten_bytes_are_an_error_or_do_no_harm_and_never_more() {
+    for (at, length) in [
+        (0, 64),
+        (0, 100_000),
+        (20, 1),
+        (30_000, 5_000),
+        (200_000, 1_000),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        filled(folder.path()).await;
+        let file = folder.path().join("db");
+        let mut bytes = fs::read(&file).unwrap();
+        let end = bytes.len().min(at + length);
+        bytes[at.min(end)..end].fill(0xa5);
+        fs::write(&file, bytes).unwrap();
+        match SledStore::open(folder.path()).await {
+            Ok(store) => drop(store.scan(Key::of("test").under()).await),
+            Err(error) => assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_is_not_understood_names_its_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledStore::open(folder.path()).await.unwrap();
+    store
+        .commit(vec![put("count", None, Some("not a number"))])
+        .await
+        .unwrap();
+    let error = record::read::<Count>(&store, key("count"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "a count record cannot be read");
+}
+
+#[test]
+fn messages_say_what_to_do() {
+    let path = std::path::PathBuf::from("data/memory");
+    let locked = StoreError::Locked { path: path.clone() }.to_string();
+    assert_eq!(
+        locked,
+        "data/memory is in use by another process; stop the other chatfriends, or set store.path to another folder"
+    );
+    let newer = StoreError::Newer {
+        path,
+        found: 2,
+        known: 1,
+    }
+    .to_string();
+    assert_eq!(
+        newer,
+        "the store in data/memory has format 2, and this chatfriends knows formats up to 1; use the newer program"
+    );
+}

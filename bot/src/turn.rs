@@ -1,0 +1,302 @@
+//! What happens to a message, from top to bottom: every surface hands it in here, and everything shown comes out here.
+//!
+//! Each step takes a value and returns a value. Decisions stand here; the functions called do one thing.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chatfriends_engine::{EngineError, Message, Request};
+use chatfriends_personas::{Language, Persona};
+use tokio_util::sync::CancellationToken;
+
+use crate::brains::{Seat, overlaid};
+use crate::commands;
+use crate::compose::{Draft, Ingredients, Prompt, Room, Speaker, TooLong};
+use crate::context::Context;
+use crate::gate::{self, Admitted};
+use crate::identity::{Audience, Scope};
+use crate::inbound::{Inbound, Manner, Wishes};
+use crate::lanes::InLane;
+use crate::memory::{Known, Said, TurnId};
+use crate::messages::Sentence;
+use crate::metrics::{self, Count};
+use crate::outlet::{Ending, Finished, Outlet, Show};
+use crate::reasons::Reason;
+use crate::safety;
+use crate::speak::{Silent, Spoke, speak};
+use crate::store::StoreError;
+
+/// Takes a message and answers it; the last thing shown is [`Show::Done`].
+pub async fn run(ctx: Arc<Context>, inbound: Inbound, out: Outlet) {
+    let language = inbound.language;
+    guarded(take(ctx, inbound, None, out.clone()), language, out).await;
+}
+
+/// Answers a program that brings its whole conversation along: nothing is looked up and nothing is kept.
+pub async fn run_alone(ctx: Arc<Context>, inbound: Inbound, history: Vec<Message>, out: Outlet) {
+    let language = inbound.language;
+    guarded(take(ctx, inbound, Some(history), out.clone()), language, out).await;
+}
+
+/// A panic ends one turn, never the daemon.
+async fn guarded(turn: impl Future<Output = Option<Finished>> + Send + 'static, language: Language, out: Outlet) {
+    let finish = match tokio::spawn(turn).await {
+        Ok(finish) => finish,
+        Err(panic) => {
+            tracing::error!(%panic, "A turn ended in a panic.");
+            metrics::count(Count::TurnPanics);
+            out.trouble(&Sentence::Fault, language).await;
+            None
+        }
+    };
+    out.show(Show::Done { finish }).await;
+}
+
+async fn take(ctx: Arc<Context>, inbound: Inbound, brought: Option<Vec<Message>>, out: Outlet) -> Option<Finished> {
+    metrics::count(Count::Messages);
+    // Before the gate, the persona, the engine and the store: the card comes whatever is too long, full or broken, and is kept nowhere.
+    let words = gate::clean_text(&inbound.text);
+    if let Some(card) = safety::card_for(&words, &ctx.settings.country) {
+        metrics::count(Count::HelpCards);
+        out.notice(card.say(Language::of(&words))).await;
+        return None;
+    }
+    let surface_language = inbound.language;
+    let admitted = match ctx.gate.check(inbound) {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            out.trouble(&refusal, surface_language).await;
+            return None;
+        }
+    };
+    let language = admitted.language();
+
+    let outcome = match (admitted.command_line(), brought) {
+        (Some(line), _) => commands::run(&ctx, &admitted, line, &out).await,
+        (None, Some(history)) => answer_alone(&ctx, &admitted, &history, &out).await.map(Some),
+        (None, None) => answer(&ctx, &admitted, &out).await.map(Some),
+    };
+    match outcome {
+        Ok(finish) => finish,
+        // Whoever asked for it knows.
+        Err(Trouble::Silent(Silent::Stopped)) => None,
+        Err(trouble) => {
+            trouble.log();
+            metrics::count(Count::RepliesFailed);
+            out.trouble(&trouble.sentence(), language).await;
+            None
+        }
+    }
+}
+
+async fn answer(ctx: &Arc<Context>, admitted: &Admitted, out: &Outlet) -> Result<Finished, Trouble> {
+    let stage = Stage::enter(ctx, admitted, out).await?;
+    let known = ctx.memory.recall(&stage.scope, admitted.text()).await?;
+    let prompt = stage.fit(stage.draft(&known)).await?;
+    let turn = ctx.memory.open_turn(&stage.scope, stage.said(&prompt, &known)).await?;
+    out.show(Show::Taken { turn: turn.0 }).await;
+    let spoke = stage.speak(prompt, &wishes(admitted), Attempt::First).await?;
+    stage.keep(turn, spoke).await
+}
+
+/// Answers the conversation's last message once more, differently, in place of the earlier reply; `Ok(None)` when nothing was said yet.
+///
+/// # Errors
+/// As for a new message.
+pub async fn again(ctx: &Arc<Context>, admitted: &Admitted, out: &Outlet) -> Result<Option<Finished>, Trouble> {
+    let stage = Stage::enter(ctx, admitted, out).await?;
+    let mut known = ctx.memory.recall(&stage.scope, "").await?;
+    let Some(last) = known.window.pop() else { return Ok(None) };
+    let prompt = stage.fit(Draft::again(&stage.persona, &known, &last, stage.is_shared())).await?;
+    let spoke = stage.speak(prompt, &Wishes::default(), Attempt::Again).await?;
+    stage.keep(last.id, spoke).await.map(Some)
+}
+
+async fn answer_alone(ctx: &Arc<Context>, admitted: &Admitted, history: &[Message], out: &Outlet) -> Result<Finished, Trouble> {
+    let persona = ctx.persona_for(admitted.inbound()).await?;
+    let seat = ctx.brains.seat(&persona).await?;
+    let wishes = wishes(admitted);
+    let draft = Draft::for_program(&persona, wishes.system.as_deref(), history, admitted.text());
+    let prompt = fit(&seat, draft, reply_tokens(&persona, wishes.max_tokens)).await?;
+    let request = request(ctx, &persona, &seat, prompt.messages, &wishes);
+    let nobody_stops_it = CancellationToken::new();
+    let spoke = speak(seat.engine.as_ref(), request, &nobody_stops_it, out).await?;
+    explain(&spoke, admitted.language(), out).await;
+    Ok(spoke.finish)
+}
+
+/// Says why a reply ended where it did, unless it came to its own end.
+async fn explain(spoke: &Spoke, language: Language, out: &Outlet) {
+    match spoke.finish.reason {
+        Ending::Broken => out.notice(Sentence::ReplyCut.say(language)).await,
+        Ending::Deadline => out.notice(Sentence::ReplyTookTooLong.say(language)).await,
+        Ending::Complete | Ending::Length if spoke.reply.text.is_empty() => out.notice(Sentence::NoReply.say(language)).await,
+        Ending::Complete | Ending::Length | Ending::Stopped => {}
+    }
+}
+
+/// Everything that one turn works with, in its lane of the conversation.
+struct Stage<'a> {
+    ctx: &'a Arc<Context>,
+    admitted: &'a Admitted,
+    out: &'a Outlet,
+    persona: Arc<Persona>,
+    scope: Scope,
+    seat: Seat,
+    lane: InLane,
+}
+
+/// Whether a message is answered for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    First,
+    Again,
+}
+
+impl<'a> Stage<'a> {
+    async fn enter(ctx: &'a Arc<Context>, admitted: &'a Admitted, out: &'a Outlet) -> Result<Self, Trouble> {
+        let persona = ctx.persona_for(admitted.inbound()).await?;
+        let scope = admitted.scope(&persona.id);
+        let lane = ctx.lanes.enter(&scope.conversation).await;
+        // An engine that is starting may take long; whoever stops or leaves must not keep the lane.
+        let seat = tokio::select! {
+            () = lane.stop().cancelled() => return Err(Trouble::Silent(Silent::Stopped)),
+            () = out.left() => return Err(Trouble::Silent(Silent::Stopped)),
+            seat = ctx.brains.seat(&persona) => seat?,
+        };
+        Ok(Self { ctx, admitted, out, persona, scope, seat, lane })
+    }
+
+    fn is_shared(&self) -> bool {
+        self.scope.owner.audience != Audience::Private
+    }
+
+    fn draft(&self, known: &Known) -> Draft {
+        Draft::new(Ingredients {
+            persona: &self.persona,
+            extra_system: wishes(self.admitted).system.as_deref(),
+            known,
+            words: self.admitted.text(),
+            speaker: self.is_shared().then(|| Speaker { name: self.admitted.name(), person: &self.scope.owner.person }),
+            language: self.admitted.language(),
+        })
+    }
+
+    async fn fit(&self, draft: Draft) -> Result<Prompt, Trouble> {
+        fit(&self.seat, draft, reply_tokens(&self.persona, wishes(self.admitted).max_tokens)).await
+    }
+
+    fn said(&self, prompt: &Prompt, known: &Known) -> Said {
+        Said {
+            name: self.admitted.name().to_owned(),
+            text: self.admitted.text().to_owned(),
+            notes: prompt.notes.clone(),
+            memory_revision: known.revision.filter(|_| prompt.holds_all_memory),
+            at_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
+        }
+    }
+
+    async fn speak(&self, prompt: Prompt, wishes: &Wishes, attempt: Attempt) -> Result<Spoke, Trouble> {
+        let mut reason = Reason::new(&self.persona, &self.seat, &prompt);
+        let mut request = request(self.ctx, &self.persona, &self.seat, prompt.messages, wishes);
+        request.chat = Some(self.scope.conversation.chat_key());
+        if attempt == Attempt::Again {
+            // Warm enough to leave the path of the first reply, which a low temperature would repeat.
+            request.sampling.temperature = request.sampling.temperature.max(0.9);
+        }
+        let spoke = speak(self.seat.engine.as_ref(), request, self.lane.stop(), self.out).await?;
+        explain(&spoke, self.admitted.language(), self.out).await;
+        reason.finish = Some(spoke.finish);
+        self.ctx.reasons.keep(&self.scope.conversation, reason);
+        Ok(spoke)
+    }
+
+    async fn keep(&self, turn: TurnId, spoke: Spoke) -> Result<Finished, Trouble> {
+        if !spoke.reply.text.is_empty() {
+            self.ctx.memory.close_turn(&self.scope, turn, spoke.reply).await?;
+        }
+        self.ctx.compaction.consider(&self.scope, &self.persona, &self.seat);
+        Ok(spoke.finish)
+    }
+}
+
+fn wishes(admitted: &Admitted) -> Wishes {
+    match &admitted.inbound().manner {
+        Manner::Talk => Wishes::default(),
+        Manner::Program(wishes) => (**wishes).clone(),
+    }
+}
+
+async fn fit(seat: &Seat, draft: Draft, reply_tokens: u32) -> Result<Prompt, Trouble> {
+    let counts = seat.count(draft.texts()).await?;
+    Ok(draft.fit(&counts, Room::of(&seat.model, reply_tokens))?)
+}
+
+/// Tokens that a reply may have: what was asked for, else what the persona's file says.
+#[must_use]
+pub fn reply_tokens(persona: &Persona, asked: Option<u32>) -> u32 {
+    asked.or(persona.reply_tokens).unwrap_or(DEFAULT_REPLY_TOKENS)
+}
+
+/// Tokens of a reply where neither the persona nor the request says otherwise.
+const DEFAULT_REPLY_TOKENS: u32 = 256;
+
+fn request(ctx: &Context, persona: &Persona, seat: &Seat, messages: Vec<Message>, wishes: &Wishes) -> Request {
+    Request {
+        chat: None,
+        messages,
+        template: persona.template.clone(),
+        adapter: persona.adapter.clone(),
+        max_tokens: Room::of(&seat.model, reply_tokens(persona, wishes.max_tokens)).reply,
+        stop: persona.stop.iter().chain(&wishes.stop).cloned().collect(),
+        sampling: overlaid(&seat.sampling, &wishes.sampling),
+        seed: wishes.seed,
+        ignore_eos: wishes.ignore_eos,
+        deadline: ctx.settings.limits.reply,
+    }
+}
+
+/// Why a message got no reply. Variants are what the person is told.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// A sentence says it all.
+    #[error("refused: {0:?}")]
+    Told(Sentence),
+    /// The store did not take it or could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine could not even prepare.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The engine said nothing.
+    #[error(transparent)]
+    Silent(#[from] Silent),
+    /// The message is longer than the model can read.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+}
+
+impl Trouble {
+    /// What the person is told.
+    #[must_use]
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Told(sentence) => sentence.clone(),
+            Self::Store(_) => Sentence::StoreTrouble,
+            Self::TooLong(_) | Self::Engine(EngineError::PromptTooLong { .. }) | Self::Silent(Silent::Refused(EngineError::PromptTooLong { .. })) => Sentence::PromptTooLong,
+            Self::Engine(EngineError::Busy) | Self::Silent(Silent::Busy) => Sentence::TooManyWaiting,
+            Self::Engine(EngineError::Gone(_)) | Self::Silent(Silent::Starting(_)) => Sentence::EngineStarting,
+            Self::Silent(Silent::Gone(_)) => Sentence::NoReply,
+            Self::Engine(EngineError::Refused(_)) | Self::Silent(Silent::Failed(_) | Silent::Refused(_)) => Sentence::EngineFailed,
+            Self::Silent(Silent::Stopped) => Sentence::Stopped,
+        }
+    }
+
+    fn log(&self) {
+        match self {
+            Self::Told(_) | Self::TooLong(_) => tracing::debug!(trouble = %self, "A message was not answered."),
+            Self::Store(error) => tracing::error!(error = error as &dyn std::error::Error, "The store failed; the message was not taken."),
+            Self::Engine(_) | Self::Silent(_) => tracing::warn!(trouble = %self, "A message got no reply."),
+        }
+    }
+}

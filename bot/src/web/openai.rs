@@ -1,0 +1,347 @@
+//! The endpoint for programs: the parts of OpenAI's API that chat clients use. A model there is a persona here.
+//!
+//! With `X-User-Id` the conversation is remembered and only the request's last message is new; without it the request is
+//! self-contained and nothing is kept.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use chatfriends_engine::{Message, Role};
+use chatfriends_personas::{PersonaId, SamplingChoice};
+use futures::{Stream, StreamExt as _};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{Visitor, language};
+use crate::context::Context;
+use crate::inbound::{Manner, Wishes};
+use crate::outlet::{Ending, Finished, Outlet, Show, TroubleKind};
+use crate::turn;
+
+pub(super) fn routes() -> Router<Arc<Context>> {
+    Router::new().route("/v1/models", get(models)).route("/v1/chat/completions", post(completions))
+}
+
+async fn models(State(ctx): State<Arc<Context>>) -> Json<Value> {
+    let library = ctx.catalogue.now();
+    let data: Vec<Value> = library.ids().map(|id| json!({ "id": id, "object": "model", "created": 0, "owned_by": "chatfriends" })).collect();
+    Json(json!({ "object": "list", "data": data }))
+}
+
+/// A request as clients send it; fields that are not here are ignored.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    model: String,
+    messages: Vec<AskedMessage>,
+    #[serde(default)]
+    stream: bool,
+    #[serde(default)]
+    stream_options: StreamOptions,
+    n: Option<u32>,
+    max_tokens: Option<u32>,
+    max_completion_tokens: Option<u32>,
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    top_k: Option<u32>,
+    min_p: Option<f32>,
+    repeat_penalty: Option<f32>,
+    #[serde(default)]
+    stop: Stops,
+    seed: Option<i64>,
+    #[serde(default)]
+    ignore_eos: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct AskedMessage {
+    role: String,
+    #[serde(default)]
+    content: Content,
+}
+
+/// Text, or parts of which only text is understood.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    #[default]
+    None,
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    #[serde(rename = "type")]
+    kind: String,
+    text: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Stops {
+    #[default]
+    None,
+    One(String),
+    Many(Vec<String>),
+}
+
+/// A request that makes sense.
+struct Checked {
+    persona: PersonaId,
+    history: Vec<Message>,
+    last: String,
+    wishes: Wishes,
+}
+
+async fn completions(State(ctx): State<Arc<Context>>, headers: HeaderMap, asked: Result<Json<Asked>, JsonRejection>) -> Result<Response, ApiError> {
+    let Json(asked) = asked.map_err(|error| {
+        // OpenAI answers 400 to a field that is missing or of another type, too.
+        let status = if error.status() == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { error.status() };
+        ApiError::invalid(status, error.body_text(), None)
+    })?;
+    let (streaming, include_usage) = (asked.stream, asked.stream_options.include_usage);
+    let Checked { persona, history, last, wishes } = check(asked)?;
+    let id = format!("chatcmpl-{:016x}", rand::random::<u64>());
+    let frame = Frame { id, created: now(), model: persona.to_string() };
+    let visitor = Visitor::of(&headers).map_err(|message| ApiError::invalid(StatusCode::BAD_REQUEST, message, None))?;
+    let manner = Manner::Program(Box::new(wishes));
+    let (out, mut shows) = Outlet::channel();
+    match visitor {
+        Some(visitor) => {
+            let inbound = visitor.says(Some(persona), last, language(&headers), manner);
+            tokio::spawn(turn::run(ctx, inbound, out));
+        }
+        None => {
+            // Nobody is named, so the message stands for a guest of its own who waits for nobody else's.
+            let guest = Visitor { user: format!("guest {}", frame.id), channel: String::new() };
+            let inbound = guest.says(Some(persona), last, language(&headers), manner);
+            tokio::spawn(turn::run_alone(ctx, inbound, history, out));
+        }
+    }
+    // Trouble before the first word still gets its own status code.
+    let first = next_visible(&mut shows).await;
+    if let Some(Show::Trouble { text, kind }) = first {
+        return Err(ApiError::of_trouble(kind, text));
+    }
+    if streaming {
+        let events = stream(frame, include_usage, first, shows).map(|data| Ok::<_, std::convert::Infallible>(Event::default().data(data)));
+        Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+    } else {
+        Ok(Json(whole(&frame, first, shows).await).into_response())
+    }
+}
+
+fn check(asked: Asked) -> Result<Checked, ApiError> {
+    let invalid = |message: &str, param: &'static str| ApiError::invalid(StatusCode::BAD_REQUEST, message.to_owned(), Some(param));
+    if asked.n.is_some_and(|n| n != 1) {
+        return Err(invalid("n: one reply a request", "n"));
+    }
+    for (name, value, most) in [("temperature", asked.temperature, 5.0), ("top_p", asked.top_p, 1.0), ("min_p", asked.min_p, 1.0), ("repeat_penalty", asked.repeat_penalty, 5.0)] {
+        if value.is_some_and(|value| !(0.0..=most).contains(&value)) {
+            return Err(invalid(&format!("{name} must be between 0 and {most}"), name));
+        }
+    }
+    let max_tokens = asked.max_completion_tokens.or(asked.max_tokens);
+    if max_tokens == Some(0) {
+        return Err(invalid("max_tokens must be at least 1", "max_tokens"));
+    }
+    let stop = match asked.stop {
+        Stops::None => Vec::new(),
+        Stops::One(text) => vec![text],
+        Stops::Many(texts) => texts,
+    };
+    if stop.len() > 16 || stop.iter().any(|text| text.is_empty() || text.len() > 200) {
+        return Err(invalid("stop: at most 16 texts of 1 to 200 bytes", "stop"));
+    }
+    let unknown = || ApiError { status: StatusCode::NOT_FOUND, message: format!("there is no persona {:?}; /v1/models lists them", asked.model), kind: "invalid_request_error", param: Some("model"), code: Some("model_not_found") };
+    let persona = PersonaId::new(&asked.model).map_err(|_| unknown())?;
+
+    let mut system = Vec::new();
+    let mut history = Vec::new();
+    for message in asked.messages {
+        let text = message.content.text().map_err(|message| invalid(&message, "messages"))?;
+        match message.role.as_str() {
+            "system" | "developer" => system.push(text),
+            "user" => history.push(Message { role: Role::User, content: text }),
+            "assistant" => history.push(Message { role: Role::Assistant, content: text }),
+            other => return Err(invalid(&format!("a message cannot have the role {other:?}"), "messages")),
+        }
+    }
+    let Some(Message { role: Role::User, content: last }) = history.pop() else {
+        return Err(invalid("the last message must be the user's", "messages"));
+    };
+    let sampling = SamplingChoice {
+        temperature: asked.temperature,
+        top_p: asked.top_p,
+        top_k: asked.top_k,
+        min_p: asked.min_p,
+        repeat_penalty: asked.repeat_penalty,
+        ..SamplingChoice::default()
+    };
+    let wishes = Wishes {
+        system: (!system.is_empty()).then(|| system.join("\n\n")),
+        max_tokens,
+        sampling,
+        stop,
+        // Any number is a seed; the engine's has 32 bits.
+        seed: asked.seed.map(|seed| (seed.unsigned_abs() & u64::from(u32::MAX)) as u32),
+        ignore_eos: asked.ignore_eos,
+    };
+    Ok(Checked { persona, history, last, wishes })
+}
+
+impl Content {
+    fn text(self) -> Result<String, String> {
+        match self {
+            Self::None => Ok(String::new()),
+            Self::Text(text) => Ok(text),
+            Self::Parts(parts) => parts
+                .into_iter()
+                .map(|part| match (part.kind.as_str(), part.text) {
+                    ("text", Some(text)) => Ok(text),
+                    (kind, _) => Err(format!("a part of type {kind:?} cannot be read; only text can")),
+                })
+                .collect::<Result<Vec<_>, _>>()
+                .map(|texts| texts.join("\n")),
+        }
+    }
+}
+
+/// What every object of one answer repeats.
+struct Frame {
+    id: String,
+    created: u64,
+    model: String,
+}
+
+impl Frame {
+    fn chunk(&self, delta: &Value, finish: Option<&str>) -> String {
+        let Self { id, created, model } = self;
+        json!({ "id": id, "object": "chat.completion.chunk", "created": created, "model": model, "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] }).to_string()
+    }
+}
+
+async fn next_visible(shows: &mut mpsc::Receiver<Show>) -> Option<Show> {
+    loop {
+        match shows.recv().await {
+            Some(Show::Taken { .. } | Show::Persona { .. }) => {}
+            other => return other,
+        }
+    }
+}
+
+async fn whole(frame: &Frame, first: Option<Show>, mut shows: mpsc::Receiver<Show>) -> Value {
+    let mut content = String::new();
+    let mut finish = None;
+    let mut next = first;
+    while let Some(show) = next {
+        match show {
+            Show::Text { text } => content.push_str(&text),
+            Show::Notice { text } | Show::Trouble { text, .. } => content.push_str(&on_its_own_line(&content, &text)),
+            Show::Done { finish: finished } => finish = finished,
+            Show::Taken { .. } | Show::Persona { .. } => {}
+        }
+        next = shows.recv().await;
+    }
+    let Frame { id, created, model } = frame;
+    json!({
+        "id": id, "object": "chat.completion", "created": created, "model": model,
+        "choices": [{ "index": 0, "message": { "role": "assistant", "content": content.trim_end() }, "finish_reason": finish_reason(finish) }],
+        "usage": usage(finish),
+    })
+}
+
+fn stream(frame: Frame, include_usage: bool, first: Option<Show>, shows: mpsc::Receiver<Show>) -> impl Stream<Item = String> {
+    let opening = frame.chunk(&json!({ "role": "assistant", "content": "" }), None);
+    let mut said = String::new();
+    let rest = futures::stream::iter(first).chain(ReceiverStream::new(shows)).flat_map(move |show| {
+        let chunks = match show {
+            Show::Text { text } => {
+                said.push_str(&text);
+                vec![frame.chunk(&json!({ "content": text }), None)]
+            }
+            Show::Notice { text } | Show::Trouble { text, .. } => vec![frame.chunk(&json!({ "content": on_its_own_line(&said, &text) }), None)],
+            Show::Done { finish } => {
+                let mut chunks = vec![frame.chunk(&json!({}), Some(finish_reason(finish)))];
+                if include_usage {
+                    let Frame { id, created, model } = &frame;
+                    chunks.push(json!({ "id": id, "object": "chat.completion.chunk", "created": created, "model": model, "choices": [], "usage": usage(finish) }).to_string());
+                }
+                chunks.push("[DONE]".to_owned());
+                chunks
+            }
+            Show::Taken { .. } | Show::Persona { .. } => Vec::new(),
+        };
+        futures::stream::iter(chunks)
+    });
+    futures::stream::once(async { opening }).chain(rest)
+}
+
+fn on_its_own_line(said: &str, notice: &str) -> String {
+    if said.is_empty() { notice.to_owned() } else { format!("\n\n{notice}") }
+}
+
+fn finish_reason(finish: Option<Finished>) -> &'static str {
+    match finish.map(|finish| finish.reason) {
+        Some(Ending::Length | Ending::Deadline) => "length",
+        Some(Ending::Complete | Ending::Stopped | Ending::Broken) | None => "stop",
+    }
+}
+
+fn usage(finish: Option<Finished>) -> Value {
+    let (prompt, cached, completion) = finish.map_or((0, 0, 0), |finish| (finish.prompt_tokens, finish.cached_tokens, finish.completion_tokens));
+    json!({ "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion, "prompt_tokens_details": { "cached_tokens": cached } })
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// An error in OpenAI's form.
+#[derive(Debug)]
+struct ApiError {
+    status: StatusCode,
+    message: String,
+    kind: &'static str,
+    param: Option<&'static str>,
+    code: Option<&'static str>,
+}
+
+impl ApiError {
+    fn invalid(status: StatusCode, message: String, param: Option<&'static str>) -> Self {
+        Self { status, message, kind: "invalid_request_error", param, code: None }
+    }
+
+    fn of_trouble(trouble: TroubleKind, message: String) -> Self {
+        let (status, kind, code) = match trouble {
+            TroubleKind::Message => (StatusCode::BAD_REQUEST, "invalid_request_error", None),
+            TroubleKind::Busy => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", Some("rate_limit_exceeded")),
+            TroubleKind::UnknownPersona => (StatusCode::NOT_FOUND, "invalid_request_error", Some("model_not_found")),
+            TroubleKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "server_error", None),
+            TroubleKind::Fault => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", None),
+        };
+        Self { status, message, kind, param: None, code }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Self { status, message, kind, param, code } = self;
+        (status, Json(json!({ "error": { "message": message, "type": kind, "param": param, "code": code } }))).into_response()
+    }
+}

@@ -1,0 +1,40 @@
+//! What operators and their tools look at: alive, ready, metrics.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chatfriends_engine::Readiness;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::metrics;
+
+/// `/livez`: the process answers.
+pub(super) async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// `/readyz`: 200 when the store and the default model are ready.
+pub(super) async fn ready(State(ctx): State<Arc<Context>>) -> Response {
+    let engine = match ctx.brains.readiness() {
+        Readiness::Ready => None,
+        Readiness::Waiting(reason) | Readiness::Failed(reason) => Some(reason),
+    };
+    let store = ctx.memory.answers().await.err().map(|error| error.to_string());
+    let status = if engine.is_none() && store.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let say = |trouble: Option<String>| trouble.unwrap_or_else(|| "ready".to_owned());
+    (status, Json(json!({ "engine": say(engine), "store": say(store) }))).into_response()
+}
+
+/// `/metrics`, for Prometheus.
+pub(super) async fn metrics() -> String {
+    metrics::install().render()
+}
+
+/// Everything else.
+pub(super) async fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "there is nothing here; the page is at /\n").into_response()
+}

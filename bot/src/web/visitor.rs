@@ -1,0 +1,59 @@
+//! Who a web client speaks for, and the messages that makes. The page, programs and the terminal name their users in the same way.
+
+use axum::http::HeaderMap;
+use chatfriends_personas::{Language, PersonaId};
+
+use crate::identity::{Audience, PersonId, PlaceId, Platform};
+use crate::inbound::{Inbound, Manner};
+
+/// Longest user or channel id that a client may name, in bytes.
+const ID_BYTES: usize = 200;
+
+/// Who a client says it speaks for. Each (user, channel) pair is a private conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visitor {
+    /// `X-User-Id`.
+    pub user: String,
+    /// `X-Channel-Id`, or empty.
+    pub channel: String,
+}
+
+impl Visitor {
+    /// The user of `chatfriends chat` with this name.
+    #[must_use]
+    pub fn at_terminal(name: &str) -> Self {
+        Self { user: format!("terminal:{name}"), channel: String::new() }
+    }
+
+    /// From the headers; `Ok(None)` without a user.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, String> {
+        let Some(user) = id(headers, "x-user-id")? else { return Ok(None) };
+        Ok(Some(Self { user, channel: id(headers, "x-channel-id")?.unwrap_or_default() }))
+    }
+
+    /// A message of theirs.
+    #[must_use]
+    pub fn says(&self, persona: Option<PersonaId>, text: String, language: Language, manner: Manner) -> Inbound {
+        Inbound {
+            person: PersonId::new(Platform::Web, &self.user),
+            name: String::new(),
+            // The length in front keeps ("a", "b/c") and ("a/b", "c") apart.
+            place: PlaceId::new(Platform::Web, &format!("{}:{}/{}", self.user.len(), self.user, self.channel)),
+            thread: None,
+            audience: Audience::Private,
+            persona,
+            text,
+            language,
+            manner,
+        }
+    }
+}
+
+fn id(headers: &HeaderMap, name: &str) -> Result<Option<String>, String> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let text = std::str::from_utf8(value.as_bytes()).map_err(|_| format!("the header {name} is not UTF-8"))?.trim();
+    if text.len() > ID_BYTES {
+        return Err(format!("the header {name} is longer than {ID_BYTES} bytes"));
+    }
+    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}

@@ -1,0 +1,24 @@
+//! The engine: messages in, text out.
+//!
+//! It knows models, tokens and templates. It does not know platforms, personas, people or what is remembered about them.
+//! Two things can generate: [`Worker`], llama.cpp in a supervised child process, and [`Server`], any OpenAI-compatible server.
+
+mod generate;
+mod gguf;
+mod request;
+mod server;
+#[cfg_attr(
+    not(feature = "llama"),
+    allow(dead_code, reason = "only the worker's inside lays prompts out")
+)]
+mod template;
+mod text;
+mod worker;
+
+pub use generate::{
+    ChatKey, EngineError, Event, Finish, FinishReason, Generate, Message, Model, Readiness, Reply,
+    Request, Role, Sampling, Usage,
+};
+pub use gguf::{Gguf, GgufError, GgufFault, Kind, inspect};
+pub use server::{Server, ServerSettings};
+pub use worker::{FlashAttention, GpuLayers, KvType, Worker, WorkerSettings, run_worker};

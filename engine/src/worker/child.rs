@@ -1,0 +1,144 @@
+//! The outside of the worker process: pipes, greeting, log, end. `service` does the work.
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use super::protocol::{Command, Frames, Report, VERSION, encode};
+use super::settings::WorkerSettings;
+
+/// llama.cpp splits words with regular expressions that recurse; a long word must not end the process.
+const STACK_BYTES: usize = 64 << 20;
+
+/// Runs the worker: commands on standard input, reports on standard output, log lines on standard error. Returns when it is told
+/// to stop or when standard input ends, which is how it learns that its daemon is gone.
+pub fn run_worker() -> ExitCode {
+    start_log();
+    let worker = std::thread::Builder::new()
+        .name("engine".into())
+        .stack_size(STACK_BYTES)
+        .spawn(work);
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
+        Ok(Ok(Err(reason))) => {
+            tracing::error!("{reason}");
+            ExitCode::FAILURE
+        }
+        // A panic has written its own line; a thread that could not be started is no better.
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn work() -> Result<(), String> {
+    let mut output = Output(std::io::stdout().lock());
+    let commands = listen();
+    output.say(&Report::Hello { version: VERSION })?;
+    let settings = match commands.recv() {
+        Ok(Command::Hello {
+            version: VERSION,
+            settings,
+        }) => settings,
+        // The daemon compares the versions too and says so; without a daemon there is nobody to tell.
+        Ok(_) | Err(_) => {
+            return Err("this is the engine's worker; chatfriends starts it by itself".into());
+        }
+    };
+    serve(&settings, &commands, &mut output).or_else(|end| match end {
+        End::Hopeless(reason) => output.say(&Report::Failed { reason }),
+        End::Broken(reason) => Err(reason),
+    })
+}
+
+/// Why serving ended before it was told to.
+pub(super) enum End {
+    /// The model cannot be used; trying again would not help.
+    Hopeless(String),
+    /// Something that a new process may be spared.
+    #[cfg_attr(
+        not(feature = "llama"),
+        expect(dead_code, reason = "without llama.cpp nothing can break")
+    )]
+    Broken(String),
+}
+
+#[cfg(feature = "llama")]
+fn serve(
+    settings: &WorkerSettings,
+    commands: &mpsc::Receiver<Command>,
+    output: &mut Output,
+) -> Result<(), End> {
+    super::service::serve(settings, commands, output)
+}
+
+#[cfg(not(feature = "llama"))]
+fn serve(
+    settings: &WorkerSettings,
+    _: &mpsc::Receiver<Command>,
+    _: &mut Output,
+) -> Result<(), End> {
+    let model = settings.model.display();
+    Err(End::Hopeless(format!(
+        "this build has no llama.cpp and cannot run {model}: build it with the feature \"llama\", or name a model server"
+    )))
+}
+
+/// Standard output, of which nobody else in this process writes a byte.
+pub(super) struct Output(std::io::StdoutLock<'static>);
+
+impl Output {
+    pub(super) fn say(&mut self, report: &Report) -> Result<(), String> {
+        let frame = encode(report).map_err(|error| error.to_string())?;
+        self.0
+            .write_all(&frame)
+            .and_then(|()| self.0.flush())
+            .map_err(|error| format!("the daemon does not listen any more: {error}"))
+    }
+}
+
+/// Reads commands in a thread of its own, so that a worker deep in a computation still notices that its daemon is gone.
+fn listen() -> mpsc::Receiver<Command> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        if let Err(fault) = read_commands(&sender) {
+            tracing::error!("The commands cannot be read: {fault}");
+        }
+        drop(sender);
+        // Normally the worker sees the closed channel after its present step and ends the process first.
+        std::thread::sleep(Duration::from_secs(2));
+        std::process::exit(1);
+    });
+    receiver
+}
+
+fn read_commands(sender: &mpsc::Sender<Command>) -> Result<(), Box<dyn std::error::Error>> {
+    let mut input = std::io::stdin().lock();
+    let mut frames = Frames::default();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        while let Some(command) = frames.next()? {
+            sender.send(command)?;
+        }
+        match input.read(&mut buffer)? {
+            0 => return Ok(frames.finish()?),
+            length => frames.push(&buffer[..length]),
+        }
+    }
+}
+
+/// One line for each event, its level first: the daemon logs it again at that level. Of llama.cpp only errors are wanted by default:
+/// its warnings are about how it was called (that all slots together exceed the trained context, for one).
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,llama-cpp-2=error"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false);
+    // Fails where the program has a log already, which is as good.
+    log.try_init().ok();
+}

@@ -1,0 +1,508 @@
+//! The only file that touches llama.cpp. It computes what it is told to and decides nothing.
+//!
+//! llama.cpp ends the process on arguments that it does not expect, so every number that goes in is checked here first:
+//! places in the cache, the size of a step, tokens against the vocabulary, samplers' parameters (by `request::check`).
+
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
+use llama_cpp_2::sampling::LlamaSampler;
+use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::token::logit_bias::LlamaLogitBias;
+use llama_cpp_2::token_type::LlamaTokenAttr;
+use llama_cpp_2::{
+    LlamaBackendDevice, LlamaBackendDeviceType, LogOptions, list_llama_ggml_backend_devices,
+    send_logs_to_tracing,
+};
+
+use super::machine;
+use super::plan::{BATCH, Plan};
+use super::scheduler::{Adapter, Entry, Token};
+use super::settings::{FlashAttention, KvType, WorkerSettings};
+use super::tokens::{Run, Special, Specials, chunks};
+use crate::generate::{Request, Sampling};
+use crate::gguf::Gguf;
+use crate::template::{Marks, Piece};
+
+/// A loaded model.
+pub(super) struct Llama {
+    // Declared before the backend, so that it is freed first.
+    model: LlamaModel,
+    backend: LlamaBackend,
+    specials: Specials,
+    end_tokens: Vec<LlamaToken>,
+    settings: WorkerSettings,
+    plan: Plan,
+}
+
+/// The adapters loaded so far. Apart from the model, since they are changed while contexts borrow that.
+#[derive(Default)]
+pub(super) struct Adapters(Vec<LlamaLoraAdapter>);
+
+/// A model's working memory: the cache of all slots and what is needed to fill it.
+pub(super) struct Computer<'model> {
+    context: LlamaContext<'model>,
+    batch: LlamaBatch<'static>,
+    vocabulary: i32,
+    slots: usize,
+    cells: usize,
+    adapter: Option<Adapter>,
+    /// Entries of the last step whose scores can be drawn from.
+    drawable: Vec<i32>,
+}
+
+/// Draws tokens for one reply.
+pub(super) struct Dice(LlamaSampler);
+
+impl Llama {
+    /// Loads a model whose header has been checked. The error is a sentence for the operator.
+    pub(super) fn load(gguf: &Gguf, settings: &WorkerSettings) -> Result<Self, String> {
+        send_logs_to_tracing(LogOptions::default());
+        let backend =
+            LlamaBackend::init().map_err(|error| format!("llama.cpp could not start: {error}"))?;
+        let plan = Plan::new(gguf, settings);
+        let layers = gguf.block_count.unwrap_or(0);
+        let devices = choose_devices(&settings.devices)?;
+        let free = devices.iter().map(|device| device.memory_free as u64).sum();
+        let offloaded = plan.gpu_layers(settings.gpu_layers, layers, free);
+        if let Some(available) = machine::available() {
+            plan.check(offloaded, layers, available)?;
+        }
+        let mut params = LlamaModelParams::default()
+            .with_n_gpu_layers(offloaded)
+            .with_use_mmap(settings.mmap && backend.supports_mmap())
+            .with_use_mlock(settings.mlock && backend.supports_mlock());
+        if !settings.devices.is_empty() {
+            let indices: Vec<usize> = devices.iter().map(|device| device.index).collect();
+            params = params
+                .with_devices(&indices)
+                .map_err(|error| format!("engine.devices: {error}"))?;
+        }
+        let started = std::time::Instant::now();
+        let model = LlamaModel::load_from_file(&backend, &gguf.path, &params).map_err(|error| {
+            format!(
+                "{}: llama.cpp cannot load this model: {error}; its reason stands in the log",
+                gguf.path.display()
+            )
+        })?;
+        let vocab = model.vocab();
+        if vocab.n_tokens() == 0 {
+            return Err(format!(
+                "{}: this model has no vocabulary",
+                gguf.path.display()
+            ));
+        }
+        let end_tokens = vocab
+            .tokens()
+            .filter(|token| vocab.is_eog(*token))
+            .collect();
+        let specials = specials(&model);
+        let devices: Vec<String> = devices
+            .iter()
+            .map(|device| format!("{} ({})", device.name, device.description))
+            .collect();
+        tracing::info!(
+            model = %gguf.path.display(),
+            parameters = model.n_params(),
+            layers,
+            offloaded,
+            ?devices,
+            context = plan.context,
+            slots = settings.slots,
+            threads = settings.threads.unwrap_or_else(machine::threads),
+            weights_mib = plan.weights >> 20,
+            cache_mib = plan.cache >> 20,
+            seconds = started.elapsed().as_secs_f32(),
+            "The model is loaded."
+        );
+        Ok(Self {
+            model,
+            backend,
+            specials,
+            end_tokens,
+            settings: settings.clone(),
+            plan,
+        })
+    }
+
+    /// Working memory for this model, with every slot empty.
+    pub(super) fn computer(&self) -> Result<Computer<'_>, String> {
+        let threads =
+            i32::try_from(self.settings.threads.unwrap_or_else(machine::threads)).unwrap_or(1);
+        let kv_type = match self.settings.kv_type {
+            KvType::F16 => KvCacheType::F16,
+            KvType::Q8 => KvCacheType::Q8_0,
+            KvType::Q4 => KvCacheType::Q4_0,
+        };
+        let flash_attention = match self.settings.flash_attention {
+            FlashAttention::Auto => llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_AUTO,
+            FlashAttention::On => llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_ENABLED,
+            FlashAttention::Off => llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_DISABLED,
+        };
+        let params = LlamaContextParams::default()
+            .with_n_ctx(NonZeroU32::new(self.plan.cells))
+            .with_n_batch(self.batch_size())
+            .with_n_ubatch(self.batch_size())
+            .with_n_seq_max(self.settings.slots)
+            // One pool of cells for all slots: a long chat may use what short ones leave, and prefixes can be shared.
+            .with_kv_unified(true)
+            .with_n_threads(threads)
+            .with_n_threads_batch(threads)
+            .with_type_k(kv_type)
+            .with_type_v(kv_type)
+            .with_flash_attention_policy(flash_attention)
+            .with_no_perf(true);
+        let context = self.model.new_context(&self.backend, params).map_err(|error| {
+            format!("llama.cpp could not set up {} tokens of context ({error}): lower engine.context or engine.slots, or set engine.kv_type = \"f16\"", self.plan.cells)
+        })?;
+        Ok(Computer {
+            batch: LlamaBatch::new(context.n_batch() as usize, 1),
+            cells: context.n_ctx() as usize,
+            context,
+            vocabulary: self.model.vocab().n_tokens(),
+            slots: self.settings.slots as usize,
+            adapter: None,
+            drawable: Vec::new(),
+        })
+    }
+
+    /// Tokens that one step can have. llama.cpp lowers a larger number to the size of the context and aborts on a step that is larger still.
+    pub(super) fn batch_size(&self) -> u32 {
+        BATCH.min(self.plan.cells)
+    }
+
+    /// Tokens of one chat.
+    pub(super) fn context(&self) -> u32 {
+        self.plan.context
+    }
+
+    /// What templates may ask of the vocabulary.
+    pub(super) fn marks(&self) -> Marks {
+        let vocab = self.model.vocab();
+        // A vocabulary without such a token has -1 here, of which llama.cpp must not be asked the text.
+        let exists = |token: &LlamaToken| (0..vocab.n_tokens()).contains(&token.0);
+        let text = |token| {
+            Some(token)
+                .filter(exists)
+                .and_then(|token| vocab.text(token))
+                .map(|text| text.to_string_lossy().into_owned())
+        };
+        Marks {
+            bos: text(vocab.bos()).unwrap_or_default(),
+            eos: text(vocab.eos()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether a text of a template begins, after white space, with a token that ends the model's turn.
+    pub(super) fn begins_with_end(&self, text: &str) -> bool {
+        self.specials
+            .first(text)
+            .is_some_and(|token| self.is_end(token))
+    }
+
+    /// Whether the model ends its turn with this token.
+    pub(super) fn is_end(&self, token: Token) -> bool {
+        self.end_tokens.contains(&LlamaToken(token))
+    }
+
+    /// The tokens of a prompt, with the one that begins every text if the model wants it and the template has not written it.
+    pub(super) fn tokens(&self, pieces: &[Piece]) -> Vec<Token> {
+        let vocab = self.model.vocab();
+        let mut tokens = Vec::new();
+        for run in self.specials.lay_out(pieces) {
+            match run {
+                Run::Special(token) => tokens.push(token),
+                Run::Plain(text) => tokens.extend(self.plain(&text)),
+            }
+        }
+        let bos = vocab.bos().0;
+        if vocab.should_add_bos() && bos >= 0 && tokens.first() != Some(&bos) {
+            tokens.insert(0, bos);
+        }
+        tokens
+    }
+
+    /// The tokens of ordinary text; control tokens in it are not seen.
+    pub(super) fn plain(&self, text: &str) -> impl Iterator<Item = Token> {
+        let vocab = self.model.vocab();
+        chunks(text)
+            .flat_map(move |chunk| vocab.tokenize(chunk.as_bytes(), false, false))
+            .map(|token| token.0)
+    }
+
+    /// A token as bytes, which may be part of a character. Control tokens have none.
+    pub(super) fn bytes(&self, token: Token) -> Vec<u8> {
+        self.model
+            .vocab()
+            .token_to_piece(LlamaToken(token), false, None)
+    }
+
+    /// Loads an adapter whose header has been checked. Nothing may be borrowed from the model meanwhile; the compiler sees to it.
+    pub(super) fn load_adapter(
+        &mut self,
+        path: &Path,
+        adapters: &mut Adapters,
+    ) -> Result<Adapter, String> {
+        match self.model.lora_adapter_init(path) {
+            Ok(adapter) => {
+                adapters.0.push(adapter);
+                Ok(adapters.0.len() - 1)
+            }
+            Err(error) => Err(format!(
+                "{}: llama.cpp cannot load this adapter: {error}; its reason stands in the log",
+                path.display()
+            )),
+        }
+    }
+
+    /// What draws the tokens of a reply to `prompt`.
+    ///
+    /// Penalties look at the prompt too, as they do elsewhere, but not at control tokens: otherwise a chat with many short turns
+    /// would make the end of a turn ever less likely.
+    pub(super) fn dice(&self, request: &Request, prompt: &[Token]) -> Dice {
+        let vocab = self.model.vocab();
+        let mut dice = LlamaSampler::chain(
+            self.samplers(&request.sampling, seed(request), request.ignore_eos),
+            true,
+        );
+        dice.accept_many(
+            prompt
+                .iter()
+                .map(|token| LlamaToken(*token))
+                .filter(|token| !vocab.is_control(*token)),
+        );
+        Dice(dice)
+    }
+
+    fn samplers(&self, sampling: &Sampling, seed: u32, ignore_eos: bool) -> Vec<LlamaSampler> {
+        let number = |value: u32, most: u32| i32::try_from(value.min(most)).unwrap_or(i32::MAX);
+        let vocabulary = self.model.vocab().n_tokens();
+        let mut samplers = Vec::new();
+        if ignore_eos {
+            let never: Vec<_> = self
+                .end_tokens
+                .iter()
+                .map(|token| LlamaLogitBias::new(*token, f32::NEG_INFINITY))
+                .collect();
+            samplers.push(LlamaSampler::logit_bias(vocabulary, &never));
+        }
+        if sampling.repeat_penalty != 1.0 && sampling.repeat_last_n > 0 {
+            let last = number(sampling.repeat_last_n, self.plan.context);
+            samplers.push(LlamaSampler::penalties(
+                vocabulary,
+                last,
+                sampling.repeat_penalty,
+                0.0,
+                0.0,
+            ));
+        }
+        if sampling.dry_multiplier > 0.0 {
+            // No sequence breakers, so that it means what `no_repeat_ngram_size` does.
+            let breakers: [&str; 0] = [];
+            let (allowed, last) = (
+                number(sampling.dry_allowed_length, 1 << 20),
+                number(self.plan.context, 1 << 20),
+            );
+            samplers.push(LlamaSampler::dry(
+                &self.model,
+                sampling.dry_multiplier,
+                sampling.dry_base,
+                allowed,
+                last,
+                breakers,
+            ));
+        }
+        if sampling.temperature == 0.0 {
+            samplers.push(LlamaSampler::greedy());
+            return samplers;
+        }
+        if sampling.top_k > 0 {
+            samplers.push(LlamaSampler::top_k(number(
+                sampling.top_k,
+                i32::MAX.unsigned_abs(),
+            )));
+        }
+        if sampling.top_p < 1.0 {
+            samplers.push(LlamaSampler::top_p(sampling.top_p, 1));
+        }
+        if sampling.min_p > 0.0 {
+            samplers.push(LlamaSampler::min_p(sampling.min_p, 1));
+        }
+        samplers.push(LlamaSampler::temp(sampling.temperature));
+        samplers.push(LlamaSampler::dist(seed));
+        samplers
+    }
+}
+
+impl Computer<'_> {
+    /// Cuts a slot's cache to its first tokens. False when it could not be cut there and is empty now, as with recurrent models.
+    pub(super) fn cut(&mut self, slot: usize, keep: usize) -> bool {
+        let (Some(sequence), Ok(from)) = (self.sequence(slot), u32::try_from(keep)) else {
+            return false;
+        };
+        let sequence = sequence.unsigned_abs();
+        if self
+            .context
+            .clear_kv_cache_seq(Some(sequence), Some(from), None)
+            .unwrap_or(false)
+        {
+            return true;
+        }
+        // A whole sequence can always be removed.
+        self.context
+            .clear_kv_cache_seq(Some(sequence), None, None)
+            .is_ok_and(|removed| removed && keep == 0)
+    }
+
+    /// Empties every slot.
+    pub(super) fn clear(&mut self) {
+        self.context.clear_kv_cache();
+    }
+
+    /// Decodes a step. After an error the cache holds nobody knows what and must be cleared.
+    pub(super) fn decode(
+        &mut self,
+        entries: &[Entry],
+        adapter: Option<Adapter>,
+        adapters: &mut Adapters,
+    ) -> Result<(), String> {
+        self.apply(adapter, adapters)?;
+        self.batch.clear();
+        self.drawable.clear();
+        for (index, entry) in (0..).zip(entries) {
+            let sequence = self
+                .sequence(entry.slot)
+                .ok_or_else(|| format!("there is no slot {}", entry.slot))?;
+            let position = i32::try_from(entry.position)
+                .ok()
+                .filter(|_| entry.position < self.cells);
+            let position = position
+                .ok_or_else(|| format!("position {} is outside the context", entry.position))?;
+            if !(0..self.vocabulary).contains(&entry.token) {
+                return Err(format!("there is no token {}", entry.token));
+            }
+            // Checks the size of the step itself.
+            self.batch
+                .add(LlamaToken(entry.token), position, &[sequence], entry.draw)
+                .map_err(|error| error.to_string())?;
+            if entry.draw {
+                self.drawable.push(index);
+            }
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.context.decode(&mut self.batch).map_err(|error| {
+            self.drawable.clear();
+            error.to_string()
+        })
+    }
+
+    /// Draws the token that follows an entry of the last step.
+    pub(super) fn draw(&self, index: usize, dice: &mut Dice) -> Option<Token> {
+        let index = i32::try_from(index)
+            .ok()
+            .filter(|index| self.drawable.contains(index))?;
+        Some(dice.0.sample(&self.context, index).0)
+    }
+
+    fn apply(&mut self, adapter: Option<Adapter>, adapters: &mut Adapters) -> Result<(), String> {
+        if adapter == self.adapter {
+            return Ok(());
+        }
+        let outcome = match (adapter, self.adapter) {
+            (Some(new), _) => {
+                let new = adapters.0.get_mut(new).ok_or("there is no such adapter")?;
+                self.context
+                    .lora_adapter_set(new, 1.0)
+                    .map_err(|error| error.to_string())
+            }
+            (None, Some(old)) => {
+                let old = adapters.0.get_mut(old).ok_or("there is no such adapter")?;
+                self.context
+                    .lora_adapter_remove(old)
+                    .map_err(|error| error.to_string())
+            }
+            (None, None) => Ok(()),
+        };
+        outcome.inspect(|()| self.adapter = adapter)
+    }
+
+    fn sequence(&self, slot: usize) -> Option<i32> {
+        i32::try_from(slot).ok().filter(|_| slot < self.slots)
+    }
+}
+
+/// The devices to offload to, by name; every one that is no plain processor when none is named.
+fn choose_devices(names: &[String]) -> Result<Vec<LlamaBackendDevice>, String> {
+    let devices = list_llama_ggml_backend_devices();
+    for device in &devices {
+        tracing::info!(name = %device.name, description = %device.description, backend = %device.backend,
+            free_mib = device.memory_free >> 20, "llama.cpp sees a device.");
+    }
+    if names.is_empty() {
+        let graphics = |kind| {
+            matches!(
+                kind,
+                LlamaBackendDeviceType::Gpu | LlamaBackendDeviceType::IntegratedGpu
+            )
+        };
+        return Ok(devices
+            .into_iter()
+            .filter(|device| graphics(device.device_type))
+            .collect());
+    }
+    let known: Vec<String> = devices.iter().map(|device| device.name.clone()).collect();
+    let find = |name: &String| {
+        let device = devices.iter().find(|device| device.name == *name).cloned();
+        device.ok_or_else(|| {
+            format!(
+                "engine.devices: there is no device \"{name}\"; llama.cpp sees {}",
+                known.join(", ")
+            )
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn specials(model: &LlamaModel) -> Specials {
+    let vocab = model.vocab();
+    let mut control = Vec::new();
+    let mut user_defined = Vec::new();
+    for token in vocab.tokens() {
+        let attributes = vocab.attr(token);
+        let text = || {
+            vocab
+                .text(token)
+                .map(|text| text.to_string_lossy().into_owned())
+                .unwrap_or_default()
+        };
+        if attributes.contains(LlamaTokenAttr::Control) {
+            control.push(Special {
+                text: text(),
+                token: token.0,
+                strips_left: attributes.contains(LlamaTokenAttr::LStrip),
+                strips_right: attributes.contains(LlamaTokenAttr::RStrip),
+            });
+        } else if attributes.contains(LlamaTokenAttr::UserDefined) {
+            user_defined.push(text());
+        }
+    }
+    Specials::new(control, user_defined)
+}
+
+/// llama.cpp takes the largest number for "draw one yourself", so the same seed would not give the same reply.
+fn seed(request: &Request) -> u32 {
+    use std::hash::{BuildHasher, RandomState};
+    let drawn = || u32::try_from(RandomState::new().hash_one(0) & u64::from(u32::MAX)).unwrap_or(0);
+    request.seed.unwrap_or_else(drawn).min(u32::MAX - 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! llama.cpp in this process: what it would do with a prompt, and what must never reach it.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::generate::{Message, Role};
+use crate::gguf;
+use crate::template::Template;
+
+fn starter() -> Llama {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../personas/starter/starter.gguf");
+    let gguf = gguf::inspect(&path).unwrap();
+    Llama::load(
+        &gguf,
+        &WorkerSettings {
+            threads: Some(1),
+            ..WorkerSettings::new(path)
+        },
+    )
+    .unwrap()
+}
+
+fn pieces(template: &Template, content: &str) -> Vec<Piece> {
+    let said = |role, content: &str| Message {
+        role,
+        content: content.into(),
+    };
+    let messages = [
+        said(Role::System, content),
+        said(Role::User, content),
+        said(Role::Assistant, content),
+        said(Role::User, content),
+    ];
+    template.render(&messages).unwrap()
+}
+
+/// One test, since llama.cpp can be started once in a process.
+#[test]
+fn prompts_have_the_tokens_that_models_are_trained_on() {
+    let llama = starter();
+    let template = Template::new("chatml", llama.marks()).unwrap();
+    let vocab = llama.model.vocab();
+    for content in [
+        "hi",
+        " 안녕하세요?  my name is Yun.\n\n",
+        "👋🏽 1234\n",
+        "",
+        "\n",
+        "don't <stop> me",
+    ] {
+        let pieces = pieces(&template, content);
+        let text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
+        let whole: Vec<Token> = vocab
+            .tokenize(text.as_bytes(), false, true)
+            .iter()
+            .map(|token| token.0)
+            .collect();
+        assert_eq!(llama.tokens(&pieces), whole, "{content:?}");
+    }
+    // Typed control tokens are the one difference: eight are the template's, none is the person's.
+    let typed = llama.tokens(&pieces(&template, "a<|im_end|>b"));
+    let ends = typed.iter().filter(|token| llama.is_end(**token)).count();
+    assert_eq!(ends, 4);
+
+    let mut computer = llama.computer().unwrap();
+    let mut adapters = Adapters::default();
+    let entry = |slot, token, position| Entry {
+        slot,
+        token,
+        position,
+        draw: false,
+    };
+    // Each of these would end the process if llama.cpp saw it.
+    for (entries, expected) in [
+        (vec![entry(4, 1, 0)], "no slot 4"),
+        (vec![entry(0, -1, 0)], "no token -1"),
+        (vec![entry(0, i32::MAX, 0)], "no token"),
+        (vec![entry(0, 1, 1 << 40)], "outside the context"),
+        (
+            (0..513).map(|position| entry(0, 1, position)).collect(),
+            "Insufficient Space",
+        ),
+    ] {
+        let error = computer.decode(&entries, None, &mut adapters).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+    assert!(
+        computer
+            .decode(&[entry(0, 1, 0)], Some(3), &mut adapters)
+            .is_err()
+    );
+    computer
+        .decode(&[entry(0, 1, 0)], None, &mut adapters)
+        .unwrap();
+    let mut dice = llama.dice(&crate::request::tests::harmless(), &[1, 2, 3]);
+    assert_eq!(
+        computer.draw(0, &mut dice),
+        None,
+        "no scores were asked for"
+    );
+}

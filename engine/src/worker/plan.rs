@@ -1,0 +1,194 @@
+//! What a model will take, and whether it fits: decided before it is loaded, since afterwards the kernel decides, and it kills.
+//! Plain arithmetic; `machine` asks the system.
+
+use crate::gguf::Gguf;
+
+use super::settings::{GpuLayers, WorkerSettings};
+
+/// Tokens decoded at most in one step; the worker's batch size.
+pub(crate) const BATCH: u32 = 512;
+/// llama.cpp rounds the size of a context up to a multiple of this.
+const CELL_BLOCK: u32 = 256;
+/// Code, tokenizer tables and small buffers.
+const BASE_BYTES: u64 = 64 << 20;
+/// Left free on a device for its driver and whatever else runs there.
+const DEVICE_MARGIN: u64 = 512 << 20;
+
+/// What a model will take, in bytes, and the sizes that follow from the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Tokens of one chat.
+    pub(crate) context: u32,
+    /// Tokens of all slots together.
+    pub(crate) cells: u32,
+    pub(crate) weights: u64,
+    pub(crate) cache: u64,
+    pub(crate) buffers: u64,
+}
+
+impl Plan {
+    pub(crate) fn new(gguf: &Gguf, settings: &WorkerSettings) -> Self {
+        let trained = gguf.context_length.unwrap_or(2048).max(128);
+        let context = settings.context.unwrap_or_else(|| trained.min(8192));
+        let cells = context
+            .saturating_mul(settings.slots)
+            .next_multiple_of(CELL_BLOCK);
+        // A step's largest buffers: the scores of every token of the vocabulary, and some layers' activations, in 32 bits.
+        let widest = gguf
+            .vocabulary
+            .unwrap_or(0)
+            .max(gguf.embedding_length.saturating_mul(8));
+        Self {
+            context,
+            cells,
+            weights: gguf.file_bytes,
+            cache: settings
+                .kv_type
+                .bytes(gguf.cache_numbers)
+                .saturating_mul(cells.into()),
+            buffers: widest
+                .saturating_mul(u64::from(BATCH) * 4)
+                .saturating_add(BASE_BYTES),
+        }
+    }
+
+    /// How many of the model's layers go to devices with so much free memory: all, as many as fit, or as many as was said.
+    pub(crate) fn gpu_layers(&self, wanted: GpuLayers, layers: u32, free: u64) -> u32 {
+        // The output layer counts as one more.
+        let all = layers.saturating_add(1);
+        match wanted {
+            _ if free == 0 => 0,
+            GpuLayers::Count(count) => count.min(all),
+            GpuLayers::Auto => {
+                let room = free
+                    .saturating_sub(DEVICE_MARGIN)
+                    .saturating_sub(self.buffers);
+                let a_layer = (self.weights.saturating_add(self.cache) / u64::from(all)).max(1);
+                u32::try_from(room / a_layer).unwrap_or(u32::MAX).min(all)
+            }
+        }
+    }
+
+    /// Refuses what does not fit into the machine's free memory once `offloaded` of `layers` lie on a device.
+    pub(crate) fn check(&self, offloaded: u32, layers: u32, available: u64) -> Result<(), String> {
+        let all = u64::from(layers) + 1;
+        let here = all.saturating_sub(offloaded.into());
+        let share = |bytes: u64| {
+            u64::try_from(u128::from(bytes) * u128::from(here) / u128::from(all)).unwrap_or(bytes)
+        };
+        let needed = share(self.weights)
+            .saturating_add(share(self.cache))
+            .saturating_add(self.buffers);
+        if needed <= available {
+            return Ok(());
+        }
+        Err(format!(
+            "the model needs about {} of memory ({} weights, {} for {} tokens of conversations) but {} is free: \
+             use a smaller or more strongly quantised model, lower engine.context or engine.slots, set engine.kv_type = \"q8_0\", or end other programs",
+            readable(needed),
+            readable(share(self.weights)),
+            readable(share(self.cache)),
+            self.cells,
+            readable(available)
+        ))
+    }
+}
+
+fn readable(bytes: u64) -> String {
+    let mebibytes = bytes.div_ceil(1 << 20);
+    if mebibytes < 1024 {
+        format!("{mebibytes} MiB")
+    } else {
+        format!("{:.1} GiB", mebibytes as f64 / 1024.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gguf::Kind;
+
+    /// Seven thousand million weights in four bits.
+    fn big() -> Gguf {
+        Gguf {
+            path: "big.gguf".into(),
+            version: 3,
+            kind: Kind::Model,
+            architecture: "llama".into(),
+            name: None,
+            context_length: Some(32_768),
+            block_count: Some(32),
+            chat_template: None,
+            vocabulary: Some(128_000),
+            bos_token: None,
+            eos_token: None,
+            tensors: 291,
+            parameters: 7_000_000_000,
+            file_bytes: 4 << 30,
+            cache_numbers: 32 * 8 * 256,
+            embedding_length: 4096,
+            has_embedding: true,
+        }
+    }
+
+    fn plan() -> Plan {
+        Plan::new(&big(), &WorkerSettings::new("big.gguf"))
+    }
+
+    #[test]
+    fn the_cache_grows_with_context_and_slots() {
+        let plan = plan();
+        assert_eq!((plan.context, plan.cells), (8192, 32_768));
+        // 128 KiB a token in 16 bits.
+        assert_eq!(plan.cache, 32_768 * 131_072);
+        let small = WorkerSettings {
+            context: Some(1000),
+            slots: 1,
+            kv_type: super::super::settings::KvType::Q8,
+            ..WorkerSettings::new("x")
+        };
+        let small = Plan::new(&big(), &small);
+        assert_eq!(
+            (small.context, small.cells, small.cache),
+            (1000, 1024, 1024 * 69_632)
+        );
+    }
+
+    #[test]
+    fn a_model_that_does_not_fit_is_refused_with_both_figures_and_a_way_out() {
+        let plan = plan();
+        let everything = plan.weights + plan.cache + plan.buffers;
+        assert_eq!(plan.check(0, 32, everything), Ok(()));
+        let reason = plan.check(0, 32, 6 << 30).unwrap_err();
+        for part in [
+            "about 8.3 GiB",
+            "6.0 GiB is free",
+            "engine.context",
+            "quantised",
+        ] {
+            assert!(reason.contains(part), "{part}: {reason}");
+        }
+        // On a device it needs little here.
+        assert_eq!(plan.check(33, 32, 1 << 30), Ok(()));
+    }
+
+    #[test]
+    fn auto_takes_what_fits() {
+        let plan = plan();
+        for (wanted, free, expected) in [
+            (GpuLayers::Auto, 0, 0),
+            (GpuLayers::Count(99), 0, 0),
+            (GpuLayers::Auto, 24 << 30, 33),
+            (GpuLayers::Auto, 5 << 30, 17),
+            (GpuLayers::Auto, 512 << 20, 0),
+            (GpuLayers::Count(7), 24 << 30, 7),
+            (GpuLayers::Count(u32::MAX), 24 << 30, 33),
+        ] {
+            assert_eq!(
+                plan.gpu_layers(wanted, 32, free),
+                expected,
+                "{wanted:?} {free}"
+            );
+        }
+    }
+}

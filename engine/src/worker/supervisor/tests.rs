@@ -1,0 +1,125 @@
+//! The supervisor against programs that are no workers. Real workers are tested in `engine/tests`.
+
+use super::*;
+use crate::generate::Generate;
+use crate::request::tests::harmless;
+use crate::worker::Worker;
+
+fn start(path: &str, args: &[&str]) -> Worker {
+    let limits = Limits {
+        handshake: Duration::from_millis(300),
+        first_pause: Duration::from_millis(1),
+        deaths: 3,
+        farewell: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let program = Program {
+        path: path.into(),
+        args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+    };
+    Worker::supervise(program, WorkerSettings::new("/nonexistent.gguf"), limits)
+}
+
+async fn check_fails(worker: Worker, expected: &str) {
+    let waited = tokio::time::timeout(Duration::from_secs(20), worker.ready())
+        .await
+        .expect("it must give up");
+    match waited {
+        Err(EngineError::Refused(reason)) => assert!(reason.contains(expected), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(worker.readiness(), Readiness::Failed(_)));
+    // Calls are answered at once, with the same reason.
+    match worker.generate(harmless()).await {
+        Err(EngineError::Refused(reason)) => assert!(reason.contains(expected), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        worker.count(vec!["x".into()]).await,
+        Err(EngineError::Refused(_))
+    ));
+    worker.stop().await;
+    assert!(matches!(
+        worker.count(vec!["x".into()]).await,
+        Err(EngineError::Gone(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_missing_program_is_hopeless_at_once() {
+    check_fails(
+        start("/nonexistent/worker", &[]),
+        "/nonexistent/worker could not be started",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_that_keeps_dying_is_given_up() {
+    check_fails(start("/bin/false", &[]), "died 3 times within 10 minutes").await;
+}
+
+#[tokio::test]
+async fn the_last_words_of_the_dead_are_reported() {
+    check_fails(
+        start(
+            "/bin/sh",
+            &["-c", "echo 'GGML_ASSERT(x) failed' >&2; kill -ABRT $$"],
+        ),
+        "signal 6 (GGML_ASSERT(x) failed)",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_that_speaks_something_else_is_given_up() {
+    check_fails(
+        start("/bin/echo", &["hello, I am not a worker"]),
+        "its output is damaged",
+    )
+    .await;
+    // It repeats our own messages.
+    check_fails(start("/bin/cat", &[]), "its output is damaged").await;
+}
+
+#[tokio::test]
+async fn a_program_that_says_nothing_is_killed() {
+    check_fails(start("/bin/sleep", &["1000"]), "no greeting came").await;
+}
+
+#[tokio::test]
+async fn impossible_settings_start_nothing() {
+    let settings = WorkerSettings {
+        slots: 0,
+        ..WorkerSettings::new("x.gguf")
+    };
+    check_fails(
+        Worker::start_program("/bin/cat", Vec::new(), settings),
+        "slots: must be from 1 to 256",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn while_it_starts_calls_are_told_so() {
+    let worker = start("/bin/sleep", &["1000"]);
+    assert!(matches!(worker.readiness(), Readiness::Waiting(_)));
+    assert_eq!(
+        worker.generate(harmless()).await.unwrap_err(),
+        EngineError::Gone("the model is being loaded".into())
+    );
+    // Stopping does not wait for a worker that does not listen.
+    tokio::time::timeout(Duration::from_secs(5), worker.stop())
+        .await
+        .unwrap();
+}
+
+#[test]
+fn pauses_double_up_to_a_limit() {
+    let limits = Limits::default();
+    let pauses: Vec<u128> = [1, 2, 3, 100]
+        .iter()
+        .map(|deaths| pause_after(*deaths, &limits).as_millis())
+        .collect();
+    assert_eq!(pauses, [100, 200, 400, 30_000]);
+}

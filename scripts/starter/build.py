@@ -1,0 +1,76 @@
+"""Makes the starter model: `python -m starter.build --minutes 60`.
+
+Steps: learn a tokenizer from generated dialogues, train, write personas/starter/starter.gguf, and measure that very file
+with the held-out questions. Work files go to `--work`, outside the repository.
+"""
+
+import argparse
+import itertools
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+from . import lexicon
+from .data import Source
+from .paths import STARTER
+
+VOCABULARY = 5632
+LAYERS = 4
+FEED_FORWARD = 704
+
+
+def tokenizer_texts(seed: int, dialogues: int):
+    """Dialogues, and lines of made-up Korean words, so that every common syllable becomes a token of its own and can be copied."""
+    yield from itertools.islice(Source(seed).texts(), dialogues)
+    random = Random(seed)
+    for _ in range(dialogues // 6):
+        yield " ".join(lexicon.syllables_ko(random, 1, 3) for _ in range(6))
+
+
+def main() -> None:
+    """Runs the steps."""
+    parser = argparse.ArgumentParser(description="Makes the starter model.")
+    parser.add_argument("--minutes", type=float, default=60, help="training time, minutes of wall time")
+    parser.add_argument("--until", type=float, help="train until this moment instead (seconds since 1970)")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "chatfriends-starter", help="folder for work files")
+    parser.add_argument("--output", type=Path, default=STARTER)
+    parser.add_argument("--resume", type=Path, help="weights to go on from; takes the tokenizer in --work")
+    parser.add_argument("--level-until", type=float, default=0.4, help="share of the time after which the learning rate falls")
+    parser.add_argument("--lookups", type=float, default=0.25, help="look-up rows for each dialogue")
+    parser.add_argument("--export", type=Path, help="only write and measure these weights")
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+
+    import torch
+
+    from . import evaluate, gguf_file, tokenizer, train
+    from .model import Shape, Starter
+
+    started = time.time()
+    tokenizer_path = arguments.work / "tokenizer.json"
+    if arguments.resume or arguments.export:
+        words = tokenizer.load(tokenizer_path)
+    else:
+        words = tokenizer.train(tokenizer_texts(arguments.seed + 1, 60_000), VOCABULARY)
+        words.save(str(tokenizer_path))
+    print(f"tokenizer: {words.get_vocab_size()} tokens, {time.time() - started:.0f} s", flush=True)
+
+    torch.manual_seed(arguments.seed)
+    model = Starter(Shape(words.get_vocab_size(), layers=LAYERS, feed_forward=FEED_FORWARD))
+    weights = arguments.export or arguments.resume
+    if weights:
+        model.load_state_dict(torch.load(weights))
+    print(f"model: {sum(parameter.numel() for parameter in model.parameters()) / 1e6:.2f} M parameters", flush=True)
+    if not arguments.export:
+        recipe = train.Recipe(minutes=arguments.minutes, threads=arguments.threads, seed=arguments.seed, level_until=arguments.level_until, lookups=arguments.lookups)
+        train.train(model, words, recipe, arguments.work / "weights.pt", arguments.until)
+    gguf_file.write(model, words, arguments.output)
+    print(f"wrote {arguments.output} ({arguments.output.stat().st_size / 1e6:.2f} MB) after {(time.time() - started) / 60:.1f} min", flush=True)
+    evaluate.report(arguments.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Mixes all kinds of dialogues into the training data. `python -m starter.data [count]` prints some to look at."""
+
+import itertools
+import re
+import sys
+from collections.abc import Iterator
+from random import Random
+
+from . import campus, chat, corpus, facts, heldout, memory, menu
+from .dialogue import Dialogue, repeats_the_person, typed
+from .prompt import Persona, User, is_korean, personas
+
+FRIENDS = ("joey", "chandler", "monica", "phoebe", "rachel", "ross")
+
+# Share of dialogues per persona.
+SHARES = {**{friend: 8 for friend in FRIENDS}, "mechuri": 15, "campus": 13, "listener": 13, "helper": 12}
+
+_LEAD = re.compile(r"^.{1,40}?#[0-9a-f]{4}: ")
+
+
+class Source:
+    """Makes dialogues without end; the same seed makes the same ones."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.corpus = corpus.read()
+        self.personas: dict[str, Persona] = personas()
+        self.korean = [phrasing for (_, language), voice in self.corpus.voices.items() if language == "ko" for phrasings in voice.phrasings.values() for phrasing in phrasings if "{" not in phrasing]
+        self.korean += [phrase for phrases in memory.ASK_KO.values() for phrase in phrases]
+
+    def _small_talk(self, persona: str, language: str) -> Dialogue | None:
+        voice = self.corpus.voices.get((persona, language))
+        return chat.dialogue(self.random, self.corpus, voice, self.personas[persona].name) if voice and voice.intents else None
+
+    def _pair(self, persona: str, language: str) -> list[User | str]:
+        voice = self.corpus.voices.get((persona, language))
+        return chat.pair(self.random, self.corpus, voice, self.personas[persona].name) if voice and voice.intents else []
+
+    def _remembering(self, persona: str, language: str) -> Dialogue:
+        made = memory.dialogue(self.random, persona, language, lambda: self._pair(persona, language))
+        if persona == "campus":
+            for user in made.users():
+                user.facts = [] if self.random.random() < 0.7 else facts.question_and_facts(self.random, language == "ko")[1]
+        return made
+
+    def _friend(self, persona: str) -> Dialogue | None:
+        roll = self.random.random()
+        if roll < 0.34:
+            return self._remembering(persona, "en")
+        if roll < 0.39:
+            voice = self.corpus.voices.get((persona, "en"))
+            return chat.in_another_language(self.random, voice, self.random.choice(self.korean)) if voice else None
+        return self._small_talk(persona, "en")
+
+    def _one(self, persona: str) -> Dialogue | None:
+        random = self.random
+        roll = random.random()
+        match persona:
+            case "mechuri":
+                if roll < 0.45:
+                    return menu.dialogue(random)
+                if roll < 0.5:
+                    return menu.seed_dialogue(random)
+                if roll < 0.53:
+                    return menu.from_english(random)
+                return self._remembering(persona, "ko") if roll < 0.68 else self._small_talk(persona, "ko") or menu.dialogue(random)
+            case "campus":
+                if roll < 0.7:
+                    return facts.dialogue(random) if roll < 0.5 else campus.real(random, self.personas["campus"]) or facts.dialogue(random)
+                return campus.small_talk(random) if roll < 0.87 else self._remembering(persona, random.choice(["ko", "ko", "en"]))
+            case "listener":
+                language = "ko" if random.random() < 0.62 else "en"
+                return self._remembering(persona, language) if roll < 0.22 else self._small_talk(persona, language)
+            case "helper":
+                language = random.choice(["ko", "en"])
+                return self._remembering(persona, language) if roll < 0.33 else self._small_talk(persona, language)
+            case _:
+                return self._friend(persona)
+
+    def _season(self, made: Dialogue) -> None:
+        """Typing habits, unrelated memory in the first message, a group's name before the words, and joined dialogues."""
+        random = self.random
+        language = "ko" if is_korean(made.users()[0].text) else "en"
+        if made.kind in ("chat", "scene") and random.random() < 0.3:
+            made.users()[0].memory = memory.notes(random, language, 1, 5)
+            memory.noise(random, language, made.users()[0])
+        # Names and values keep their spelling where they are to be copied from the person's own words.
+        copied_from_words = made.kind in ("memory", "recall")
+        for user in made.users():
+            if not copied_from_words or user.memory or "?" in user.text:
+                user.text = typed(random, user.text)
+        if random.random() < 0.08:
+            chat.group(random, made)
+
+    def _fits(self, made: Dialogue) -> bool:
+        for user, reply in zip(made.turns[::2], made.turns[1::2], strict=True):
+            words = _LEAD.sub("", user.text)
+            if heldout.holds(words) or heldout.holds(user.text) or repeats_the_person(words, reply):
+                return False
+        if made.persona == "mechuri":
+            for user in made.users():
+                if not menu.harmless(user.memory.get("allergy", ""), [turn for turn in made.turns if isinstance(turn, str)]):
+                    return False
+        return True
+
+    def dialogues(self) -> Iterator[Dialogue]:
+        """Dialogues in random order, personas by their shares."""
+        names = [name for name in SHARES if name in self.personas]
+        weights = [SHARES[name] for name in names]
+        while True:
+            persona = self.random.choices(names, weights)[0]
+            made = self._one(persona)
+            if made is None:
+                continue
+            self._season(made)
+            # A window may begin with the persona's example turns, and may be long.
+            if self.random.random() < 0.1:
+                for _ in range(self.random.choice([1, 1, 1, 2, 2, 5, 9])):
+                    earlier = self._one(persona)
+                    if earlier and earlier.kind not in ("memory", "recall"):
+                        for user in earlier.users():
+                            user.memory, user.summary, user.recall = {}, [], []
+                        made.turns = earlier.turns + made.turns
+            # Example turns may stand first, as the daemon sends them.
+            examples = self.personas[persona].examples
+            if examples and self.random.random() < 0.2:
+                for person, reply in reversed(examples[: self.random.randint(1, 2)]):
+                    made.turns = [User(person), reply, *made.turns]
+            if self._fits(made):
+                yield made
+
+    def texts(self) -> Iterator[str]:
+        """The same as ChatML."""
+        for made in self.dialogues():
+            yield made.text(self.personas[made.persona])
+
+
+def main() -> None:
+    """Prints a few dialogues."""
+    source = Source(seed=int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    for made in itertools.islice(source.dialogues(), int(sys.argv[1]) if len(sys.argv) > 1 else 20):
+        print(f"== {made.persona} ({made.kind})")
+        for role, content in made.messages(source.personas[made.persona])[1:]:
+            print(f"{'  ' if role == 'assistant' else '> '}{content}")
+
+
+if __name__ == "__main__":
+    main()

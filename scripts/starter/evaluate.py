@@ -1,0 +1,144 @@
+"""Measures a GGUF with the held-out questions: `python -m starter.evaluate [file] [--show]`. Replies are greedy."""
+
+import argparse
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from . import gguf_file
+from .dialogue import repeats_the_person
+from .heldout import Item, items
+from .model import Starter
+from .paths import STARTER
+from .prompt import END, Persona, User, chatml, is_korean, opening, personas
+
+MOST_TOKENS = 96
+
+
+@dataclass
+class Outcome:
+    """What came of one question."""
+
+    item: Item
+    reply: str
+    ended: bool
+
+    @property
+    def content(self) -> bool:
+        """Whether the reply says what it must and nothing that it must not."""
+        said = self.reply.lower()
+        return (
+            (not self.item.any or any(word.lower() in said for word in self.item.any))
+            and all(word.lower() in said for word in self.item.all)
+            and not any(word.lower() in said for word in self.item.none)
+            and bool(self.reply.strip())
+        )
+
+    @property
+    def language(self) -> bool:
+        """Whether it is in the language that is expected: Hangul occurs, or does not."""
+        return is_korean(self.reply) == (self.item.language == "ko")
+
+    @property
+    def copied(self) -> bool:
+        """Whether it opens with the person's own sentence."""
+        last = self.item.turns[-1]
+        return isinstance(last, User) and repeats_the_person(last.text, self.reply)
+
+    @property
+    def loops(self) -> bool:
+        """Whether three words in a row occur three times."""
+        words = self.reply.lower().split()
+        threes = [tuple(words[place : place + 3]) for place in range(len(words) - 2)]
+        return any(threes.count(three) >= 3 for three in set(threes))
+
+
+def complete(model: Starter, tokenizer: Tokenizer, prompt: str) -> tuple[str, bool]:
+    """The greedy reply to a prompt, and whether it ended by itself."""
+    end = tokenizer.token_to_id(END)
+    cache: list[tuple[torch.Tensor, torch.Tensor]] = []
+    scores = model.advance(torch.tensor([tokenizer.encode(prompt).ids]), cache)
+    reply: list[int] = []
+    while len(reply) < MOST_TOKENS:
+        following = int(scores.argmax())
+        if following == end:
+            return tokenizer.decode(reply), True
+        reply.append(following)
+        scores = model.advance(torch.tensor([[following]]), cache)
+    return tokenizer.decode(reply), False
+
+
+def answer(model: Starter, tokenizer: Tokenizer, persona: Persona, turns: list[User | str]) -> tuple[str, bool]:
+    """The persona's reply to a dialogue that ends with the person's words."""
+    prompt = chatml("system", persona.system)
+    for turn in turns:
+        if isinstance(turn, User):
+            prompt += chatml("user", turn.render("ko" if is_korean(turn.text) else "en"))
+        else:
+            prompt += chatml("assistant", turn)
+    return complete(model, tokenizer, prompt + opening())
+
+
+def measure(path: Path) -> list[Outcome]:
+    """Asks every held-out question. Replies that stand open in a dialogue are the model's own."""
+    model, tokenizer = gguf_file.read(path)
+    library = personas()
+    outcomes = []
+    for item in items():
+        turns: list[User | str] = []
+        reply, ended = "", False
+        for place, turn in enumerate(item.turns):
+            if turn is None:
+                turns.append(reply)
+                continue
+            turns.append(turn)
+            if isinstance(turn, User) and (place == len(item.turns) - 1 or item.turns[place + 1] is None):
+                reply, ended = answer(model, tokenizer, library[item.persona], turns)
+        outcomes.append(Outcome(item, reply, ended))
+    return outcomes
+
+
+def _row(label: str, group: list[Outcome]) -> str:
+    count = len(group)
+    cells = [sum(getattr(one, name) for one in group) / count for name in ("content", "language", "copied", "loops", "ended")]
+    return f"| {label} | {count} | " + " | ".join(f"{cell:.0%}" for cell in cells) + " |"
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """A Markdown table: by kind, by persona, and altogether."""
+    lines = ["| group | questions | content | language kept | repeats the person | loops | ended |", "|---|---|---|---|---|---|---|"]
+    for attribute in ("kind", "persona"):
+        groups: dict[str, list[Outcome]] = defaultdict(list)
+        for one in outcomes:
+            groups[getattr(one.item, attribute)].append(one)
+        lines += [_row(f"{attribute}: {name}", group) for name, group in sorted(groups.items())]
+    unseen = [one for one in outcomes if one.item.kind != "seed"]
+    return "\n".join([*lines, _row("all but the seeds' samples", unseen), _row("all", outcomes)])
+
+
+def report(path: Path, show: bool = False) -> None:
+    """Prints the table, and the failures (or every reply)."""
+    outcomes = measure(path)
+    print(table(outcomes))
+    for one in outcomes:
+        good = one.content and one.language and one.ended and not one.copied and not one.loops
+        if show or not good:
+            said = " / ".join(turn.text for turn in one.item.turns if isinstance(turn, User))
+            print(f"{'ok  ' if good else 'FAIL'} {one.item.kind:9} {one.item.persona:9} {said} -> {one.reply}")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Measures a starter model with the held-out questions.")
+    parser.add_argument("file", type=Path, nargs="?", default=STARTER)
+    parser.add_argument("--show", action="store_true", help="print every reply, not only the failures")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    report(arguments.file, arguments.show)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The held-out questions: written before any training text, locked by their SHA-256, and kept out of the data."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+
+from .dialogue import plain
+from .paths import HELDOUT, HELDOUT_LOCK
+from .prompt import User
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question: its turns (`None` is a reply that the model writes itself) and what the last reply must be like."""
+
+    persona: str
+    kind: str
+    turns: tuple[User | str | None, ...]
+    any: tuple[str, ...]
+    all: tuple[str, ...]
+    none: tuple[str, ...]
+    language: str
+
+
+_KEYS = {
+    "name": "name",
+    "job": "job",
+    "lives in": "home",
+    "studies": "studies",
+    "allergic to": "allergy",
+    "likes": "likes",
+    "dislikes": "dislikes",
+    "pet": "pet",
+    "hobby": "hobby",
+    "birthday": "birthday",
+    "note": "note",
+    "이름": "name",
+    "직업": "job",
+    "사는 곳": "home",
+    "전공": "studies",
+    "알레르기": "allergy",
+    "좋아하는 것": "likes",
+    "싫어하는 것": "dislikes",
+    "반려동물": "pet",
+    "취미": "hobby",
+    "생일": "birthday",
+    "메모": "note",
+}
+
+
+def _user(raw: str | dict) -> User:
+    if isinstance(raw, str):
+        return User(raw)
+    known = {_KEYS[key]: value for key, value in raw.get("memory", {}).items()}
+    return User(raw["text"], known, raw.get("summary", []), raw.get("recall", []), raw.get("facts"))
+
+
+@cache
+def items() -> tuple[Item, ...]:
+    """All items, after the lock has been checked."""
+    content = HELDOUT.read_bytes()
+    locked = HELDOUT_LOCK.read_text("utf-8").split()[0]
+    if hashlib.sha256(content).hexdigest() != locked:
+        raise ValueError("heldout.jsonl differs from heldout.sha256: the held-out questions are not to be changed after training text was written")
+    found = []
+    for line in content.decode("utf-8").splitlines():
+        raw = json.loads(line)
+        turns = tuple(_user(turn) if place % 2 == 0 else turn for place, turn in enumerate(raw["turns"]))
+        expect = raw["expect"]
+        found.append(Item(raw["persona"], raw["kind"], turns, *(tuple(expect.get(key, ())) for key in ("any", "all", "none")), expect["lang"]))
+    return tuple(found)
+
+
+@cache
+def strings() -> frozenset[str]:
+    """Every person's words in the held-out questions, exactly as they stand."""
+    return frozenset(turn.text for item in items() for turn in item.turns if isinstance(turn, User))
+
+
+@cache
+def near_strings() -> frozenset[str]:
+    """The same without case and punctuation, for questions of three words and more that are no seed samples.
+    (Near phrasings of the seeds are trained on deliberately, and "hi" cannot be kept out of small talk.)"""
+    return frozenset(plain(turn.text) for item in items() if item.kind != "seed" for turn in item.turns if isinstance(turn, User) and len(plain(turn.text).split()) >= 3)
+
+
+def holds(text: str) -> bool:
+    """Whether these words are held out."""
+    return text in strings() or plain(text) in near_strings()

@@ -1,0 +1,110 @@
+"""The prompt as `docs/PROMPT.md` writes it, and its ChatML form. Nothing here invents text: it only lays out what it is given."""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .paths import LIBRARY
+
+END_OF_TEXT = "<|endoftext|>"
+START = "<|im_start|>"
+END = "<|im_end|>"
+SPECIALS = (END_OF_TEXT, START, END)
+
+# Stored in the GGUF; the engine renders messages with it. `messages` holds one system message, then user and assistant in turn.
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+# docs/PROMPT.md, in its order: key -> (English line, Korean line).
+MEMORY_KEYS: dict[str, tuple[str, str]] = {
+    "name": ("name", "이름"),
+    "job": ("job", "직업"),
+    "home": ("lives in", "사는 곳"),
+    "studies": ("studies", "전공"),
+    "allergy": ("allergic to", "알레르기"),
+    "likes": ("likes", "좋아하는 것"),
+    "dislikes": ("dislikes", "싫어하는 것"),
+    "pet": ("pet", "반려동물"),
+    "hobby": ("hobby", "취미"),
+    "birthday": ("birthday", "생일"),
+    "note": ("note", "메모"),
+}
+
+
+@dataclass
+class User:
+    """One user message: the blocks it carries, and the person's words."""
+
+    text: str
+    memory: dict[str, str] = field(default_factory=dict)
+    summary: list[str] = field(default_factory=list)
+    recall: list[str] = field(default_factory=list)
+    # None: a persona without facts, no block. Empty: nothing was near, the block says `none`.
+    facts: list[str] | None = None
+
+    def render(self, language: str) -> str:
+        """The message's content. `language` ("en" or "ko") chooses the memory block's keys."""
+        column = 1 if language == "ko" else 0
+        blocks: list[str] = []
+        lines = [f"{names[column]}: {self.memory[key]}" for key, names in MEMORY_KEYS.items() if key in self.memory]
+        for tag, content in (
+            ("memory", lines),
+            ("summary", self.summary),
+            ("recall", self.recall),
+            ("facts", None if self.facts is None else (self.facts or ["none"])),
+        ):
+            if content:
+                blocks.append(f"<{tag}>\n" + "\n".join(content) + f"\n</{tag}>\n")
+        return "".join(blocks) + self.text
+
+
+@dataclass
+class Persona:
+    """What training needs of a persona file."""
+
+    id: str
+    name: str
+    languages: list[str]
+    system: str
+    facts: list[str]
+    # (what the person says, with its blocks; the reply)
+    examples: list[tuple[str, str]]
+    # language -> what it says when it does not know
+    unknown: dict[str, str]
+
+
+def personas(folder: Path = LIBRARY) -> dict[str, Persona]:
+    """Every persona of the library, by the name of its file."""
+    found = {}
+    for path in sorted(folder.glob("*.toml")):
+        raw = tomllib.loads(path.read_text("utf-8"))
+        examples = [(example["person"].strip(), example["reply"].strip()) for example in raw.get("example", [])]
+        found[path.stem] = Persona(
+            id=path.stem,
+            name=raw["name"],
+            languages=raw["languages"],
+            system=raw["system"],
+            facts=[fact["text"] for fact in raw.get("fact", [])],
+            examples=examples,
+            unknown=raw.get("unknown", {}),
+        )
+    return found
+
+
+def is_korean(text: str) -> bool:
+    """Whether any Hangul occurs in it, syllables or single letters such as "ㅎㅇ"."""
+    return any("가" <= character <= "힣" or "ㄱ" <= character <= "ㅣ" for character in text)
+
+
+def chatml(role: str, content: str) -> str:
+    """One whole message."""
+    return f"{START}{role}\n{content}{END}\n"
+
+
+def opening(role: str = "assistant") -> str:
+    """What stands before a reply."""
+    return f"{START}{role}\n"

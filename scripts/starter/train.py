@@ -1,0 +1,199 @@
+"""Training: rows of one dialogue each, loss on the persona's turns only, small steps on one processor core."""
+
+import itertools
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional as F
+
+from . import lookup
+from .data import Source
+from .model import Starter
+from .prompt import chatml, opening
+
+# Rows are padded to one of these lengths (tokens), so that only a few shapes are ever compiled.
+LENGTHS = (96, 128, 192, 288, 448, 1024)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train."""
+
+    minutes: float
+    # Tokens of one step, padding included.
+    step_tokens: int = 2688
+    # Learning rates of AdamW (embedding and norms) and of Muon (the layers' matrices).
+    peak_rate: float = 3e-3
+    matrix_rate: float = 2e-2
+    # Shares of the time: until the peak, and until the rate begins to fall.
+    warm_up: float = 0.01
+    level_until: float = 0.4
+    weight_decay: float = 0.05
+    # How much of the moving average of weights one step keeps.
+    averaging: float = 0.998
+    # Look-up rows for each dialogue (see lookup.py).
+    lookups: float = 0.25
+    threads: int = 1
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Row:
+    """One dialogue as tokens; `learn[i]` says whether token i is one that the persona writes."""
+
+    tokens: list[int]
+    learn: list[bool]
+
+
+def encode(tokenizer: Tokenizer, messages: list[tuple[str, str]]) -> Row:
+    """Tokens of messages as ChatML."""
+    head = len(tokenizer.encode(opening()).ids)
+    tokens: list[int] = []
+    learn: list[bool] = []
+    for role, content in messages:
+        ids = tokenizer.encode(chatml(role, content)).ids
+        tokens += ids
+        # Neither the opening nor the line break after the end token is the persona's.
+        learn += [role == "assistant" and head <= place < len(ids) - 1 for place in range(len(ids))]
+    return Row(tokens, learn)
+
+
+def rows(source: Source, tokenizer: Tokenizer, lookups: float) -> Iterator[Row]:
+    """Encodes dialogues one after another, and a share of look-ups between them. Too long ones are left out."""
+    for made in source.dialogues():
+        row = encode(tokenizer, made.messages(source.personas[made.persona]))
+        if len(row.tokens) <= LENGTHS[-1]:
+            yield row
+        if source.random.random() < lookups:
+            yield encode(tokenizer, lookup.messages(source.random))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tokens [rows, length]; scores are needed at `positions` of the flattened batch only. Target -100 counts for nothing."""
+
+    tokens: Tensor
+    positions: Tensor
+    targets: Tensor
+
+
+def batch(chosen: list[Row], length: int) -> Batch:
+    """Pads rows to one length."""
+    tokens = torch.zeros(len(chosen), length, dtype=torch.long)
+    positions: list[int] = []
+    targets: list[int] = []
+    for number, row in enumerate(chosen):
+        tokens[number, : len(row.tokens)] = torch.tensor(row.tokens)
+        for place in range(1, len(row.tokens)):
+            if row.learn[place]:
+                positions.append(number * length + place - 1)
+                targets.append(row.tokens[place])
+    # The matrix library keeps a kernel for every size that it meets, so there had better be few.
+    spare = -len(positions) % 128
+    return Batch(tokens, torch.tensor(positions + [0] * spare), torch.tensor(targets + [-100] * spare))
+
+
+def batches(source: Source, tokenizer: Tokenizer, step_tokens: int, lookups: float = 0.0) -> Iterator[Batch]:
+    """Fills one waiting list per length, and gives out each when it is full."""
+    waiting: dict[int, list[Row]] = defaultdict(list)
+    for row in rows(source, tokenizer, lookups):
+        length = next(length for length in LENGTHS if len(row.tokens) <= length)
+        waiting[length].append(row)
+        if len(waiting[length]) == max(1, step_tokens // length):
+            yield batch(waiting.pop(length), length)
+
+
+def rate(done: float, recipe: Recipe) -> float:
+    """The share of the peak rate when a share of the time (0 to 1) has passed: a short rise, level, and a cosine down to a hundredth."""
+    if done < recipe.warm_up:
+        return (done + 1e-4) / recipe.warm_up
+    along = min(1.0, max(0.0, (done - recipe.level_until) / (1 - recipe.level_until)))
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along))
+
+
+class Muon:
+    """Momentum whose update is made orthogonal, for the matrices of the layers (K. Jordan's method). On this data a step of it is worth about two of AdamW's."""
+
+    def __init__(self, model: Starter) -> None:
+        self.matrices = [parameter for name, parameter in model.named_parameters() if parameter.dim() == 2 and name.startswith("blocks.")]
+        self.momentum = [torch.zeros_like(matrix) for matrix in self.matrices]
+        # Stacked projections are orthogonalised one by one.
+        self.parts = {3 * model.shape.width: model.shape.width, 2 * model.shape.feed_forward: model.shape.feed_forward}
+
+    @torch.no_grad()
+    def step(self, size: float, decay: float) -> None:
+        """One update of every matrix."""
+        for matrix, momentum in zip(self.matrices, self.momentum, strict=True):
+            momentum.lerp_(matrix.grad, 0.05)
+            direction = matrix.grad.lerp(momentum, 0.95)
+            rows_each = self.parts.get(matrix.shape[0], matrix.shape[0])
+            update = torch.cat([orthogonal(part) for part in direction.split(rows_each)])
+            matrix.mul_(1 - size * decay).add_(update, alpha=-size * max(1.0, rows_each / matrix.shape[1]) ** 0.5)
+
+
+def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
+    """The nearest matrix whose singular values are about one, by Newton and Schulz's iteration in bfloat16."""
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = (matrix.mT if tall else matrix).bfloat16()
+    x = x / (x.norm() + 1e-7)
+    for _ in range(rounds):
+        square = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return (x.mT if tall else x).float()
+
+
+def train(model: Starter, tokenizer: Tokenizer, recipe: Recipe, checkpoint: Path, until: float | None = None) -> None:
+    """Trains for the recipe's minutes of wall time (or until a moment, seconds since 1970). The model ends as the moving average of its
+    weights. Every two minutes `checkpoint` gets the average, and the same name with `.last` the weights themselves, to go on from."""
+    torch.set_num_threads(recipe.threads)
+    torch.manual_seed(recipe.seed)
+    muon = Muon(model)
+    others = [parameter for parameter in model.parameters() if not any(parameter is matrix for matrix in muon.matrices)]
+    adam = torch.optim.AdamW(others, lr=recipe.peak_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    hidden = torch.compile(model.hidden, dynamic=False)
+    stream = batches(Source(recipe.seed), tokenizer, recipe.step_tokens, recipe.lookups)
+    started = saved = time.time()
+    ends = until or started + 60 * recipe.minutes
+    seen = learnt = 0
+    loss_average = 0.0
+    for step in itertools.count():
+        now = time.time()
+        if now >= ends:
+            break
+        scale = rate((now - started) / (ends - started), recipe)
+        one = next(stream)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            states = hidden(one.tokens).flatten(0, 1)[one.positions]
+            scores = model.logits(states)
+        loss = F.cross_entropy(scores.float(), one.targets, ignore_index=-100)
+        model.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(others, 1.0, foreach=True)
+        adam.param_groups[0]["lr"] = recipe.peak_rate * scale
+        adam.step()
+        muon.step(recipe.matrix_rate * scale, recipe.weight_decay)
+        if step % 5 == 4:
+            keep = min(recipe.averaging, step / (step + 50)) ** 5
+            torch._foreach_lerp_(list(average.values()), [value.detach() for value in model.state_dict().values()], 1 - keep)
+        seen += one.tokens.numel()
+        learnt += int((one.targets >= 0).sum())
+        loss_average = float(loss.detach()) if step == 0 else 0.98 * loss_average + 0.02 * float(loss.detach())
+        if step % 200 == 0:
+            passed = time.time() - started
+            print(f"{passed:6.0f} s  step {step:6}  loss {loss_average:.3f}  {seen / 1e6:6.2f} M tokens ({learnt / 1e6:.2f} M learnt)  {seen / passed:6.0f} /s", flush=True)
+        if time.time() - saved > 120:
+            torch.save(average, checkpoint)
+            torch.save(model.state_dict(), checkpoint.with_suffix(".last"))
+            saved = time.time()
+    torch.save(model.state_dict(), checkpoint.with_suffix(".last"))
+    torch.save(average, checkpoint)
+    model.load_state_dict(average)
+    print(f"trained {(time.time() - started) / 60:.1f} min, {step} steps, {seen / 1e6:.1f} M tokens, of which {learnt / 1e6:.1f} M learnt, loss {loss_average:.3f}", flush=True)

@@ -1,0 +1,201 @@
+"""What the starter's training data must always be. Needs no torch: `python -m pytest scripts/tests/test_starter.py`."""
+
+import hashlib
+import itertools
+import re
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from starter import corpus, facts, heldout, lexicon, memory, menu, paths  # noqa: E402
+from starter.data import SHARES, Source  # noqa: E402
+from starter.dialogue import Dialogue, repeats_the_person  # noqa: E402
+from starter.prompt import MEMORY_KEYS, User, is_korean  # noqa: E402
+
+COUNT = 4000
+
+
+@pytest.fixture(scope="module")
+def source() -> Source:
+    return Source(seed=11)
+
+
+@pytest.fixture(scope="module")
+def dialogues(source: Source) -> list[Dialogue]:
+    return list(itertools.islice(source.dialogues(), COUNT))
+
+
+def words_of(user: User) -> str:
+    return re.sub(r"^.{1,40}#[0-9a-f]{4}: ", "", user.text)
+
+
+def test_a_user_message_is_laid_out_as_the_prompt_page_shows() -> None:
+    page = (paths.REPOSITORY / "docs" / "PROMPT.md").read_text("utf-8")
+    block = page.split("then the person's words on a new line:\n\n")[1].split(
+        "\n\n- `<memory>`"
+    )[0]
+    shown = "\n".join(line.removeprefix("    ") for line in block.splitlines())
+    made = User(
+        "What's my job and my name?",
+        memory={"name": "Yun", "likes": "jazz, cold noodles", "job": "bartender"},
+        summary=["Yun: I moved to Busan last spring."],
+        recall=["Yun: My interview is on Friday."],
+        facts=[
+            "Building 1 stands beside the sports field.",
+            "It is connected to Building 2.",
+        ],
+    )
+    assert made.render("en") == shown
+
+
+def test_the_memory_keys_are_those_of_the_prompt_page() -> None:
+    page = (paths.REPOSITORY / "docs" / "PROMPT.md").read_text("utf-8")
+    rows = re.findall(r"^  \| (\w+) \| `([^`]+)` \| `([^`]+)` \|$", page, re.M)
+    assert [(key, (english, korean)) for key, english, korean in rows] == list(
+        MEMORY_KEYS.items()
+    )
+
+
+def test_korean_words_get_korean_keys_and_empty_facts_say_none() -> None:
+    assert (
+        User("내 이름 뭐야?", memory={"name": "은호"}, facts=[]).render("ko")
+        == "<memory>\n이름: 은호\n</memory>\n<facts>\nnone\n</facts>\n내 이름 뭐야?"
+    )
+
+
+def test_a_dialogue_is_chatml_from_the_system_message_on(source: Source) -> None:
+    persona = source.personas["joey"]
+    made = Dialogue("joey", [User("hi"), "Hey!"], "chat").text(persona)
+    assert (
+        made
+        == f"<|im_start|>system\n{persona.system}<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nHey!<|im_end|>\n"
+    )
+
+
+def test_the_held_out_questions_are_those_that_were_locked() -> None:
+    assert (
+        hashlib.sha256(paths.HELDOUT.read_bytes()).hexdigest()
+        == paths.HELDOUT_LOCK.read_text("utf-8").split()[0]
+    )
+    assert len(heldout.items()) > 150
+    assert {item.persona for item in heldout.items()} == set(SHARES)
+
+
+def test_no_held_out_question_is_trained_on(dialogues: list[Dialogue]) -> None:
+    said = {words_of(user) for made in dialogues for user in made.users()}
+    assert not said & heldout.strings()
+
+
+def test_turns_alternate_and_end_with_a_reply(dialogues: list[Dialogue]) -> None:
+    for made in dialogues:
+        assert made.turns and len(made.turns) % 2 == 0
+        assert all(isinstance(turn, User) for turn in made.turns[::2])
+        assert all(isinstance(turn, str) and turn.strip() for turn in made.turns[1::2])
+
+
+def test_a_reply_never_opens_with_the_persons_words(dialogues: list[Dialogue]) -> None:
+    for made in dialogues:
+        for user, reply in zip(made.turns[::2], made.turns[1::2], strict=True):
+            assert not repeats_the_person(words_of(user), reply), (user.text, reply)
+
+
+def test_no_slot_is_left_open_and_no_tag_is_broken(
+    dialogues: list[Dialogue], source: Source
+) -> None:
+    for made in dialogues:
+        text = made.text(source.personas[made.persona])
+        assert not re.search(r"\{[a-zA-Z_0-9|/:가-힣]*\}", text), text
+        for tag in ("memory", "summary", "recall", "facts"):
+            assert text.count(f"<{tag}>") == text.count(f"</{tag}>")
+
+
+def test_english_personas_answer_in_english(
+    dialogues: list[Dialogue], source: Source
+) -> None:
+    for made in dialogues:
+        if source.personas[made.persona].languages == ["en"]:
+            assert not any(is_korean(reply) for reply in made.turns[1::2]), made
+
+
+def test_a_reply_is_in_the_language_of_the_question(dialogues: list[Dialogue]) -> None:
+    for made in dialogues:
+        if made.persona == "campus":
+            for user, reply in zip(made.turns[::2], made.turns[1::2], strict=True):
+                assert is_korean(words_of(user)) == is_korean(reply), (user.text, reply)
+
+
+def test_an_answer_from_memory_stands_in_the_prompt() -> None:
+    random = Random(5)
+    for _ in range(400):
+        made = memory.from_block(random, "joey", "en")
+        user, reply = made.turns[0], made.turns[1]
+        known = [
+            value for value in user.memory.values() if value.lower() in reply.lower()
+        ]
+        assert (
+            known or "yet" in reply or "haven't told" in reply or "never told" in reply
+        ), (user, reply)
+
+
+def test_an_answer_about_the_campus_is_one_of_its_facts() -> None:
+    random = Random(6)
+    for korean in (True, False):
+        for _ in range(300):
+            user, reply = facts.exchange(random, korean)
+            if user.facts:
+                assert any(facts.polite(fact) in reply for fact in user.facts)
+            else:
+                assert ("학생지원센터" if korean else "student service centre") in reply
+
+
+def test_another_dish_is_another_dish() -> None:
+    random = Random(7)
+    for _ in range(400):
+        made = menu.dialogue(random)
+        offered = [
+            dish
+            for dish in (
+                menu.names_in(reply.split("?")[0])
+                for reply in made.turns[1::2]
+                if "어떠" in reply or "어때" in reply
+            )
+        ]
+        flat = [frozenset(names) for names in offered if names]
+        assert len(flat) == len(set(flat)), made
+
+
+def test_no_dish_with_an_allergen_is_offered(dialogues: list[Dialogue]) -> None:
+    for made in dialogues:
+        if made.persona == "mechuri":
+            for user in made.users():
+                assert menu.harmless(
+                    user.memory.get("allergy", ""), made.turns[1::2]
+                ), made
+
+
+def test_particles_follow_the_last_sound() -> None:
+    assert lexicon.particle("은호", "이라고/라고") == "은호라고"
+    assert lexicon.particle("소방관", "이에요/예요") == "소방관이에요"
+    assert lexicon.particle("서울", "으로/로") == "서울로"
+
+
+def test_corpus_slots_are_filled_with_their_particles() -> None:
+    assert (
+        corpus.fill("저는 {ko_name:이에요}", {"ko_name": "수현"}) == "저는 수현이에요"
+    )
+    assert corpus.fill("{ko_pet:은} 귀엽죠", {"ko_pet": "고양이"}) == "고양이는 귀엽죠"
+    assert (
+        corpus.fill("i am a {job}. {job}!", {"job": "editor"})
+        == "i am an editor. Editor!"
+    )
+
+
+def test_the_data_is_the_same_for_the_same_seed() -> None:
+    first, second = (
+        list(itertools.islice(Source(seed=3).texts(), 50)) for _ in range(2)
+    )
+    assert first == second

@@ -1,0 +1,406 @@
+//! The commands, in the page and in the terminal: the same ones with the same words.
+
+use expect_test::expect;
+
+use crate::support::eventually;
+use crate::support::fake_model::FakeModel;
+use crate::support::home::Home;
+
+/// The words of the English and the Korean help.
+const HELP: [&str; 2] = ["These commands work here:", "쓸 수 있는 명령이에요:"];
+
+#[tokio::test]
+async fn help_lists_every_command_in_both_languages() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    expect![[r"
+        These commands work here:
+        /help – shows these lines
+        /persona [show | list | set NAME] – shows who answers here, lists who could, or chooses one
+        /memory [show | forget NUMBER | forget all | export] – shows what I remember about you here, or forgets it
+        /new – starts a new conversation
+        /regenerate – answers your last message again, differently
+        /stop – stops my reply
+        /why – tells what my last reply was based on"]]
+    .assert_eq(&yun.say("joey", "/help").await.notice());
+    let korean = yun.say("joey", "/도움말").await.notice();
+    for name in [
+        "/도움말",
+        "/페르소나",
+        "/기억",
+        "/새로",
+        "/다시",
+        "/그만",
+        "/왜",
+    ] {
+        assert!(korean.contains(name), "{korean}");
+    }
+    // In a Korean browser an English name is answered in Korean.
+    assert!(
+        yun.clone()
+            .named("accept-language", "ko-KR,ko;q=0.9")
+            .say("joey", "/HELP")
+            .await
+            .notice()
+            .starts_with(HELP[1])
+    );
+    assert!(model.prompts().is_empty() && yun.talk("joey").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_command_names_the_nearest() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    for (typed, nearest) in [
+        ("/hlep", "help"),
+        ("/regenrate", "regenerate"),
+        ("/persona lits", "/persona [show | list | set NAME]"),
+        ("/기역", "기억"),
+        ("/memory forget", "/memory ["),
+    ] {
+        let shown = yun.say("joey", typed).await;
+        let said = shown.trouble() + &shown.notice();
+        assert!(said.contains(nearest), "{typed}: {said}");
+    }
+    assert!(
+        yun.say("joey", "/xyzzyxyzzy")
+            .await
+            .trouble()
+            .contains("/help")
+    );
+    assert!(yun.say("joey", "/").await.trouble().contains("/help"));
+    assert!(model.prompts().is_empty());
+}
+
+#[tokio::test]
+async fn a_persona_is_chosen_for_a_place_and_stays_after_a_restart() {
+    let model = FakeModel::start().await;
+    let home = Home::with(&model);
+    let daemon = home.start().await;
+    let yun = daemon.user("yun");
+    assert_eq!(
+        yun.say("", "/persona").await.notice(),
+        "You talk with Joey (joey), the default."
+    );
+    let list = yun.say("", "/persona list").await.notice();
+    assert_eq!(list.lines().count(), 11, "{list}");
+    assert!(list.contains("mechuri – 메추리 (ko)"), "{list}");
+
+    assert!(
+        yun.say("", "/persona set monika")
+            .await
+            .trouble()
+            .contains("Did you mean monica?")
+    );
+    let shown = yun.say("", "/persona set Monica").await;
+    assert_eq!(
+        (shown.0[0]["id"].as_str(), shown.notice().as_str()),
+        (Some("monica"), "From now on Monica answers here.")
+    );
+    yun.say("", "hello").await;
+    assert!(model.last().system().contains("Monica"));
+    // Someone else's place, and another channel, keep the default.
+    for person in [daemon.user("min"), yun.channel("other")] {
+        person.say("", "hello").await;
+        assert!(model.last().system().contains("Joey"));
+    }
+    assert_eq!(daemon.stop().await.0.code(), Some(0));
+
+    let daemon = home.start().await;
+    let yun = daemon.user("yun");
+    yun.say("", "hello again").await;
+    assert!(model.last().system().contains("Monica"));
+    assert_eq!(
+        yun.say("", "/페르소나 선택 메추리").await.notice(),
+        "이제부터 여기서는 메추리 페르소나가 답해요."
+    );
+    yun.say("", "안녕").await;
+    assert!(model.last().system().contains("메추리"));
+}
+
+#[tokio::test]
+async fn memory_is_shown_forgotten_and_exported() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    assert_eq!(
+        yun.say("joey", "/memory").await.notice(),
+        "I remember nothing about you here yet."
+    );
+    yun.say("joey", "My name is Yun").await;
+    yun.say("joey", "My job is a bartender.").await;
+    expect![[r"
+        This is what I remember about you here:
+        1. name: Yun
+        2. job: bartender
+        /memory forget NUMBER forgets a line, /memory forget all everything."]]
+    .assert_eq(&yun.say("joey", "/memory").await.notice());
+    assert!(
+        yun.say("joey", "/기억")
+            .await
+            .notice()
+            .contains("1. 이름: Yun\n2. 직업: bartender")
+    );
+
+    assert!(
+        yun.say("joey", "/memory forget 3")
+            .await
+            .notice()
+            .contains("There is no line 3")
+    );
+    assert!(
+        yun.say("joey", "/memory forget -1")
+            .await
+            .notice()
+            .contains("There is no line -1")
+    );
+    assert_eq!(
+        yun.say("joey", "/memory forget 2").await.notice(),
+        "Forgotten."
+    );
+    assert_eq!(yun.remembered("joey").await, ["name: Yun"]);
+
+    let export: serde_json::Value =
+        serde_json::from_str(&yun.say("joey", "/memory export").await.notice()).unwrap();
+    assert_eq!(
+        (
+            export["facts"][0]["value"].as_str(),
+            export["turns"].as_array().map(Vec::len)
+        ),
+        (Some("Yun"), Some(2))
+    );
+    assert_eq!(
+        yun.say("joey", "/기억 삭제 전체").await.notice(),
+        "모두 지웠어요. 여기서 알던 것과 메시지 2개가 사라졌어요."
+    );
+    assert_eq!(
+        yun.say("joey", "/memory").await.notice(),
+        "I remember nothing about you here yet."
+    );
+    assert!(yun.talk("joey").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_new_conversation_keeps_what_is_known() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    yun.say("joey", "My name is Yun").await;
+    yun.say("joey", "The weather is grey today.").await;
+    assert!(
+        yun.say("joey", "/new")
+            .await
+            .notice()
+            .contains("fresh start")
+    );
+    yun.say("joey", "hello").await;
+    assert!(!model.last().contains("grey") && !model.last().contains("My name is"));
+    assert_eq!(model.last().block("memory"), ["name: Yun"]);
+    assert!(
+        yun.say("joey", "/새로")
+            .await
+            .notice()
+            .contains("새로 시작해요")
+    );
+}
+
+#[tokio::test]
+async fn a_reply_is_made_again_in_place_of_the_first() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    assert_eq!(
+        yun.say("joey", "/regenerate").await.notice(),
+        "There is nothing to answer again yet."
+    );
+    yun.say("joey", "My name is Yun").await;
+    yun.say("joey", "What's my name?").await;
+    let first = model.last();
+    model.replies(|_| "Something else.".to_owned());
+    let shown = yun.say("joey", "/regenerate").await;
+    assert_eq!(
+        (shown.reply().as_str(), shown.ending().as_str()),
+        ("Something else.", "complete")
+    );
+    assert_eq!(model.last().text(), first.text(), "the same prompt");
+    assert!(model.last().body["temperature"].as_f64() > first.body["temperature"].as_f64());
+    let replies: Vec<_> = yun
+        .talk("joey")
+        .await
+        .into_iter()
+        .map(|(_, reply)| reply.unwrap())
+        .collect();
+    assert_eq!(replies, ["Okay.", "Something else."]);
+    assert_eq!(yun.say("joey", "/다시").await.reply(), "Something else.");
+    yun.say("joey", "thanks").await;
+    assert!(model.last().contains("Something else."));
+    assert_eq!(model.last().text().matches("[assistant]\nOkay.").count(), 1);
+}
+
+#[tokio::test]
+async fn a_reply_that_fails_again_leaves_the_first() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    yun.say("joey", "hello").await;
+    for _ in 0..2 {
+        model.next_refused(500);
+    }
+    assert!(
+        yun.say("joey", "/regenerate")
+            .await
+            .trouble()
+            .contains("train of thought")
+    );
+    assert_eq!(
+        yun.talk("joey").await,
+        [("hello".to_owned(), Some("Okay.".to_owned()))]
+    );
+}
+
+#[tokio::test]
+async fn a_stopped_reply_keeps_what_was_shown() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    assert_eq!(
+        yun.say("joey", "/stop").await.notice(),
+        "I am not saying anything at the moment."
+    );
+    for (stop, answer) in [("/stop", "Stopped."), ("/그만", "멈췄어요.")] {
+        let pen = model.next_written();
+        pen.write("One, two, ");
+        let mut events = yun.begin("joey", "count").await;
+        events.until_text("One, two, ").await;
+        // Someone else's /stop stops nothing.
+        assert_eq!(
+            daemon.user("min").say("joey", "/stop").await.notice(),
+            "I am not saying anything at the moment."
+        );
+        assert_eq!(yun.say("joey", stop).await.notice(), answer);
+        let rest = events.rest().await;
+        assert_eq!(
+            (rest.reply().as_str(), rest.ending().as_str()),
+            ("", "stopped")
+        );
+        pen.unread().await;
+    }
+    assert_eq!(
+        yun.talk("joey").await,
+        vec![("count".to_owned(), Some("One, two,".to_owned())); 2]
+    );
+    yun.say("joey", "go on").await;
+    assert!(model.last().contains("One, two,"));
+}
+
+#[tokio::test]
+async fn why_shows_what_a_reply_was_made_from() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    assert!(
+        yun.say("joey", "/why")
+            .await
+            .notice()
+            .contains("not answered here")
+    );
+    yun.say("joey", "My name is Yun").await;
+    assert!(
+        yun.say("joey", "/why")
+            .await
+            .notice()
+            .contains("No notes stood before your words.")
+    );
+    yun.say("joey", "What's my name?").await;
+    let why = yun.say("joey", "/why").await.notice();
+    for part in [
+        "Joey answered with the model fake.",
+        "The reply ended by itself.",
+        "<memory>\nname: Yun\n</memory>",
+    ] {
+        assert!(why.contains(part), "{why}");
+    }
+    assert!(
+        yun.say("joey", "/왜")
+            .await
+            .notice()
+            .contains("스스로 끝났어요")
+    );
+    yun.say("joey", "/memory forget all").await;
+    assert!(!yun.say("joey", "/why").await.notice().contains("Yun"));
+}
+
+#[tokio::test]
+async fn the_terminal_has_the_same_commands() {
+    let model = FakeModel::start().await;
+    let home = Home::with(&model);
+    model.replies(|prompt| format!("{} words.", prompt.last().split_whitespace().count()));
+    let lines = [
+        "/help",
+        "/도움말",
+        "/persona set 메추리",
+        "안녕하세요",
+        "/persona",
+        "/persona set joey",
+        "My name is Yun",
+        "/memory",
+        "/regenerate",
+        "/why",
+        "/new",
+        "/hlep",
+        "/stop",
+        "/기억 삭제 전체",
+    ];
+    let said = home.chat(&[], &lines).await.sound();
+    let mut rest = said.as_str();
+    // In this order, each once.
+    for expected in [
+        HELP[0],
+        HELP[1],
+        "From now on 메추리 answers here.",
+        "1 words.",
+        "You talk with 메추리 (mechuri), chosen here.",
+        "From now on Joey answers here.",
+        "4 words.",
+        "1. name: Yun",
+        "4 words.",
+        "Joey answered with the model fake.",
+        "A fresh start.",
+        "Did you mean help?",
+        "I am not saying anything",
+        "메시지 1개가 사라졌어요",
+    ] {
+        rest = rest
+            .split_once(expected)
+            .unwrap_or_else(|| panic!("{expected:?} is missing or out of order in:\n{said}"))
+            .1;
+    }
+}
+
+#[tokio::test]
+async fn a_command_waits_for_no_reply_but_forgetting_waits_for_its_conversation() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    let pen = model.next_written();
+    let mut events = yun.begin("joey", "My name is Yun").await;
+    events.until("taken").await;
+    assert!(yun.say("joey", "/help").await.notice().starts_with(HELP[0]));
+    assert!(
+        yun.say("joey", "/memory")
+            .await
+            .notice()
+            .contains("name: Yun")
+    );
+    let forgetting = yun.begin("joey", "/memory forget all").await;
+    pen.write("Hi Yun.");
+    drop(pen);
+    assert_eq!(events.rest().await.reply(), "Hi Yun.");
+    assert!(forgetting.rest().await.notice().contains("1 messages"));
+    eventually("nothing comes back", async || {
+        yun.talk("joey").await.is_empty()
+    })
+    .await;
+}

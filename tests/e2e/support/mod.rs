@@ -1,0 +1,28 @@
+//! What all tests stand on: a home for the program, a running daemon, a fake model server, and a way to talk over HTTP.
+
+use std::time::{Duration, Instant};
+
+pub(crate) mod daemon;
+pub(crate) mod fake_model;
+pub(crate) mod home;
+pub(crate) mod http;
+
+/// Longer than anything takes on a busy machine; a test that waits so long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until a condition holds.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < PATIENCE, "not in {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits for something that must come.
+pub(crate) async fn in_time<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, coming).await {
+        Ok(come) => come,
+        Err(_) => panic!("not in {PATIENCE:?}: {what}"),
+    }
+}
