@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chatfriends_engine::{EngineError, Generate, Model, Readiness, Sampling, Server, ServerSettings, Worker, WorkerSettings};
+use chatfriends_engine::{
+    EngineError, Generate, Model, Readiness, Sampling, Server, ServerSettings, Worker,
+    WorkerSettings,
+};
 use chatfriends_personas::{Persona, SamplingChoice};
 
 use crate::settings::{Brain, EngineSettings, ServerChoice};
@@ -46,13 +49,27 @@ impl Brains {
     ///
     /// # Errors
     /// When the starter cannot be unpacked, or the server's tokenizer cannot be read.
-    pub fn start(brain: &Brain, worker: &EngineSettings, store: &Path, patience: Duration) -> anyhow::Result<Self> {
+    pub fn start(
+        brain: &Brain,
+        worker: &EngineSettings,
+        store: &Path,
+        patience: Duration,
+    ) -> anyhow::Result<Self> {
         let default: Arc<dyn Generate> = match brain {
-            Brain::Starter => Arc::new(Worker::start(worker_settings(worker, starter::unpack(store)?))),
+            Brain::Starter => Arc::new(Worker::start(worker_settings(
+                worker,
+                starter::unpack(store)?,
+            ))),
             Brain::File(path) => Arc::new(Worker::start(worker_settings(worker, path.clone()))),
             Brain::Server(choice) => Arc::new(Server::start(server_settings(choice))?),
         };
-        Ok(Self { default, worker: worker.clone(), patience, others: Mutex::default(), seats: Mutex::default() })
+        Ok(Self {
+            default,
+            worker: worker.clone(),
+            patience,
+            others: Mutex::default(),
+            seats: Mutex::default(),
+        })
     }
 
     /// Checks that a persona's model, template and adapter work together, waiting for an engine that is starting.
@@ -61,20 +78,40 @@ impl Brains {
     /// What the engine says about them.
     pub async fn seat(&self, persona: &Persona) -> Result<Seat, EngineError> {
         let engine = self.engine_of(persona);
-        let key = SeatKey { model: persona.model.clone(), template: persona.template.clone(), adapter: persona.adapter.clone() };
-        let known = self.seats.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let key = SeatKey {
+            model: persona.model.clone(),
+            template: persona.template.clone(),
+            adapter: persona.adapter.clone(),
+        };
+        let known = self
+            .seats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
         let model = match known {
             Some(model) => model,
             None => {
                 let ready = tokio::time::timeout(self.patience, engine.ready());
-                ready.await.unwrap_or_else(|_| Err(EngineError::Gone("it is still starting".to_owned())))?;
-                let model = engine.prepare(persona.template.as_deref(), persona.adapter.as_deref()).await?;
-                self.seats.lock().unwrap_or_else(PoisonError::into_inner).insert(key, model.clone());
+                ready.await.unwrap_or_else(|_| {
+                    Err(EngineError::Gone("it is still starting".to_owned()))
+                })?;
+                let model = engine
+                    .prepare(persona.template.as_deref(), persona.adapter.as_deref())
+                    .await?;
+                self.seats
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(key, model.clone());
                 model
             }
         };
         let sampling = overlaid(&Sampling::default(), &persona.sampling);
-        Ok(Seat { engine, model, sampling })
+        Ok(Seat {
+            engine,
+            model,
+            sampling,
+        })
     }
 
     /// Whether the default engine can answer.
@@ -85,15 +122,31 @@ impl Brains {
 
     /// Ends all engines.
     pub async fn stop(&self) {
-        let others: Vec<_> = self.others.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, engine)| engine).collect();
-        futures::future::join_all(others.iter().chain([&self.default]).map(|engine| engine.stop())).await;
+        let others: Vec<_> = self
+            .others
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain()
+            .map(|(_, engine)| engine)
+            .collect();
+        futures::future::join_all(
+            others
+                .iter()
+                .chain([&self.default])
+                .map(|engine| engine.stop()),
+        )
+        .await;
     }
 
     fn engine_of(&self, persona: &Persona) -> Arc<dyn Generate> {
-        let Some(model) = &persona.model else { return Arc::clone(&self.default) };
+        let Some(model) = &persona.model else {
+            return Arc::clone(&self.default);
+        };
         let path = PathBuf::from(model);
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let engine = others.entry(path.clone()).or_insert_with(|| Arc::new(Worker::start(worker_settings(&self.worker, path))));
+        let engine = others
+            .entry(path.clone())
+            .or_insert_with(|| Arc::new(Worker::start(worker_settings(&self.worker, path))));
         Arc::clone(engine)
     }
 }
@@ -146,5 +199,11 @@ fn worker_settings(engine: &EngineSettings, model: PathBuf) -> WorkerSettings {
 }
 
 fn server_settings(choice: &ServerChoice) -> ServerSettings {
-    ServerSettings { url: choice.url.clone(), model: choice.model.clone(), key: choice.key.clone(), context: choice.context, tokenizer: choice.tokenizer.clone() }
+    ServerSettings {
+        url: choice.url.clone(),
+        model: choice.model.clone(),
+        key: choice.key.clone(),
+        context: choice.context,
+        tokenizer: choice.tokenizer.clone(),
+    }
 }

@@ -25,7 +25,13 @@ impl Catalogue {
     #[must_use]
     pub fn open(folder: &Path) -> (Self, Vec<Faults>) {
         let loaded = Library::load(existing(folder));
-        (Self { folder: folder.to_owned(), library: Arc::new(RwLock::new(Arc::new(loaded.library))) }, loaded.faults)
+        (
+            Self {
+                folder: folder.to_owned(),
+                library: Arc::new(RwLock::new(Arc::new(loaded.library))),
+            },
+            loaded.faults,
+        )
     }
 
     /// The personas of this moment.
@@ -52,14 +58,17 @@ impl Catalogue {
             return Ok(());
         }
         let (changed, mut changes) = mpsc::channel(1);
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let is_change = event.is_ok_and(|event| !event.kind.is_access());
-            if is_change {
-                // A full channel means that a look is already due.
-                let _already_due = changed.try_send(());
-            }
-        })?;
-        watcher.watch(&self.folder, RecursiveMode::NonRecursive).with_context(|| format!("watching {}", self.folder.display()))?;
+        let mut watcher =
+            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+                let is_change = event.is_ok_and(|event| !event.kind.is_access());
+                if is_change {
+                    // A full channel means that a look is already due.
+                    let _already_due = changed.try_send(());
+                }
+            })?;
+        watcher
+            .watch(&self.folder, RecursiveMode::NonRecursive)
+            .with_context(|| format!("watching {}", self.folder.display()))?;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),

@@ -131,7 +131,11 @@ async fn act(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Action::Check => {
             log(&settings, "warn");
-            return Ok(if check::check(&settings).await { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return Ok(if check::check(&settings).await {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
         }
         Action::Persona(PersonaAction::List) => inspect::personas(&settings),
         Action::Persona(PersonaAction::Show { id }) => inspect::persona(&settings, &id)?,
@@ -148,12 +152,18 @@ fn load(file: Option<&Path>) -> Result<Settings, Failure> {
 }
 
 fn persona_id(id: Option<&str>) -> Result<Option<PersonaId>, Failure> {
-    id.map(PersonaId::new).transpose().map_err(|error| Failure::Other(error.into()))
+    id.map(PersonaId::new)
+        .transpose()
+        .map_err(|error| Failure::Other(error.into()))
 }
 
 fn log(settings: &Settings, filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match settings.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

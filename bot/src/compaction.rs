@@ -33,16 +33,32 @@ impl Compactor {
     /// A compactor of this memory.
     #[must_use]
     pub fn new(memory: Memory, choice: SummariserChoice, summary_tokens: u32) -> Self {
-        Self { memory, choice, summary_tokens, running: Arc::default(), tasks: TaskTracker::new() }
+        Self {
+            memory,
+            choice,
+            summary_tokens,
+            running: Arc::default(),
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// Compacts the conversation in the background if its window has grown enough, and it is not being compacted already.
     pub fn consider(&self, scope: &Scope, persona: &Arc<Persona>, seat: &Seat) {
         let conversation = scope.conversation.clone();
-        if !self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(conversation.clone()) {
+        if !self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(conversation.clone())
+        {
             return;
         }
-        let (this, scope, persona, seat) = (self.clone(), scope.clone(), Arc::clone(persona), seat.clone());
+        let (this, scope, persona, seat) = (
+            self.clone(),
+            scope.clone(),
+            Arc::clone(persona),
+            seat.clone(),
+        );
         self.tasks.spawn(async move {
             // Removed also after a panic, or the conversation would never be compacted again.
             let _running = Running { of: conversation, all: Arc::clone(&this.running) };
@@ -62,7 +78,11 @@ impl Compactor {
         let room = Room::of(&seat.model, turn::reply_tokens(persona, None));
         let prefix = seat.count(compose::prefix_texts(persona)).await?;
         let prefix = compose::prefix_tokens(&prefix, room);
-        let budget = WindowBudget { window: room.window(prefix), summary: self.summary_tokens.min(room.context / 8), message_overhead: room.message_overhead };
+        let budget = WindowBudget {
+            window: room.window(prefix),
+            summary: self.summary_tokens.min(room.context / 8),
+            message_overhead: room.message_overhead,
+        };
         let counter = EngineCounter(seat);
         let by_model = match self.choice {
             SummariserChoice::Auto => seat.model.capable,
@@ -70,8 +90,21 @@ impl Compactor {
             SummariserChoice::Model => true,
         };
         let extractive = Extractive::new(&counter);
-        let summariser: &dyn Summariser = if by_model { &ModelSummariser { persona, seat, otherwise: &extractive } } else { &extractive };
-        if self.memory.compact(scope, budget, &counter, summariser).await?.moved() {
+        let summariser: &dyn Summariser = if by_model {
+            &ModelSummariser {
+                persona,
+                seat,
+                otherwise: &extractive,
+            }
+        } else {
+            &extractive
+        };
+        if self
+            .memory
+            .compact(scope, budget, &counter, summariser)
+            .await?
+            .moved()
+        {
             metrics::count(Count::Compactions);
         }
         Ok(())
@@ -85,7 +118,10 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.of);
+        self.all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.of);
     }
 }
 
@@ -108,11 +144,19 @@ struct ModelSummariser<'a> {
 
 #[async_trait::async_trait]
 impl Summariser for ModelSummariser<'_> {
-    async fn summarise(&self, previous: Option<&str>, evicted: &[Turn], budget: u32) -> Result<String, String> {
+    async fn summarise(
+        &self,
+        previous: Option<&str>,
+        evicted: &[Turn],
+        budget: u32,
+    ) -> Result<String, String> {
         match self.ask(previous, evicted, budget).await {
             Ok(summary) if !summary.is_empty() => Ok(summary),
             failed => {
-                tracing::warn!(reason = failed.err().unwrap_or_else(|| "it said nothing".to_owned()), "The model wrote no summary; sentences are chosen instead.");
+                tracing::warn!(
+                    reason = failed.err().unwrap_or_else(|| "it said nothing".to_owned()),
+                    "The model wrote no summary; sentences are chosen instead."
+                );
                 self.otherwise.summarise(previous, evicted, budget).await
             }
         }
@@ -121,15 +165,34 @@ impl Summariser for ModelSummariser<'_> {
 
 impl ModelSummariser<'_> {
     /// The request begins like the conversation's own prompts, so that the engine need not compute them again.
-    async fn ask(&self, previous: Option<&str>, evicted: &[Turn], budget: u32) -> Result<String, String> {
-        let mut messages = vec![Message { role: Role::System, content: self.persona.system.trim().to_owned() }];
+    async fn ask(
+        &self,
+        previous: Option<&str>,
+        evicted: &[Turn],
+        budget: u32,
+    ) -> Result<String, String> {
+        let mut messages = vec![Message {
+            role: Role::System,
+            content: self.persona.system.trim().to_owned(),
+        }];
         for turn in evicted {
-            let Some(reply) = turn.reply.as_ref().filter(|reply| !reply.text.is_empty()) else { continue };
-            messages.push(Message { role: Role::User, content: compose::sent(turn, None, false) });
-            messages.push(Message { role: Role::Assistant, content: reply.text.clone() });
+            let Some(reply) = turn.reply.as_ref().filter(|reply| !reply.text.is_empty()) else {
+                continue;
+            };
+            messages.push(Message {
+                role: Role::User,
+                content: compose::sent(turn, None, false),
+            });
+            messages.push(Message {
+                role: Role::Assistant,
+                content: reply.text.clone(),
+            });
         }
         let said: String = evicted.iter().map(|turn| turn.text.as_str()).collect();
-        messages.push(Message { role: Role::User, content: instruction(Language::of(&said), previous) });
+        messages.push(Message {
+            role: Role::User,
+            content: instruction(Language::of(&said), previous),
+        });
         let request = Request {
             chat: None,
             messages,
@@ -137,12 +200,21 @@ impl ModelSummariser<'_> {
             adapter: self.persona.adapter.clone(),
             max_tokens: budget,
             stop: Vec::new(),
-            sampling: Sampling { temperature: 0.2, ..Sampling::default() },
+            sampling: Sampling {
+                temperature: 0.2,
+                ..Sampling::default()
+            },
             seed: Some(0),
             ignore_eos: false,
             deadline: PATIENCE,
         };
-        let mut events = self.seat.engine.generate(request).await.map_err(|error| error.to_string())?.events;
+        let mut events = self
+            .seat
+            .engine
+            .generate(request)
+            .await
+            .map_err(|error| error.to_string())?
+            .events;
         let mut summary = String::new();
         while let Some(event) = events.recv().await {
             match event.map_err(|error| error.to_string())? {
@@ -157,12 +229,20 @@ impl ModelSummariser<'_> {
 fn instruction(language: Language, previous: Option<&str>) -> String {
     match language {
         Language::Korean => {
-            let known = previous.map(|text| format!("지금까지의 요약:\n{text}\n\n")).unwrap_or_default();
-            format!("{known}역할을 잠시 멈추고, 위 대화에서 상대가 자신에 대해 말한 것과 함께 정한 것을 세 문장 안의 한국어 요약으로만 적어 줘. 지금까지의 요약이 있으면 합쳐 줘.")
+            let known = previous
+                .map(|text| format!("지금까지의 요약:\n{text}\n\n"))
+                .unwrap_or_default();
+            format!(
+                "{known}역할을 잠시 멈추고, 위 대화에서 상대가 자신에 대해 말한 것과 함께 정한 것을 세 문장 안의 한국어 요약으로만 적어 줘. 지금까지의 요약이 있으면 합쳐 줘."
+            )
         }
         Language::English => {
-            let known = previous.map(|text| format!("Summary so far:\n{text}\n\n")).unwrap_or_default();
-            format!("{known}Step out of your role for a moment. In at most three sentences, write only a summary of what the person told about themselves above and what was agreed. Merge the summary so far, if there is one.")
+            let known = previous
+                .map(|text| format!("Summary so far:\n{text}\n\n"))
+                .unwrap_or_default();
+            format!(
+                "{known}Step out of your role for a moment. In at most three sentences, write only a summary of what the person told about themselves above and what was agreed. Merge the summary so far, if there is one."
+            )
         }
     }
 }

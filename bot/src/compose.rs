@@ -111,7 +111,11 @@ impl Room {
     /// The room that `model` gives a persona. A reply never takes more than half the context.
     #[must_use]
     pub fn of(model: &Model, reply_tokens: u32) -> Self {
-        Self { context: model.context, reply: reply_tokens.clamp(1, model.context / 2), message_overhead: model.message_overhead }
+        Self {
+            context: model.context,
+            reply: reply_tokens.clamp(1, model.context / 2),
+            message_overhead: model.message_overhead,
+        }
     }
 
     fn prompt(self) -> u32 {
@@ -121,7 +125,9 @@ impl Room {
     /// Tokens that past turns may take when the persona's own messages take `prefix`.
     #[must_use]
     pub fn window(self, prefix: u32) -> u32 {
-        self.prompt().saturating_sub(prefix).saturating_sub(self.context / NEXT_MESSAGE_SHARE)
+        self.prompt()
+            .saturating_sub(prefix)
+            .saturating_sub(self.context / NEXT_MESSAGE_SHARE)
     }
 }
 
@@ -130,47 +136,124 @@ impl Draft {
     #[must_use]
     pub fn new(of: Ingredients<'_>) -> Self {
         let mut system = of.persona.system.trim().to_owned();
-        if let Some(extra) = of.extra_system.map(str::trim).filter(|extra| !extra.is_empty()) {
+        if let Some(extra) = of
+            .extra_system
+            .map(str::trim)
+            .filter(|extra| !extra.is_empty())
+        {
             system.push_str("\n\n");
             system.push_str(extra);
         }
-        let examples = of.persona.examples.iter().map(|example| Exchange { user: example.person.clone(), assistant: example.reply.clone() }).collect();
+        let examples = of
+            .persona
+            .examples
+            .iter()
+            .map(|example| Exchange {
+                user: example.person.clone(),
+                assistant: example.reply.clone(),
+            })
+            .collect();
         let (past, mut words) = exchanges(of.known, of.speaker.is_some());
         join(&mut words, &spoken(of.words, of.speaker));
-        Self { system, examples, past, asked: Asked { words, notes: layers(&of) } }
+        Self {
+            system,
+            examples,
+            past,
+            asked: Asked {
+                words,
+                notes: layers(&of),
+            },
+        }
     }
 
     /// The same message once more, with the notes that were sent with it.
     #[must_use]
     pub fn again(persona: &Persona, before: &Known, last: &Turn, shared: bool) -> Self {
-        let speaker = shared.then_some(Speaker { name: &last.name, person: &last.person });
-        let opening = before.opening.as_deref().filter(|_| before.window.is_empty());
+        let speaker = shared.then_some(Speaker {
+            name: &last.name,
+            person: &last.person,
+        });
+        let opening = before
+            .opening
+            .as_deref()
+            .filter(|_| before.window.is_empty());
         let notes = opening.unwrap_or(&last.notes).to_owned();
-        let layers = vec![Notes { text: notes, holds_all_memory: last.memory_revision.is_some() }, Notes { text: String::new(), holds_all_memory: false }];
-        let without_notes = Known { memory: Vec::new(), summary: None, recalled: Vec::new(), ..before.clone() };
-        let draft = Self::new(Ingredients { persona, extra_system: None, known: &without_notes, words: &last.text, speaker, language: Language::of(&last.text) });
-        Self { asked: Asked { notes: layers, ..draft.asked }, ..draft }
+        let layers = vec![
+            Notes {
+                text: notes,
+                holds_all_memory: last.memory_revision.is_some(),
+            },
+            Notes {
+                text: String::new(),
+                holds_all_memory: false,
+            },
+        ];
+        let without_notes = Known {
+            memory: Vec::new(),
+            summary: None,
+            recalled: Vec::new(),
+            ..before.clone()
+        };
+        let draft = Self::new(Ingredients {
+            persona,
+            extra_system: None,
+            known: &without_notes,
+            words: &last.text,
+            speaker,
+            language: Language::of(&last.text),
+        });
+        Self {
+            asked: Asked {
+                notes: layers,
+                ..draft.asked
+            },
+            ..draft
+        }
     }
 
     /// A program's own history in place of a remembered one.
     #[must_use]
-    pub fn for_program(persona: &Persona, extra_system: Option<&str>, history: &[Message], words: &str) -> Self {
+    pub fn for_program(
+        persona: &Persona,
+        extra_system: Option<&str>,
+        history: &[Message],
+        words: &str,
+    ) -> Self {
         let known = Known::default();
-        let draft = Self::new(Ingredients { persona, extra_system, known: &known, words, speaker: None, language: Language::of(words) });
+        let draft = Self::new(Ingredients {
+            persona,
+            extra_system,
+            known: &known,
+            words,
+            speaker: None,
+            language: Language::of(words),
+        });
         let mut past: Vec<Exchange> = Vec::new();
         let mut unanswered = String::new();
         for Message { role, content } in history {
             match (role, past.last_mut()) {
                 (Role::System, _) => {}
                 (Role::User, _) => join(&mut unanswered, &notes::words(content)),
-                (Role::Assistant, Some(last)) if unanswered.is_empty() => join(&mut last.assistant, content),
+                (Role::Assistant, Some(last)) if unanswered.is_empty() => {
+                    join(&mut last.assistant, content)
+                }
                 // A template needs the person first.
                 (Role::Assistant, None) if unanswered.is_empty() => {}
-                (Role::Assistant, _) => past.push(Exchange { user: std::mem::take(&mut unanswered), assistant: content.clone() }),
+                (Role::Assistant, _) => past.push(Exchange {
+                    user: std::mem::take(&mut unanswered),
+                    assistant: content.clone(),
+                }),
             }
         }
         join(&mut unanswered, &draft.asked.words);
-        Self { past, asked: Asked { words: unanswered, ..draft.asked }, ..draft }
+        Self {
+            past,
+            asked: Asked {
+                words: unanswered,
+                ..draft.asked
+            },
+            ..draft
+        }
     }
 
     /// Every text whose tokens must be known, in the order that [`Self::fit`] takes the counts.
@@ -193,7 +276,10 @@ impl Draft {
         let tally = self.tally(counts, room);
         let needed = tally.system + tally.words;
         if needed > room.prompt() {
-            return Err(TooLong { needed, room: room.prompt() });
+            return Err(TooLong {
+                needed,
+                room: room.prompt(),
+            });
         }
         let mut left = room.prompt() - needed;
         let with_examples = tally.examples > 0 && tally.examples <= left;
@@ -210,15 +296,30 @@ impl Draft {
             left -= tally.past[first];
         }
 
-        let notes = chosen.map(|index| self.asked.notes[index].clone()).unwrap_or(Notes { text: String::new(), holds_all_memory: false });
+        let notes = chosen
+            .map(|index| self.asked.notes[index].clone())
+            .unwrap_or(Notes {
+                text: String::new(),
+                holds_all_memory: false,
+            });
         let mut messages = vec![message(Role::System, self.system)];
-        let shown = self.examples.into_iter().filter(|_| with_examples).chain(self.past.into_iter().skip(first));
+        let shown = self
+            .examples
+            .into_iter()
+            .filter(|_| with_examples)
+            .chain(self.past.into_iter().skip(first));
         for exchange in shown {
             messages.push(message(Role::User, exchange.user));
             messages.push(message(Role::Assistant, exchange.assistant));
         }
         messages.push(message(Role::User, below(&notes.text, &self.asked.words)));
-        Ok(Prompt { messages, notes: notes.text, holds_all_memory: notes.holds_all_memory, tokens: room.prompt() - left, turns_left_out: first })
+        Ok(Prompt {
+            messages,
+            notes: notes.text,
+            holds_all_memory: notes.holds_all_memory,
+            tokens: room.prompt() - left,
+            turns_left_out: first,
+        })
     }
 
     fn tally(&self, counts: &[u32], room: Room) -> Tally {
@@ -229,10 +330,28 @@ impl Draft {
         // The line break between notes and words, and the opening of the reply, are counted with the words.
         let words = next() + 2 * overhead + 1;
         let notes = self.asked.notes.iter().map(|_| next()).collect();
-        let examples: u32 = self.examples.iter().map(|_| next() + next() + 2 * overhead).sum();
-        let past = self.past.iter().map(|_| next() + next() + 2 * overhead).collect();
-        let examples = if examples <= room.context / EXAMPLES_SHARE { examples } else { 0 };
-        Tally { system, words, notes, examples, past }
+        let examples: u32 = self
+            .examples
+            .iter()
+            .map(|_| next() + next() + 2 * overhead)
+            .sum();
+        let past = self
+            .past
+            .iter()
+            .map(|_| next() + next() + 2 * overhead)
+            .collect();
+        let examples = if examples <= room.context / EXAMPLES_SHARE {
+            examples
+        } else {
+            0
+        };
+        Tally {
+            system,
+            words,
+            notes,
+            examples,
+            past,
+        }
     }
 }
 
@@ -249,14 +368,22 @@ struct Tally {
 /// The texts of the messages that lead every prompt of a persona, for [`prefix_tokens`].
 #[must_use]
 pub fn prefix_texts(persona: &Persona) -> Vec<String> {
-    let examples = persona.examples.iter().flat_map(|example| [example.person.clone(), example.reply.clone()]);
-    std::iter::once(persona.system.trim().to_owned()).chain(examples).collect()
+    let examples = persona
+        .examples
+        .iter()
+        .flat_map(|example| [example.person.clone(), example.reply.clone()]);
+    std::iter::once(persona.system.trim().to_owned())
+        .chain(examples)
+        .collect()
 }
 
 /// Tokens of the messages that lead every prompt of a persona, at most.
 #[must_use]
 pub fn prefix_tokens(counts: &[u32], room: Room) -> u32 {
-    counts.iter().map(|count| count + room.message_overhead).sum()
+    counts
+        .iter()
+        .map(|count| count + room.message_overhead)
+        .sum()
 }
 
 /// The window as exchanges, and the words at its end that were never answered.
@@ -270,7 +397,10 @@ fn exchanges(known: &Known, shared: bool) -> (Vec<Exchange>, String) {
         let user = sent(turn, opening, shared);
         join(&mut unanswered, &user);
         if let Some(reply) = turn.reply.as_ref().filter(|reply| !reply.text.is_empty()) {
-            exchanges.push(Exchange { user: std::mem::take(&mut unanswered), assistant: reply.text.clone() });
+            exchanges.push(Exchange {
+                user: std::mem::take(&mut unanswered),
+                assistant: reply.text.clone(),
+            });
         }
     }
     (exchanges, unanswered)
@@ -279,7 +409,10 @@ fn exchanges(known: &Known, shared: bool) -> (Vec<Exchange>, String) {
 /// A past user message as it was sent, or with the notes that compaction gave it.
 #[must_use]
 pub fn sent(turn: &Turn, opening: Option<&str>, shared: bool) -> String {
-    let speaker = shared.then_some(Speaker { name: &turn.name, person: &turn.person });
+    let speaker = shared.then_some(Speaker {
+        name: &turn.name,
+        person: &turn.person,
+    });
     below(opening.unwrap_or(&turn.notes), &spoken(&turn.text, speaker))
 }
 
@@ -293,7 +426,11 @@ fn spoken(words: &str, speaker: Option<Speaker<'_>>) -> String {
 }
 
 fn below(notes: &str, words: &str) -> String {
-    if notes.is_empty() { words.to_owned() } else { format!("{notes}\n{words}") }
+    if notes.is_empty() {
+        words.to_owned()
+    } else {
+        format!("{notes}\n{words}")
+    }
 }
 
 /// Adds words below what was said before.
@@ -310,23 +447,52 @@ fn message(role: Role, content: String) -> Message {
 
 /// The notes, from all of them to none: what helps least is left out first.
 fn layers(of: &Ingredients<'_>) -> Vec<Notes> {
-    let Ingredients { persona, known, words, language, .. } = of;
-    let facts: Option<Vec<String>> = (!persona.facts.is_empty()).then(|| persona.facts_near(words, FACTS_SHOWN).into_iter().map(|fact| fact.text.clone()).collect());
+    let Ingredients {
+        persona,
+        known,
+        words,
+        language,
+        ..
+    } = of;
+    let facts: Option<Vec<String>> = (!persona.facts.is_empty()).then(|| {
+        persona
+            .facts_near(words, FACTS_SHOWN)
+            .into_iter()
+            .map(|fact| fact.text.clone())
+            .collect()
+    });
     let summary = known.summary.as_deref();
     let holds_all_memory = known.revision.is_some();
     let render = |memory: &[_], summary: Option<&str>, recalled: &[String]| {
-        notes::notes(notes::Blocks { memory, summary, recalled, facts: facts.as_deref(), language: *language })
+        notes::notes(notes::Blocks {
+            memory,
+            summary,
+            recalled,
+            facts: facts.as_deref(),
+            language: *language,
+        })
     };
     let mut layers = vec![
-        Notes { text: render(&known.memory, summary, &known.recalled), holds_all_memory },
-        Notes { text: render(&known.memory, summary, &[]), holds_all_memory },
-        Notes { text: render(&known.memory, None, &[]), holds_all_memory },
-        Notes { text: render(&[], None, &[]), holds_all_memory: false },
+        Notes {
+            text: render(&known.memory, summary, &known.recalled),
+            holds_all_memory,
+        },
+        Notes {
+            text: render(&known.memory, summary, &[]),
+            holds_all_memory,
+        },
+        Notes {
+            text: render(&known.memory, None, &[]),
+            holds_all_memory,
+        },
+        Notes {
+            text: render(&[], None, &[]),
+            holds_all_memory: false,
+        },
     ];
     layers.dedup_by(|a, b| a.text == b.text);
     layers
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -353,36 +519,69 @@ mod tests {
             text: text.into(),
             notes: String::new(),
             memory_revision: None,
-            reply: reply.map(|text| Spoken { text: text.into(), complete: true }),
+            reply: reply.map(|text| Spoken {
+                text: text.into(),
+                complete: true,
+            }),
             at_ms: 0,
         }
     }
 
     /// Counts a token for every word.
     fn words(texts: &[String]) -> Vec<u32> {
-        texts.iter().map(|text| text.split_whitespace().count() as u32).collect()
+        texts
+            .iter()
+            .map(|text| text.split_whitespace().count() as u32)
+            .collect()
     }
 
     fn room(context: u32, reply: u32) -> Room {
-        Room { context, reply, message_overhead: 2 }
+        Room {
+            context,
+            reply,
+            message_overhead: 2,
+        }
     }
 
     fn show(prompt: &Prompt) -> String {
-        prompt.messages.iter().map(|Message { role, content }| format!("[{role:?}] {content}\n")).collect()
+        prompt
+            .messages
+            .iter()
+            .map(|Message { role, content }| format!("[{role:?}] {content}\n"))
+            .collect()
     }
 
     fn check(known: &Known, words_of_now: &str, speaker: Option<Speaker<'_>>, expected: Expect) {
         let persona = persona("");
-        let draft = Draft::new(Ingredients { persona: &persona, extra_system: None, known, words: words_of_now, speaker, language: Language::English });
+        let draft = Draft::new(Ingredients {
+            persona: &persona,
+            extra_system: None,
+            known,
+            words: words_of_now,
+            speaker,
+            language: Language::English,
+        });
         let counts = words(&draft.texts());
         expected.assert_eq(&show(&draft.fit(&counts, room(1000, 100)).unwrap()));
     }
 
     #[test]
     fn memory_stands_in_the_message_and_not_in_the_system_text() {
-        let memory = vec![MemoryLine { key: FactKey::Name, values: vec!["Yun".into()] }];
-        let known = Known { memory, revision: Some(1), window: vec![turn("hello", Some("hi"))], ..Known::default() };
-        check(&known, "What's my name?", None, expect![[r#"
+        let memory = vec![MemoryLine {
+            key: FactKey::Name,
+            values: vec!["Yun".into()],
+        }];
+        let known = Known {
+            memory,
+            revision: Some(1),
+            window: vec![turn("hello", Some("hi"))],
+            ..Known::default()
+        };
+        check(
+            &known,
+            "What's my name?",
+            None,
+            expect![[r#"
             [System] You are Tim.
             [User] hey
             [Assistant] hey you
@@ -392,13 +591,21 @@ mod tests {
             name: Yun
             </memory>
             What's my name?
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn words_without_an_answer_stand_before_the_next() {
-        let known = Known { window: vec![turn("first", Some("one")), turn("second", None)], ..Known::default() };
-        check(&known, "third", None, expect![[r#"
+        let known = Known {
+            window: vec![turn("first", Some("one")), turn("second", None)],
+            ..Known::default()
+        };
+        check(
+            &known,
+            "third",
+            None,
+            expect![[r#"
             [System] You are Tim.
             [User] hey
             [Assistant] hey you
@@ -406,26 +613,41 @@ mod tests {
             [Assistant] one
             [User] second
             third
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn in_a_shared_place_names_carry_a_short_id() {
         let person = PersonId::new(Platform::Web, "other");
-        let known = Known { window: vec![turn("hello", Some("hi"))], ..Known::default() };
-        check(&known, "I am Yun too", Some(Speaker { name: "Yun", person: &person }), expect![[r#"
+        let known = Known {
+            window: vec![turn("hello", Some("hi"))],
+            ..Known::default()
+        };
+        check(
+            &known,
+            "I am Yun too",
+            Some(Speaker {
+                name: "Yun",
+                person: &person,
+            }),
+            expect![[r#"
             [System] You are Tim.
             [User] hey
             [Assistant] hey you
             [User] Yun#8041: hello
             [Assistant] hi
             [User] Yun#b457: I am Yun too
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_program_s_history_is_brought_into_turns() {
-        let message = |role, content: &str| Message { role, content: content.into() };
+        let message = |role, content: &str| Message {
+            role,
+            content: content.into(),
+        };
         let history = [
             message(Role::Assistant, "dropped: nobody spoke yet"),
             message(Role::User, "a"),

@@ -50,12 +50,22 @@ impl Context {
         if let Some(picked) = &inbound.persona {
             return library.get(picked).cloned().ok_or_else(|| {
                 let nearest = library.nearest(picked.as_str()).map(ToString::to_string);
-                Trouble::Told(Sentence::UnknownPersona { typed: picked.to_string(), nearest })
+                Trouble::Told(Sentence::UnknownPersona {
+                    typed: picked.to_string(),
+                    nearest,
+                })
             });
         }
         let route = self.routes.of(&inbound.place).await?;
         // A persona whose file is gone leaves its places to the default one.
-        let persona = library.get(&route.persona).or_else(|| library.get(&self.settings.default_persona));
-        persona.cloned().ok_or_else(|| Trouble::Told(Sentence::UnknownPersona { typed: route.persona.to_string(), nearest: None }))
+        let persona = library
+            .get(&route.persona)
+            .or_else(|| library.get(&self.settings.default_persona));
+        persona.cloned().ok_or_else(|| {
+            Trouble::Told(Sentence::UnknownPersona {
+                typed: route.persona.to_string(),
+                nearest: None,
+            })
+        })
     }
 }

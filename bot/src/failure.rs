@@ -16,7 +16,9 @@ pub enum Failure {
     #[error("the store could not be opened")]
     Store(#[from] StoreError),
     /// Exit code 5.
-    #[error("cannot listen on {address}; another program may use it (set web.listen to another port)")]
+    #[error(
+        "cannot listen on {address}; another program may use it (set web.listen to another port)"
+    )]
     Address {
         /// What was asked for.
         address: SocketAddr,
@@ -31,7 +33,10 @@ pub enum Failure {
 impl Failure {
     /// Tells the operator what happened, with every cause, and gives the exit code.
     #[must_use]
-    #[expect(clippy::print_stderr, reason = "logging may not be set up when this is needed")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "logging may not be set up when this is needed"
+    )]
     pub fn report(&self) -> ExitCode {
         eprintln!("chatfriends: {self}");
         let mut cause = std::error::Error::source(self);

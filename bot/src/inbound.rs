@@ -38,7 +38,10 @@ pub enum Manner {
 
 /// What a program may set for one reply; `None` keeps the persona's own.
 #[derive(Debug, Clone, Default, PartialEq)]
-#[expect(missing_docs, reason = "the fields are those of the OpenAI API and of the engine's Request")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the OpenAI API and of the engine's Request"
+)]
 pub struct Wishes {
     pub system: Option<String>,
     pub max_tokens: Option<u32>,

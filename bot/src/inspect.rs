@@ -18,8 +18,17 @@ use crate::web::Visitor;
 #[expect(clippy::print_stdout, reason = "the list is what was asked for")]
 pub fn personas(settings: &Settings) {
     for persona in catalogue(settings).now().iter() {
-        let languages: Vec<&str> = persona.languages.iter().map(|language| language.code()).collect();
-        println!("{:<12} {:<16} {}", persona.id.as_str(), persona.name, languages.join(", "));
+        let languages: Vec<&str> = persona
+            .languages
+            .iter()
+            .map(|language| language.code())
+            .collect();
+        println!(
+            "{:<12} {:<16} {}",
+            persona.id.as_str(),
+            persona.name,
+            languages.join(", ")
+        );
     }
 }
 
@@ -31,18 +40,34 @@ pub fn personas(settings: &Settings) {
 pub fn persona(settings: &Settings, id: &str) -> Result<(), Failure> {
     let library = catalogue(settings).now();
     let Some(persona) = library.find(id) else {
-        let hint = library.nearest(id).map_or_else(String::new, |nearest| format!(" (did you mean {nearest}?)"));
-        return Err(Failure::Other(anyhow::anyhow!("there is no persona {id:?}{hint}")));
+        let hint = library
+            .nearest(id)
+            .map_or_else(String::new, |nearest| format!(" (did you mean {nearest}?)"));
+        return Err(Failure::Other(anyhow::anyhow!(
+            "there is no persona {id:?}{hint}"
+        )));
     };
     println!("{} ({})\n", persona.name, persona.id);
-    println!("system:\n  {}\n", persona.system.trim().replace('\n', "\n  "));
+    println!(
+        "system:\n  {}\n",
+        persona.system.trim().replace('\n', "\n  ")
+    );
     println!("greeting:\n  {}\n", persona.greeting);
     for example in &persona.examples {
         println!("example:\n  > {}\n  {}\n", example.person, example.reply);
     }
     println!("facts: {}", persona.facts.len());
-    println!("model: {}", persona.model.as_deref().unwrap_or("the default"));
-    println!("adapter: {}", persona.adapter.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string()));
+    println!(
+        "model: {}",
+        persona.model.as_deref().unwrap_or("the default")
+    );
+    println!(
+        "adapter: {}",
+        persona
+            .adapter
+            .as_ref()
+            .map_or_else(|| "none".to_owned(), |path| path.display().to_string())
+    );
     Ok(())
 }
 
@@ -53,15 +78,35 @@ pub fn persona(settings: &Settings, id: &str) -> Result<(), Failure> {
 #[expect(clippy::print_stdout, reason = "the description is what was asked for")]
 pub fn model(file: &Path) -> Result<(), Failure> {
     let gguf = chatfriends_engine::inspect(file).map_err(|error| Failure::Other(error.into()))?;
-    let maybe = |value: Option<u32>| value.map_or_else(|| "not said".to_owned(), |value| value.to_string());
-    println!("file:          {} ({:.1} MB, GGUF version {})", gguf.path.display(), gguf.file_bytes as f64 / 1e6, gguf.version);
+    let maybe =
+        |value: Option<u32>| value.map_or_else(|| "not said".to_owned(), |value| value.to_string());
+    println!(
+        "file:          {} ({:.1} MB, GGUF version {})",
+        gguf.path.display(),
+        gguf.file_bytes as f64 / 1e6,
+        gguf.version
+    );
     println!("kind:          {:?}", gguf.kind);
-    println!("name:          {}", gguf.name.as_deref().unwrap_or("not said"));
+    println!(
+        "name:          {}",
+        gguf.name.as_deref().unwrap_or("not said")
+    );
     println!("architecture:  {}", gguf.architecture);
-    println!("parameters:    {:.1} million in {} tensors", gguf.parameters as f64 / 1e6, gguf.tensors);
+    println!(
+        "parameters:    {:.1} million in {} tensors",
+        gguf.parameters as f64 / 1e6,
+        gguf.tensors
+    );
     println!("trained for:   {} tokens", maybe(gguf.context_length));
     println!("layers:        {}", maybe(gguf.block_count));
-    println!("chat template: {}", if gguf.chat_template.is_some() { "yes" } else { "no" });
+    println!(
+        "chat template: {}",
+        if gguf.chat_template.is_some() {
+            "yes"
+        } else {
+            "no"
+        }
+    );
     Ok(())
 }
 
@@ -73,7 +118,11 @@ pub fn model(file: &Path) -> Result<(), Failure> {
 pub async fn memory(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
     let held = open(settings).await?.held(&scope(whose)?.owner).await?;
     for fact in &held.facts {
-        println!("{}: {}", fact.key.label(Language::of(&fact.value)), fact.value);
+        println!(
+            "{}: {}",
+            fact.key.label(Language::of(&fact.value)),
+            fact.value
+        );
     }
     if let Some(summary) = held.summary {
         println!("\n{summary}");
@@ -89,7 +138,10 @@ pub async fn memory(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
 #[expect(clippy::print_stdout, reason = "the export is what was asked for")]
 pub async fn export(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
     let export = open(settings).await?.export(&scope(whose)?.owner).await?;
-    println!("{}", serde_json::to_string_pretty(&export).expect("JSON values serialise"));
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&export).expect("JSON values serialise")
+    );
     Ok(())
 }
 
@@ -114,15 +166,33 @@ fn catalogue(settings: &Settings) -> Catalogue {
 
 async fn open(settings: &Settings) -> Result<Memory, Failure> {
     let store = SledStore::open(&settings.store_path.join("memory")).await?;
-    Ok(Memory::new(std::sync::Arc::new(store), MemoryLimits::default()))
+    Ok(Memory::new(
+        std::sync::Arc::new(store),
+        MemoryLimits::default(),
+    ))
 }
 
 fn scope(whose: &Whose) -> Result<Scope, Failure> {
     let persona = PersonaId::new(&whose.persona).map_err(|error| Failure::Other(error.into()))?;
-    let visitor = if whose.web { Visitor { user: whose.user.clone(), channel: String::new() } } else { Visitor::at_terminal(&whose.user) };
+    let visitor = if whose.web {
+        Visitor {
+            user: whose.user.clone(),
+            channel: String::new(),
+        }
+    } else {
+        Visitor::at_terminal(&whose.user)
+    };
     let inbound = visitor.says(None, String::new(), Language::English, Manner::Talk);
     Ok(Scope {
-        conversation: Conversation { place: inbound.place, thread: None, persona: persona.clone() },
-        owner: Owner { audience: inbound.audience, persona, person: inbound.person },
+        conversation: Conversation {
+            place: inbound.place,
+            thread: None,
+            persona: persona.clone(),
+        },
+        owner: Owner {
+            audience: inbound.audience,
+            persona,
+            person: inbound.person,
+        },
     })
 }

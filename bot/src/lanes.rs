@@ -34,13 +34,19 @@ impl Lanes {
         let turn = Arc::clone(&lane.turn).lock_owned().await;
         let stop = CancellationToken::new();
         *lane.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop.clone());
-        InLane { lane, stop, _turn: turn }
+        InLane {
+            lane,
+            stop,
+            _turn: turn,
+        }
     }
 
     /// Stops the reply that is being made in a conversation; `false` when there is none.
     pub fn stop(&self, conversation: &Conversation) -> bool {
         let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(lane) = lanes.get(conversation) else { return false };
+        let Some(lane) = lanes.get(conversation) else {
+            return false;
+        };
         let stop = lane.stop.lock().unwrap_or_else(PoisonError::into_inner);
         match stop.as_ref() {
             Some(stop) if !stop.is_cancelled() => {
@@ -69,6 +75,10 @@ impl InLane {
 
 impl Drop for InLane {
     fn drop(&mut self) {
-        *self.lane.stop.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self
+            .lane
+            .stop
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -9,7 +9,9 @@ use crate::outlet::TroubleKind;
 #[expect(missing_docs, reason = "the sentences below say what each one means")]
 pub enum Sentence {
     Empty,
-    TooLong { limit: usize },
+    TooLong {
+        limit: usize,
+    },
     TooManyWaiting,
     PromptTooLong,
     EngineStarting,
@@ -19,26 +21,46 @@ pub enum Sentence {
     ReplyTookTooLong,
     StoreTrouble,
     Fault,
-    PersonaResting { name: String },
-    UnknownCommand { typed: String, nearest: Option<&'static str> },
-    UnknownPersona { typed: String, nearest: Option<String> },
-    PersonaIs { name: String, id: String, chosen: bool },
-    PersonaSet { name: String },
+    PersonaResting {
+        name: String,
+    },
+    UnknownCommand {
+        typed: String,
+        nearest: Option<&'static str>,
+    },
+    UnknownPersona {
+        typed: String,
+        nearest: Option<String>,
+    },
+    PersonaIs {
+        name: String,
+        id: String,
+        chosen: bool,
+    },
+    PersonaSet {
+        name: String,
+    },
     PersonaChoices,
     MemoryEmpty,
     MemoryHeld,
     MemorySummary,
     MemoryHowToForget,
     MemoryFactForgotten,
-    MemoryNoSuchFact { typed: String },
-    MemoryAllForgotten { turns: usize },
+    MemoryNoSuchFact {
+        typed: String,
+    },
+    MemoryAllForgotten {
+        turns: usize,
+    },
     StartedAnew,
     NothingToRegenerate,
     Stopped,
     NothingToStop,
     WhyNothing,
     Commands,
-    Usage { usage: String },
+    Usage {
+        usage: String,
+    },
 }
 
 impl Sentence {
@@ -48,7 +70,11 @@ impl Sentence {
         match self {
             Self::TooManyWaiting => TroubleKind::Busy,
             Self::UnknownPersona { .. } => TroubleKind::UnknownPersona,
-            Self::EngineStarting | Self::EngineFailed | Self::NoReply | Self::StoreTrouble | Self::PersonaResting { .. } => TroubleKind::Unavailable,
+            Self::EngineStarting
+            | Self::EngineFailed
+            | Self::NoReply
+            | Self::StoreTrouble
+            | Self::PersonaResting { .. } => TroubleKind::Unavailable,
             Self::Fault => TroubleKind::Fault,
             _ => TroubleKind::Message,
         }
@@ -82,8 +108,8 @@ impl Sentence {
             (Korean, Self::Fault) => "제 쪽에서 문제가 생겼어요. 다시 시도해 주세요.".into(),
             (English, Self::PersonaResting { name }) => format!("{name} cannot talk at the moment. /persona list shows who can."),
             (Korean, Self::PersonaResting { name }) => format!("{name}: 지금은 이야기할 수 없어요. /페르소나 목록 에서 다른 친구를 골라 주세요."),
-            (English, Self::UnknownCommand { typed, nearest: Some(nearest) }) => format!("I do not know {typed}. Did you mean {nearest}?"),
-            (Korean, Self::UnknownCommand { typed, nearest: Some(nearest) }) => format!("{typed} 명령은 없어요. 혹시 {nearest} 인가요?"),
+            (English, Self::UnknownCommand { typed, nearest: Some(nearest) }) => format!("I do not know {typed}. Did you mean /{nearest}?"),
+            (Korean, Self::UnknownCommand { typed, nearest: Some(nearest) }) => format!("{typed} 명령은 없어요. 혹시 /{nearest} 인가요?"),
             (English, Self::UnknownCommand { typed, nearest: None }) => format!("I do not know {typed}. /help shows what I know."),
             (Korean, Self::UnknownCommand { typed, nearest: None }) => format!("{typed} 명령은 없어요. /도움말 에 쓸 수 있는 명령이 있어요."),
             (English, Self::UnknownPersona { typed, nearest: Some(nearest) }) => format!("There is no persona {typed}. Did you mean {nearest}?"),

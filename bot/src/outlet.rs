@@ -113,7 +113,11 @@ impl Outlet {
 
     /// Shows why there is no reply.
     pub async fn trouble(&self, sentence: &Sentence, language: Language) {
-        self.show(Show::Trouble { text: sentence.say(language), kind: sentence.trouble() }).await;
+        self.show(Show::Trouble {
+            text: sentence.say(language),
+            kind: sentence.trouble(),
+        })
+        .await;
     }
 
     /// Waits until nobody listens any more.

@@ -54,16 +54,33 @@ impl Reason {
     /// The reason in words.
     #[must_use]
     pub fn say(&self, language: Language) -> String {
-        let Self { persona, model, notes, turns_shown, turns_left_out, context, finish } = self;
+        let Self {
+            persona,
+            model,
+            notes,
+            turns_shown,
+            turns_left_out,
+            context,
+            finish,
+        } = self;
         let korean = language == Language::Korean;
-        let mut lines = vec![if korean { format!("{persona} 페르소나가 {model} 모델로 답했어요.") } else { format!("{persona} answered with the model {model}.") }];
+        let mut lines = vec![if korean {
+            format!("{persona} 페르소나가 {model} 모델로 답했어요.")
+        } else {
+            format!("{persona} answered with the model {model}.")
+        }];
         lines.push(if korean {
             format!("이 대화에서 {turns_shown}번의 주고받음을 보았고, {turns_left_out}번은 자리가 모자라 뺐어요.")
         } else {
             format!("Exchanges of this conversation shown to it: {turns_shown}; left out for want of room: {turns_left_out}.")
         });
         if let Some(finish) = finish {
-            let Finished { prompt_tokens, cached_tokens, completion_tokens, .. } = finish;
+            let Finished {
+                prompt_tokens,
+                cached_tokens,
+                completion_tokens,
+                ..
+            } = finish;
             lines.push(if korean {
                 format!("프롬프트 {prompt_tokens}토큰(그중 {cached_tokens}개는 계산해 둔 것), 답 {completion_tokens}토큰, 한도 {context}토큰.")
             } else {
@@ -72,9 +89,23 @@ impl Reason {
             lines.push(ending(finish.reason, korean).to_owned());
         }
         if notes.is_empty() {
-            lines.push(if korean { "메모 없이 그 말만 보고 답했어요." } else { "No notes stood before your words." }.to_owned());
+            lines.push(
+                if korean {
+                    "메모 없이 그 말만 보고 답했어요."
+                } else {
+                    "No notes stood before your words."
+                }
+                .to_owned(),
+            );
         } else {
-            lines.push(if korean { "그 말 앞에 놓인 메모:" } else { "These notes stood before your words:" }.to_owned());
+            lines.push(
+                if korean {
+                    "그 말 앞에 놓인 메모:"
+                } else {
+                    "These notes stood before your words:"
+                }
+                .to_owned(),
+            );
             lines.push(notes.clone());
         }
         lines.join("\n")
@@ -100,7 +131,11 @@ impl Reasons {
     /// Keeps the reason of a conversation's newest reply.
     pub fn keep(&self, conversation: &Conversation, reason: Reason) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.by_conversation.insert(conversation.clone(), reason).is_none() {
+        if kept
+            .by_conversation
+            .insert(conversation.clone(), reason)
+            .is_none()
+        {
             kept.oldest_first.push_back(conversation.clone());
         }
         if kept.oldest_first.len() > KEPT {
@@ -112,7 +147,12 @@ impl Reasons {
     /// The reason of a conversation's newest reply.
     #[must_use]
     pub fn last(&self, conversation: &Conversation) -> Option<Reason> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).by_conversation.get(conversation).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_conversation
+            .get(conversation)
+            .cloned()
     }
 
     /// Drops what was kept of a conversation, since a reason shows what was remembered.

@@ -49,8 +49,14 @@ impl Routes {
     pub async fn of(&self, place: &PlaceId) -> Result<Route, StoreError> {
         let found = read::<Chosen>(self.store.as_ref(), key(place)).await?;
         Ok(match found.record {
-            Some(Chosen { persona }) => Route { persona, chosen: true },
-            None => Route { persona: self.default.clone(), chosen: false },
+            Some(Chosen { persona }) => Route {
+                persona,
+                chosen: true,
+            },
+            None => Route {
+                persona: self.default.clone(),
+                chosen: false,
+            },
         })
     }
 
@@ -60,7 +66,11 @@ impl Routes {
     /// When the store cannot be written.
     pub async fn choose(&self, place: &PlaceId, persona: &PersonaId) -> Result<(), StoreError> {
         let found = read::<Chosen>(self.store.as_ref(), key(place)).await?;
-        self.store.commit(vec![found.becomes(&Chosen { persona: persona.clone() })]).await
+        self.store
+            .commit(vec![found.becomes(&Chosen {
+                persona: persona.clone(),
+            })])
+            .await
     }
 }
 

@@ -35,16 +35,29 @@ const SHUTDOWN: Duration = Duration::from_secs(10);
 pub async fn daemon(settings: Settings) -> Result<(), Failure> {
     metrics::install();
     let listen = settings.listen;
-    let web = Web::bind(listen).await.map_err(|source| Failure::Address { address: listen, source })?;
-    let address = web.address().context("the system does not tell the address")?;
+    let web = Web::bind(listen).await.map_err(|source| Failure::Address {
+        address: listen,
+        source,
+    })?;
+    let address = web
+        .address()
+        .context("the system does not tell the address")?;
     let ctx = open(settings).await?;
     tracing::info!(%address, "Listening; the model gets ready.");
 
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     spawn(&mut tasks, "web", web.run(Arc::clone(&ctx), stop.clone()));
-    spawn(&mut tasks, "personas", ctx.catalogue.clone().watch(stop.clone()));
-    spawn(&mut tasks, "welcome", welcome(Arc::clone(&ctx), address, stop.clone()));
+    spawn(
+        &mut tasks,
+        "personas",
+        ctx.catalogue.clone().watch(stop.clone()),
+    );
+    spawn(
+        &mut tasks,
+        "welcome",
+        welcome(Arc::clone(&ctx), address, stop.clone()),
+    );
 
     let ended_early = tokio::select! {
         signal = told_to_stop() => {
@@ -64,7 +77,10 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
         ctx.brains.stop().await;
     };
     if tokio::time::timeout(SHUTDOWN, rest).await.is_err() {
-        tracing::warn!(seconds = SHUTDOWN.as_secs(), "Some replies did not end in time and were cut off; what was taken is stored.");
+        tracing::warn!(
+            seconds = SHUTDOWN.as_secs(),
+            "Some replies did not end in time and were cut off; what was taken is stored."
+        );
     }
     match ended_early {
         Some(failure) => Err(failure),
@@ -77,12 +93,18 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
 /// # Errors
 /// When the store or a file that is needed cannot be opened.
 pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
-    let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store_path.join("memory")).await?);
+    let store: Arc<dyn Store> =
+        Arc::new(SledStore::open(&settings.store_path.join("memory")).await?);
     let (catalogue, faults) = Catalogue::open(&settings.personas_path);
     for fault in faults {
         tracing::warn!(%fault, "A persona file is broken and not used.");
     }
-    let brains = Brains::start(&settings.brain, &settings.engine, &settings.store_path, settings.limits.reply)?;
+    let brains = Brains::start(
+        &settings.brain,
+        &settings.engine,
+        &settings.store_path,
+        settings.limits.reply,
+    )?;
     let memory = Memory::new(Arc::clone(&store), MemoryLimits::default());
     Ok(Arc::new(Context {
         gate: Gate::new(settings.limits),
@@ -99,7 +121,11 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
 
 type Ended = (&'static str, anyhow::Result<()>);
 
-fn spawn<E: Into<anyhow::Error>>(tasks: &mut JoinSet<Ended>, name: &'static str, task: impl Future<Output = Result<(), E>> + Send + 'static) {
+fn spawn<E: Into<anyhow::Error>>(
+    tasks: &mut JoinSet<Ended>,
+    name: &'static str,
+    task: impl Future<Output = Result<(), E>> + Send + 'static,
+) {
     tasks.spawn(async move { (name, task.await.map_err(Into::into)) });
 }
 
@@ -107,9 +133,15 @@ async fn first_failure(tasks: &mut JoinSet<Ended>) -> Failure {
     loop {
         match tasks.join_next().await {
             Some(Ok(("welcome", Ok(())))) => {}
-            Some(Ok((name, Ok(())))) => return Failure::Other(anyhow::anyhow!("the {name} task ended by itself")),
-            Some(Ok((name, Err(error)))) => return Failure::Other(error.context(format!("the {name} task failed"))),
-            Some(Err(panic)) => return Failure::Other(anyhow::Error::new(panic).context("a task ended in a panic")),
+            Some(Ok((name, Ok(())))) => {
+                return Failure::Other(anyhow::anyhow!("the {name} task ended by itself"));
+            }
+            Some(Ok((name, Err(error)))) => {
+                return Failure::Other(error.context(format!("the {name} task failed")));
+            }
+            Some(Err(panic)) => {
+                return Failure::Other(anyhow::Error::new(panic).context("a task ended in a panic"));
+            }
             None => std::future::pending().await,
         }
     }
@@ -118,26 +150,41 @@ async fn first_failure(tasks: &mut JoinSet<Ended>) -> Failure {
 fn report(ended: Result<Ended, tokio::task::JoinError>) {
     match ended {
         Ok((_, Ok(()))) => {}
-        Ok((name, Err(error))) => tracing::error!(task = name, error = format!("{error:#}"), "A task failed while stopping."),
+        Ok((name, Err(error))) => tracing::error!(
+            task = name,
+            error = format!("{error:#}"),
+            "A task failed while stopping."
+        ),
         Err(panic) => tracing::error!(%panic, "A task ended in a panic."),
     }
 }
 
 /// Tells the operator where to go once someone can answer there.
-#[expect(clippy::print_stdout, reason = "the address is what the operator started the program for")]
-async fn welcome(ctx: Arc<Context>, address: std::net::SocketAddr, stop: CancellationToken) -> anyhow::Result<()> {
+#[expect(
+    clippy::print_stdout,
+    reason = "the address is what the operator started the program for"
+)]
+async fn welcome(
+    ctx: Arc<Context>,
+    address: std::net::SocketAddr,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let seat = tokio::select! {
         () = stop.cancelled() => return Ok(()),
         seat = check_all(&ctx) => seat,
     };
     match seat {
         Ok(()) => {}
-        Err(trouble) => tracing::error!(%trouble, "The default model cannot answer; the page is up and says so."),
+        Err(trouble) => {
+            tracing::error!(%trouble, "The default model cannot answer; the page is up and says so.")
+        }
     }
     let port = address.port();
     println!("\nchatfriends is at http://{address}/");
     println!("  in this terminal instead: chatfriends chat");
-    println!("  from another machine:     ssh -L {port}:127.0.0.1:{port} THIS_MACHINE, then http://127.0.0.1:{port}/");
+    println!(
+        "  from another machine:     ssh -L {port}:127.0.0.1:{port} THIS_MACHINE, then http://127.0.0.1:{port}/"
+    );
     println!("  stop with Ctrl-C\n");
     Ok(())
 }
@@ -147,7 +194,9 @@ async fn check_all(ctx: &Context) -> Result<(), String> {
     let library = ctx.catalogue.now();
     for persona in library.iter() {
         match ctx.brains.seat(persona).await {
-            Ok(seat) => tracing::debug!(persona = %persona.id, model = seat.model.name, context = seat.model.context, "A persona is online."),
+            Ok(seat) => {
+                tracing::debug!(persona = %persona.id, model = seat.model.name, context = seat.model.context, "A persona is online.")
+            }
             Err(error) => {
                 if let Readiness::Failed(reason) = ctx.brains.readiness() {
                     return Err(reason);

@@ -70,7 +70,11 @@ pub struct ServerChoice {
 impl std::fmt::Debug for ServerChoice {
     /// Leaves the key out: settings are logged.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerChoice").field("url", &self.url).field("model", &self.model).field("context", &self.context).finish_non_exhaustive()
+        f.debug_struct("ServerChoice")
+            .field("url", &self.url)
+            .field("model", &self.model)
+            .field("context", &self.context)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,20 +137,41 @@ impl Settings {
     /// # Errors
     /// Every fault at once: unreadable files, unknown keys with the nearest known one, values of a wrong type or out of range.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
-        Self::from_sources(Some(Path::new("config/local.toml")), file, Environment::default())
+        Self::from_sources(
+            Some(Path::new("config/local.toml")),
+            file,
+            Environment::default(),
+        )
     }
 
-    fn from_sources(local: Option<&Path>, file: Option<&Path>, environment: Environment) -> Result<Self, SettingsError> {
+    fn from_sources(
+        local: Option<&Path>,
+        file: Option<&Path>,
+        environment: Environment,
+    ) -> Result<Self, SettingsError> {
         let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         if let Some(local) = local {
-            builder = builder.add_source(File::from(local).format(FileFormat::Toml).required(false));
+            builder =
+                builder.add_source(File::from(local).format(FileFormat::Toml).required(false));
         }
         if let Some(file) = file {
             builder = builder.add_source(File::from(file).format(FileFormat::Toml).required(true));
         }
-        builder = builder.add_source(environment.prefix("CHATFRIENDS").prefix_separator("__").separator("__").try_parsing(true));
-        let config = builder.build().map_err(|error| SettingsError(vec![error.to_string()]))?;
-        let mut reader = Reader { config, read: Vec::new(), faults: Vec::new() };
+        builder = builder.add_source(
+            environment
+                .prefix("CHATFRIENDS")
+                .prefix_separator("__")
+                .separator("__")
+                .try_parsing(true),
+        );
+        let config = builder
+            .build()
+            .map_err(|error| SettingsError(vec![error.to_string()]))?;
+        let mut reader = Reader {
+            config,
+            read: Vec::new(),
+            faults: Vec::new(),
+        };
         let settings = reader.settings();
         reader.report_unknown();
         match settings {
@@ -166,15 +191,20 @@ struct Reader {
 impl Reader {
     /// All of them, so that all faults are found; the result is complete or there is a fault.
     fn settings(&mut self) -> Option<Settings> {
-        let listen = self.parsed("web.listen", "an address and port such as \"127.0.0.1:8787\"");
+        let listen = self.parsed(
+            "web.listen",
+            "an address and port such as \"127.0.0.1:8787\"",
+        );
         let store_path = self.path("store.path");
         let brain = self.brain();
         let engine = self.engine();
         let personas_path = self.path("personas.path");
-        let default_persona = self.take::<String>("personas.default").and_then(|id| match PersonaId::new(&id) {
-            Ok(id) => Some(id),
-            Err(error) => self.fault("personas.default", &error.to_string()),
-        });
+        let default_persona =
+            self.take::<String>("personas.default")
+                .and_then(|id| match PersonaId::new(&id) {
+                    Ok(id) => Some(id),
+                    Err(error) => self.fault("personas.default", &error.to_string()),
+                });
         let summariser = self.take("memory.summariser");
         let summary_tokens = self.within("memory.summary_tokens", 16, 4096);
         let message_characters = self.within("limits.message_characters", 1, 100_000);
@@ -184,7 +214,10 @@ impl Reader {
             if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()) {
                 Some(code.to_ascii_uppercase())
             } else {
-                self.fault("safety.country", &format!("{code:?} is not a two-letter country code"))
+                self.fault(
+                    "safety.country",
+                    &format!("{code:?} is not a two-letter country code"),
+                )
             }
         });
         let log_filter = self.take("log.filter");
@@ -216,22 +249,35 @@ impl Reader {
         let key = self.take::<String>("server.key");
         let context = self.within("server.context", 256, 16_777_216);
         let tokenizer = self.take::<String>("server.tokenizer");
-        let (file, url, model, key, context, tokenizer) = (file?, url?, model?, key?, context?, tokenizer?);
+        let (file, url, model, key, context, tokenizer) =
+            (file?, url?, model?, key?, context?, tokenizer?);
         if url.is_empty() {
-            return Some(if file == "starter" { Brain::Starter } else { Brain::File(PathBuf::from(file)) });
+            return Some(if file == "starter" {
+                Brain::Starter
+            } else {
+                Brain::File(PathBuf::from(file))
+            });
         }
         if !(url.starts_with("http://") || url.starts_with("https://")) {
-            return self.fault("server.url", &format!("{url:?} must begin with http:// or https://"));
+            return self.fault(
+                "server.url",
+                &format!("{url:?} must begin with http:// or https://"),
+            );
         }
         if model.is_empty() {
-            return self.fault("server.model", "the server's model needs a name when server.url is set");
+            return self.fault(
+                "server.model",
+                "the server's model needs a name when server.url is set",
+            );
         }
         Some(Brain::Server(ServerChoice {
             url: url.trim_end_matches('/').to_owned(),
             model,
             key: Some(key).filter(|key| !key.is_empty()),
             context,
-            tokenizer: Some(tokenizer).filter(|path| !path.is_empty()).map(PathBuf::from),
+            tokenizer: Some(tokenizer)
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
         }))
     }
 
@@ -246,7 +292,10 @@ impl Reader {
         let mmap = self.take("engine.mmap");
         let mlock = self.take("engine.mlock");
         if context.is_some_and(|context| context != 0 && context < 256) {
-            return self.fault("engine.context", "fewer than 256 tokens leave no room for a conversation; 0 takes the model's own");
+            return self.fault(
+                "engine.context",
+                "fewer than 256 tokens leave no room for a conversation; 0 takes the model's own",
+            );
         }
         Some(EngineSettings {
             gpu_layers: gpu_layers?,
@@ -276,12 +325,18 @@ impl Reader {
 
     fn path(&mut self, key: &'static str) -> Option<PathBuf> {
         let text = self.take::<String>(key)?;
-        if text.is_empty() { self.fault(key, "must not be empty") } else { Some(PathBuf::from(text)) }
+        if text.is_empty() {
+            self.fault(key, "must not be empty")
+        } else {
+            Some(PathBuf::from(text))
+        }
     }
 
     fn parsed<T: std::str::FromStr>(&mut self, key: &'static str, wanted: &str) -> Option<T> {
         let text = self.take::<String>(key)?;
-        text.parse().ok().or_else(|| self.fault(key, &format!("{text:?} is not {wanted}")))
+        text.parse()
+            .ok()
+            .or_else(|| self.fault(key, &format!("{text:?} is not {wanted}")))
     }
 
     fn within(&mut self, key: &'static str, least: u32, most: u32) -> Option<u32> {
@@ -310,7 +365,11 @@ impl Reader {
                 continue;
             }
             let from = origin.map_or_else(String::new, |origin| format!(" in {origin}"));
-            let nearest = self.read.iter().map(|known| (strsim::jaro_winkler(known, &key), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+            let nearest = self
+                .read
+                .iter()
+                .map(|known| (strsim::jaro_winkler(known, &key), known))
+                .max_by(|a, b| a.0.total_cmp(&b.0));
             let hint = match nearest {
                 Some((score, known)) if score > 0.8 => format!(" (did you mean {known:?}?)"),
                 _ => String::new(),
@@ -346,14 +405,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("mine.toml");
         std::fs::write(&file, toml).unwrap();
-        let variables: HashMap<String, String> = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let settings = Settings::from_sources(None, Some(&file), Environment::default().source(Some(variables)));
+        let variables: HashMap<String, String> = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        let settings = Settings::from_sources(
+            None,
+            Some(&file),
+            Environment::default().source(Some(variables)),
+        );
         // The folder's name differs from run to run.
         let plain = |fault: String| match fault.split_once(" in ") {
-            Some((start, rest)) if rest.contains("mine.toml") => format!("{start} in {}", &rest[rest.find("mine.toml").unwrap()..]),
+            Some((start, rest)) if rest.contains("mine.toml") => {
+                format!("{start} in {}", &rest[rest.find("mine.toml").unwrap()..])
+            }
             _ => fault,
         };
-        settings.map_err(|SettingsError(faults)| SettingsError(faults.into_iter().map(plain).collect()))
+        settings
+            .map_err(|SettingsError(faults)| SettingsError(faults.into_iter().map(plain).collect()))
     }
 
     fn check_faults(toml: &str, faults: Expect) {
@@ -381,7 +450,11 @@ mod tests {
 
     #[test]
     fn a_later_source_wins() {
-        let settings = load("[web]\nlisten = \"127.0.0.1:1\"\n[engine]\nslots = 2", &[("CHATFRIENDS__WEB__LISTEN", "127.0.0.1:2")]).unwrap();
+        let settings = load(
+            "[web]\nlisten = \"127.0.0.1:1\"\n[engine]\nslots = 2",
+            &[("CHATFRIENDS__WEB__LISTEN", "127.0.0.1:2")],
+        )
+        .unwrap();
         assert_eq!((settings.listen.port(), settings.engine.slots), (2, 2));
     }
 
@@ -400,8 +473,17 @@ mod tests {
 
     #[test]
     fn a_server_needs_a_model_name_and_hides_its_key() {
-        check_faults("[server]\nurl = \"http://127.0.0.1:1/v1\"", expect![[r#"setting server.model: the server's model needs a name when server.url is set"#]]);
-        let settings = load("[server]\nurl = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\nkey = \"hidden-key\"", &[]).unwrap();
+        check_faults(
+            "[server]\nurl = \"http://127.0.0.1:1/v1\"",
+            expect![[
+                r#"setting server.model: the server's model needs a name when server.url is set"#
+            ]],
+        );
+        let settings = load(
+            "[server]\nurl = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\nkey = \"hidden-key\"",
+            &[],
+        )
+        .unwrap();
         assert!(!format!("{settings:?}").contains("hidden-key"));
     }
 }

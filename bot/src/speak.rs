@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use chatfriends_engine::{EngineError, Event, Finish, FinishReason, Generate, Readiness, Request, Usage};
+use chatfriends_engine::{
+    EngineError, Event, Finish, FinishReason, Generate, Readiness, Request, Usage,
+};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +50,12 @@ pub enum Silent {
 ///
 /// # Errors
 /// When nothing was said at all and nobody asked for that.
-pub async fn speak(engine: &dyn Generate, request: Request, stop: &CancellationToken, out: &Outlet) -> Result<Spoke, Silent> {
+pub async fn speak(
+    engine: &dyn Generate,
+    request: Request,
+    stop: &CancellationToken,
+    out: &Outlet,
+) -> Result<Spoke, Silent> {
     let asked = Instant::now();
     let until = asked + request.deadline;
     let mut died = None;
@@ -59,7 +66,9 @@ pub async fn speak(engine: &dyn Generate, request: Request, stop: &CancellationT
             ready = wait_for(engine, until) => ready?,
         }
         let mut request = request.clone();
-        request.deadline = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        request.deadline = until
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1));
         match one_try(engine, request, asked, stop, out).await {
             Err(EngineError::Gone(cause)) => {
                 tracing::warn!(%cause, "The engine went away before anything was said; waiting for it.");
@@ -89,7 +98,11 @@ async fn wait_for(engine: &dyn Generate, until: Instant) -> Result<(), Silent> {
 
 fn note(spoke: &Spoke, asked: Instant) {
     let Spoke { finish, .. } = spoke;
-    metrics::count(if finish.reason == Ending::Broken { Count::RepliesFailed } else { Count::Replies });
+    metrics::count(if finish.reason == Ending::Broken {
+        Count::RepliesFailed
+    } else {
+        Count::Replies
+    });
     metrics::add(Count::PromptTokens, finish.prompt_tokens.into());
     metrics::add(Count::PromptTokensCached, finish.cached_tokens.into());
     metrics::add(Count::TokensGenerated, finish.completion_tokens.into());
@@ -97,11 +110,20 @@ fn note(spoke: &Spoke, asked: Instant) {
 }
 
 /// An error here means that nothing was shown.
-async fn one_try(engine: &dyn Generate, request: Request, asked: Instant, stop: &CancellationToken, out: &Outlet) -> Result<Spoke, EngineError> {
+async fn one_try(
+    engine: &dyn Generate,
+    request: Request,
+    asked: Instant,
+    stop: &CancellationToken,
+    out: &Outlet,
+) -> Result<Spoke, EngineError> {
     let mut events = engine.generate(request).await?.events;
     let mut text = String::new();
     let ended = |text: String, reason: Ending, usage: Usage| Spoke {
-        reply: Spoken { text: text.trim().to_owned(), complete: reason == Ending::Complete },
+        reply: Spoken {
+            text: text.trim().to_owned(),
+            complete: reason == Ending::Complete,
+        },
         finish: Finished {
             reason,
             prompt_tokens: usage.prompt_tokens,
@@ -118,7 +140,11 @@ async fn one_try(engine: &dyn Generate, request: Request, asked: Instant, stop: 
         match event {
             Some(Ok(Event::Text(piece))) => {
                 // Models like to begin with a space or an empty line; nothing before the first word is shown.
-                let piece = if text.is_empty() { piece.trim_start().to_owned() } else { piece };
+                let piece = if text.is_empty() {
+                    piece.trim_start().to_owned()
+                } else {
+                    piece
+                };
                 if !piece.is_empty() {
                     if text.is_empty() {
                         metrics::time(Timing::FirstText, asked.elapsed());
@@ -136,7 +162,11 @@ async fn one_try(engine: &dyn Generate, request: Request, asked: Instant, stop: 
                 return Ok(ended(text, reason, usage));
             }
             Some(Err(error)) if text.is_empty() => return Err(error),
-            None if text.is_empty() => return Err(EngineError::Gone("the reply ended without an end".to_owned())),
+            None if text.is_empty() => {
+                return Err(EngineError::Gone(
+                    "the reply ended without an end".to_owned(),
+                ));
+            }
             Some(Err(error)) => {
                 tracing::warn!(%error, "A reply broke off.");
                 return Ok(ended(text, Ending::Broken, Usage::default()));

@@ -15,7 +15,10 @@ const STARTER: &[u8] = include_bytes!("../../personas/starter/starter.gguf");
 pub fn unpack(store: &Path) -> std::io::Result<PathBuf> {
     let folder = store.join("models");
     let digest = Sha256::digest(STARTER);
-    let file = folder.join(format!("starter-{:02x}{:02x}{:02x}{:02x}.gguf", digest[0], digest[1], digest[2], digest[3]));
+    let file = folder.join(format!(
+        "starter-{:02x}{:02x}{:02x}{:02x}.gguf",
+        digest[0], digest[1], digest[2], digest[3]
+    ));
     let is_whole = std::fs::read(&file).is_ok_and(|found| found == STARTER);
     if !is_whole {
         std::fs::create_dir_all(&folder)?;

@@ -25,17 +25,32 @@ use crate::web::Visitor;
 ///
 /// # Errors
 /// When neither an own engine nor a daemon can be had, or the terminal fails.
-pub async fn chat(settings: Settings, persona: Option<PersonaId>, user: &str) -> Result<(), Failure> {
+pub async fn chat(
+    settings: Settings,
+    persona: Option<PersonaId>,
+    user: &str,
+) -> Result<(), Failure> {
     let language = language_of_terminal();
     let visitor = Visitor::at_terminal(user);
     let listen = settings.listen;
-    let persona_shown = persona.clone().unwrap_or_else(|| settings.default_persona.clone());
+    let persona_shown = persona
+        .clone()
+        .unwrap_or_else(|| settings.default_persona.clone());
     let link = match run::open(settings).await {
         Ok(ctx) => Link::Here(ctx),
-        Err(Failure::Store(StoreError::Locked { .. })) => Link::There { daemon: format!("http://{listen}"), http: reqwest::Client::new() },
+        Err(Failure::Store(StoreError::Locked { .. })) => Link::There {
+            daemon: format!("http://{listen}"),
+            http: reqwest::Client::new(),
+        },
         Err(failure) => return Err(failure),
     };
-    let mut talk = Talk { link, visitor, persona, language, shown: String::new() };
+    let mut talk = Talk {
+        link,
+        visitor,
+        persona,
+        language,
+        shown: String::new(),
+    };
     let outcome = if std::io::stdin().is_terminal() {
         talk.greet(&persona_shown);
         talk.with_a_person().await
@@ -49,7 +64,10 @@ pub async fn chat(settings: Settings, persona: Option<PersonaId>, user: &str) ->
 /// Where the conversation is held.
 enum Link {
     Here(Arc<Context>),
-    There { daemon: String, http: reqwest::Client },
+    There {
+        daemon: String,
+        http: reqwest::Client,
+    },
 }
 
 struct Talk {
@@ -69,10 +87,15 @@ impl Talk {
         {
             println!("{}: {}", persona.name, persona.greeting);
         }
-        println!("{}", match self.language {
-            Language::English => "(/help shows the commands, Ctrl-C stops a reply, Ctrl-D ends)",
-            Language::Korean => "(/도움말 에 명령이 있어요. Ctrl-C는 답을 멈추고 Ctrl-D는 끝내요)",
-        });
+        println!(
+            "{}",
+            match self.language {
+                Language::English =>
+                    "(/help shows the commands, Ctrl-C stops a reply, Ctrl-D ends)",
+                Language::Korean =>
+                    "(/도움말 에 명령이 있어요. Ctrl-C는 답을 멈추고 Ctrl-D는 끝내요)",
+            }
+        );
     }
 
     async fn with_a_person(&mut self) -> anyhow::Result<()> {
@@ -88,7 +111,9 @@ impl Talk {
             }
         }
         drop(ask);
-        editor.join().map_err(|_| anyhow::anyhow!("the line editor ended in a panic"))
+        editor
+            .join()
+            .map_err(|_| anyhow::anyhow!("the line editor ended in a panic"))
     }
 
     async fn with_lines(&mut self) -> anyhow::Result<()> {
@@ -96,7 +121,12 @@ impl Talk {
         let mut line = Vec::new();
         loop {
             line.clear();
-            if input.read_until(b'\n', &mut line).await.context("reading standard input")? == 0 {
+            if input
+                .read_until(b'\n', &mut line)
+                .await
+                .context("reading standard input")?
+                == 0
+            {
                 return Ok(());
             }
             match std::str::from_utf8(&line) {
@@ -104,8 +134,12 @@ impl Talk {
                 Ok(text) => self.say(text.trim().to_owned()).await?,
                 Err(_) => self.show(&Show::Notice {
                     text: match self.language {
-                        Language::English => "That line is not UTF-8 text; please send it as UTF-8.".to_owned(),
-                        Language::Korean => "이 줄은 UTF-8 글자가 아니에요. UTF-8로 보내 주세요.".to_owned(),
+                        Language::English => {
+                            "That line is not UTF-8 text; please send it as UTF-8.".to_owned()
+                        }
+                        Language::Korean => {
+                            "이 줄은 UTF-8 글자가 아니에요. UTF-8로 보내 주세요.".to_owned()
+                        }
                     },
                 }),
             }
@@ -115,7 +149,10 @@ impl Talk {
     /// Says something and shows the answer as it comes; Ctrl-C meanwhile stops the reply.
     async fn say(&mut self, text: String) -> anyhow::Result<()> {
         self.shown.clear();
-        let mut shows = self.link.send(&self.visitor, self.persona.as_ref(), text, self.language).await?;
+        let mut shows = self
+            .link
+            .send(&self.visitor, self.persona.as_ref(), text, self.language)
+            .await?;
         let mut stopping = false;
         loop {
             let show = tokio::select! {
@@ -134,7 +171,9 @@ impl Talk {
                 None => anyhow::bail!("the daemon went away in the middle of a reply"),
             }
         }
-        self.show(&Show::Notice { text: String::new() });
+        self.show(&Show::Notice {
+            text: String::new(),
+        });
         Ok(())
     }
 
@@ -169,7 +208,13 @@ impl Talk {
 }
 
 impl Link {
-    async fn send(&self, visitor: &Visitor, persona: Option<&PersonaId>, text: String, language: Language) -> anyhow::Result<mpsc::Receiver<Show>> {
+    async fn send(
+        &self,
+        visitor: &Visitor,
+        persona: Option<&PersonaId>,
+        text: String,
+        language: Language,
+    ) -> anyhow::Result<mpsc::Receiver<Show>> {
         let (out, shows) = Outlet::channel();
         match self {
             Self::Here(ctx) => {
@@ -182,8 +227,12 @@ impl Link {
                     .header("x-user-id", visitor.user.as_str())
                     .header("accept-language", language.code())
                     .json(&serde_json::json!({ "persona": persona, "text": text }));
-                let response = request.send().await.with_context(|| format!("another chatfriends holds the store, but none answers at {daemon}"))?;
-                let response = response.error_for_status().context("the daemon refused the message")?;
+                let response = request.send().await.with_context(|| {
+                    format!("another chatfriends holds the store, but none answers at {daemon}")
+                })?;
+                let response = response
+                    .error_for_status()
+                    .context("the daemon refused the message")?;
                 tokio::spawn(relay(response, out));
             }
         }
@@ -199,7 +248,10 @@ async fn relay(response: reqwest::Response, out: Outlet) {
         pending.extend_from_slice(&piece);
         while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = pending.drain(..=end).collect();
-            if let Some(show) = line.strip_prefix(b"data: ").and_then(|data| serde_json::from_slice(data).ok()) {
+            if let Some(show) = line
+                .strip_prefix(b"data: ")
+                .and_then(|data| serde_json::from_slice(data).ok())
+            {
                 out.show(show).await;
             }
         }
@@ -226,10 +278,18 @@ fn edit_lines(asked: &std::sync::mpsc::Receiver<()>, typed: &mpsc::Sender<Option
 
 /// Text that cannot steer the terminal: a reply might contain escape sequences.
 fn printable(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control() || matches!(character, '\n' | '\t')).collect()
+    text.chars()
+        .filter(|character| !character.is_control() || matches!(character, '\n' | '\t'))
+        .collect()
 }
 
 fn language_of_terminal() -> Language {
-    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    if locale.is_some_and(|locale| locale.starts_with("ko")) { Language::Korean } else { Language::English }
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    if locale.is_some_and(|locale| locale.starts_with("ko")) {
+        Language::Korean
+    } else {
+        Language::English
+    }
 }

@@ -35,11 +35,20 @@ pub async fn run(ctx: Arc<Context>, inbound: Inbound, out: Outlet) {
 /// Answers a program that brings its whole conversation along: nothing is looked up and nothing is kept.
 pub async fn run_alone(ctx: Arc<Context>, inbound: Inbound, history: Vec<Message>, out: Outlet) {
     let language = inbound.language;
-    guarded(take(ctx, inbound, Some(history), out.clone()), language, out).await;
+    guarded(
+        take(ctx, inbound, Some(history), out.clone()),
+        language,
+        out,
+    )
+    .await;
 }
 
 /// A panic ends one turn, never the daemon.
-async fn guarded(turn: impl Future<Output = Option<Finished>> + Send + 'static, language: Language, out: Outlet) {
+async fn guarded(
+    turn: impl Future<Output = Option<Finished>> + Send + 'static,
+    language: Language,
+    out: Outlet,
+) {
     let finish = match tokio::spawn(turn).await {
         Ok(finish) => finish,
         Err(panic) => {
@@ -52,7 +61,12 @@ async fn guarded(turn: impl Future<Output = Option<Finished>> + Send + 'static, 
     out.show(Show::Done { finish }).await;
 }
 
-async fn take(ctx: Arc<Context>, inbound: Inbound, brought: Option<Vec<Message>>, out: Outlet) -> Option<Finished> {
+async fn take(
+    ctx: Arc<Context>,
+    inbound: Inbound,
+    brought: Option<Vec<Message>>,
+    out: Outlet,
+) -> Option<Finished> {
     metrics::count(Count::Messages);
     // Before the gate, the persona, the engine and the store: the card comes whatever is too long, full or broken, and is kept nowhere.
     let words = gate::clean_text(&inbound.text);
@@ -73,7 +87,9 @@ async fn take(ctx: Arc<Context>, inbound: Inbound, brought: Option<Vec<Message>>
 
     let outcome = match (admitted.command_line(), brought) {
         (Some(line), _) => commands::run(&ctx, &admitted, line, &out).await,
-        (None, Some(history)) => answer_alone(&ctx, &admitted, &history, &out).await.map(Some),
+        (None, Some(history)) => answer_alone(&ctx, &admitted, &history, &out)
+            .await
+            .map(Some),
         (None, None) => answer(&ctx, &admitted, &out).await.map(Some),
     };
     match outcome {
@@ -89,13 +105,22 @@ async fn take(ctx: Arc<Context>, inbound: Inbound, brought: Option<Vec<Message>>
     }
 }
 
-async fn answer(ctx: &Arc<Context>, admitted: &Admitted, out: &Outlet) -> Result<Finished, Trouble> {
+async fn answer(
+    ctx: &Arc<Context>,
+    admitted: &Admitted,
+    out: &Outlet,
+) -> Result<Finished, Trouble> {
     let stage = Stage::enter(ctx, admitted, out).await?;
     let known = ctx.memory.recall(&stage.scope, admitted.text()).await?;
     let prompt = stage.fit(stage.draft(&known)).await?;
-    let turn = ctx.memory.open_turn(&stage.scope, stage.said(&prompt, &known)).await?;
+    let turn = ctx
+        .memory
+        .open_turn(&stage.scope, stage.said(&prompt, &known))
+        .await?;
     out.show(Show::Taken { turn: turn.0 }).await;
-    let spoke = stage.speak(prompt, &wishes(admitted), Attempt::First).await?;
+    let spoke = stage
+        .speak(prompt, &wishes(admitted), Attempt::First)
+        .await?;
     stage.keep(turn, spoke).await
 }
 
@@ -103,16 +128,36 @@ async fn answer(ctx: &Arc<Context>, admitted: &Admitted, out: &Outlet) -> Result
 ///
 /// # Errors
 /// As for a new message.
-pub async fn again(ctx: &Arc<Context>, admitted: &Admitted, out: &Outlet) -> Result<Option<Finished>, Trouble> {
+pub async fn again(
+    ctx: &Arc<Context>,
+    admitted: &Admitted,
+    out: &Outlet,
+) -> Result<Option<Finished>, Trouble> {
     let stage = Stage::enter(ctx, admitted, out).await?;
     let mut known = ctx.memory.recall(&stage.scope, "").await?;
-    let Some(last) = known.window.pop() else { return Ok(None) };
-    let prompt = stage.fit(Draft::again(&stage.persona, &known, &last, stage.is_shared())).await?;
-    let spoke = stage.speak(prompt, &Wishes::default(), Attempt::Again).await?;
+    let Some(last) = known.window.pop() else {
+        return Ok(None);
+    };
+    let prompt = stage
+        .fit(Draft::again(
+            &stage.persona,
+            &known,
+            &last,
+            stage.is_shared(),
+        ))
+        .await?;
+    let spoke = stage
+        .speak(prompt, &Wishes::default(), Attempt::Again)
+        .await?;
     stage.keep(last.id, spoke).await.map(Some)
 }
 
-async fn answer_alone(ctx: &Arc<Context>, admitted: &Admitted, history: &[Message], out: &Outlet) -> Result<Finished, Trouble> {
+async fn answer_alone(
+    ctx: &Arc<Context>,
+    admitted: &Admitted,
+    history: &[Message],
+    out: &Outlet,
+) -> Result<Finished, Trouble> {
     let persona = ctx.persona_for(admitted.inbound()).await?;
     let seat = ctx.brains.seat(&persona).await?;
     let wishes = wishes(admitted);
@@ -130,7 +175,9 @@ async fn explain(spoke: &Spoke, language: Language, out: &Outlet) {
     match spoke.finish.reason {
         Ending::Broken => out.notice(Sentence::ReplyCut.say(language)).await,
         Ending::Deadline => out.notice(Sentence::ReplyTookTooLong.say(language)).await,
-        Ending::Complete | Ending::Length if spoke.reply.text.is_empty() => out.notice(Sentence::NoReply.say(language)).await,
+        Ending::Complete | Ending::Length if spoke.reply.text.is_empty() => {
+            out.notice(Sentence::NoReply.say(language)).await
+        }
         Ending::Complete | Ending::Length | Ending::Stopped => {}
     }
 }
@@ -154,7 +201,11 @@ enum Attempt {
 }
 
 impl<'a> Stage<'a> {
-    async fn enter(ctx: &'a Arc<Context>, admitted: &'a Admitted, out: &'a Outlet) -> Result<Self, Trouble> {
+    async fn enter(
+        ctx: &'a Arc<Context>,
+        admitted: &'a Admitted,
+        out: &'a Outlet,
+    ) -> Result<Self, Trouble> {
         let persona = ctx.persona_for(admitted.inbound()).await?;
         let scope = admitted.scope(&persona.id);
         let lane = ctx.lanes.enter(&scope.conversation).await;
@@ -164,7 +215,15 @@ impl<'a> Stage<'a> {
             () = out.left() => return Err(Trouble::Silent(Silent::Stopped)),
             seat = ctx.brains.seat(&persona) => seat?,
         };
-        Ok(Self { ctx, admitted, out, persona, scope, seat, lane })
+        Ok(Self {
+            ctx,
+            admitted,
+            out,
+            persona,
+            scope,
+            seat,
+            lane,
+        })
     }
 
     fn is_shared(&self) -> bool {
@@ -177,13 +236,21 @@ impl<'a> Stage<'a> {
             extra_system: wishes(self.admitted).system.as_deref(),
             known,
             words: self.admitted.text(),
-            speaker: self.is_shared().then(|| Speaker { name: self.admitted.name(), person: &self.scope.owner.person }),
+            speaker: self.is_shared().then(|| Speaker {
+                name: self.admitted.name(),
+                person: &self.scope.owner.person,
+            }),
             language: self.admitted.language(),
         })
     }
 
     async fn fit(&self, draft: Draft) -> Result<Prompt, Trouble> {
-        fit(&self.seat, draft, reply_tokens(&self.persona, wishes(self.admitted).max_tokens)).await
+        fit(
+            &self.seat,
+            draft,
+            reply_tokens(&self.persona, wishes(self.admitted).max_tokens),
+        )
+        .await
     }
 
     fn said(&self, prompt: &Prompt, known: &Known) -> Said {
@@ -192,11 +259,18 @@ impl<'a> Stage<'a> {
             text: self.admitted.text().to_owned(),
             notes: prompt.notes.clone(),
             memory_revision: known.revision.filter(|_| prompt.holds_all_memory),
-            at_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
+            at_ms: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_millis() as u64),
         }
     }
 
-    async fn speak(&self, prompt: Prompt, wishes: &Wishes, attempt: Attempt) -> Result<Spoke, Trouble> {
+    async fn speak(
+        &self,
+        prompt: Prompt,
+        wishes: &Wishes,
+        attempt: Attempt,
+    ) -> Result<Spoke, Trouble> {
         let mut reason = Reason::new(&self.persona, &self.seat, &prompt);
         let mut request = request(self.ctx, &self.persona, &self.seat, prompt.messages, wishes);
         request.chat = Some(self.scope.conversation.chat_key());
@@ -204,7 +278,13 @@ impl<'a> Stage<'a> {
             // Warm enough to leave the path of the first reply, which a low temperature would repeat.
             request.sampling.temperature = request.sampling.temperature.max(0.9);
         }
-        let spoke = speak(self.seat.engine.as_ref(), request, self.lane.stop(), self.out).await?;
+        let spoke = speak(
+            self.seat.engine.as_ref(),
+            request,
+            self.lane.stop(),
+            self.out,
+        )
+        .await?;
         explain(&spoke, self.admitted.language(), self.out).await;
         reason.finish = Some(spoke.finish);
         self.ctx.reasons.keep(&self.scope.conversation, reason);
@@ -213,9 +293,14 @@ impl<'a> Stage<'a> {
 
     async fn keep(&self, turn: TurnId, spoke: Spoke) -> Result<Finished, Trouble> {
         if !spoke.reply.text.is_empty() {
-            self.ctx.memory.close_turn(&self.scope, turn, spoke.reply).await?;
+            self.ctx
+                .memory
+                .close_turn(&self.scope, turn, spoke.reply)
+                .await?;
         }
-        self.ctx.compaction.consider(&self.scope, &self.persona, &self.seat);
+        self.ctx
+            .compaction
+            .consider(&self.scope, &self.persona, &self.seat);
         Ok(spoke.finish)
     }
 }
@@ -235,13 +320,21 @@ async fn fit(seat: &Seat, draft: Draft, reply_tokens: u32) -> Result<Prompt, Tro
 /// Tokens that a reply may have: what was asked for, else what the persona's file says.
 #[must_use]
 pub fn reply_tokens(persona: &Persona, asked: Option<u32>) -> u32 {
-    asked.or(persona.reply_tokens).unwrap_or(DEFAULT_REPLY_TOKENS)
+    asked
+        .or(persona.reply_tokens)
+        .unwrap_or(DEFAULT_REPLY_TOKENS)
 }
 
 /// Tokens of a reply where neither the persona nor the request says otherwise.
 const DEFAULT_REPLY_TOKENS: u32 = 256;
 
-fn request(ctx: &Context, persona: &Persona, seat: &Seat, messages: Vec<Message>, wishes: &Wishes) -> Request {
+fn request(
+    ctx: &Context,
+    persona: &Persona,
+    seat: &Seat,
+    messages: Vec<Message>,
+    wishes: &Wishes,
+) -> Request {
     Request {
         chat: None,
         messages,
@@ -283,20 +376,36 @@ impl Trouble {
         match self {
             Self::Told(sentence) => sentence.clone(),
             Self::Store(_) => Sentence::StoreTrouble,
-            Self::TooLong(_) | Self::Engine(EngineError::PromptTooLong { .. }) | Self::Silent(Silent::Refused(EngineError::PromptTooLong { .. })) => Sentence::PromptTooLong,
-            Self::Engine(EngineError::Busy) | Self::Silent(Silent::Busy) => Sentence::TooManyWaiting,
-            Self::Engine(EngineError::Gone(_)) | Self::Silent(Silent::Starting(_)) => Sentence::EngineStarting,
+            Self::TooLong(_)
+            | Self::Engine(EngineError::PromptTooLong { .. })
+            | Self::Silent(Silent::Refused(EngineError::PromptTooLong { .. })) => {
+                Sentence::PromptTooLong
+            }
+            Self::Engine(EngineError::Busy) | Self::Silent(Silent::Busy) => {
+                Sentence::TooManyWaiting
+            }
+            Self::Engine(EngineError::Gone(_)) | Self::Silent(Silent::Starting(_)) => {
+                Sentence::EngineStarting
+            }
             Self::Silent(Silent::Gone(_)) => Sentence::NoReply,
-            Self::Engine(EngineError::Refused(_)) | Self::Silent(Silent::Failed(_) | Silent::Refused(_)) => Sentence::EngineFailed,
+            Self::Engine(EngineError::Refused(_))
+            | Self::Silent(Silent::Failed(_) | Silent::Refused(_)) => Sentence::EngineFailed,
             Self::Silent(Silent::Stopped) => Sentence::Stopped,
         }
     }
 
     fn log(&self) {
         match self {
-            Self::Told(_) | Self::TooLong(_) => tracing::debug!(trouble = %self, "A message was not answered."),
-            Self::Store(error) => tracing::error!(error = error as &dyn std::error::Error, "The store failed; the message was not taken."),
-            Self::Engine(_) | Self::Silent(_) => tracing::warn!(trouble = %self, "A message got no reply."),
+            Self::Told(_) | Self::TooLong(_) => {
+                tracing::debug!(trouble = %self, "A message was not answered.")
+            }
+            Self::Store(error) => tracing::error!(
+                error = error as &dyn std::error::Error,
+                "The store failed; the message was not taken."
+            ),
+            Self::Engine(_) | Self::Silent(_) => {
+                tracing::warn!(trouble = %self, "A message got no reply.")
+            }
         }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! How keys are read and faults noted is `table.rs`; here stands what they mean. `docs/PERSONAS.md` tells it to people.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use toml::de::DeTable;
@@ -84,7 +83,6 @@ pub(crate) fn persona(id: PersonaId, file: &str, text: &str) -> Result<Persona, 
         languages: top.required("languages", languages),
         system: top.required("system", Value::prose),
         greeting: top.required("greeting", Value::prose),
-        unknown: top.optional("unknown", unknown).unwrap_or_default(),
         template: top.optional("template", Value::raw),
         model: top.optional("model", Value::raw),
         adapter: top.optional("adapter", Value::raw).map(PathBuf::from),
@@ -153,15 +151,6 @@ fn language(value: &Value<'_>) -> Option<Language> {
     })
 }
 
-fn unknown(value: &Value<'_>) -> Option<BTreeMap<Language, String>> {
-    value.table(|table| {
-        Language::ALL
-            .into_iter()
-            .filter_map(|language| Some((language, table.optional(language.code(), Value::prose)?)))
-            .collect()
-    })
-}
-
 fn sampling(table: &mut Table<'_>) -> SamplingChoice {
     SamplingChoice {
         temperature: table.optional("temperature", |value| value.number(0.0..=2.0)),
@@ -219,7 +208,6 @@ mod tests {
             greeting: _,
             examples,
             facts,
-            unknown,
             template,
             model,
             adapter,
@@ -231,10 +219,9 @@ mod tests {
             aliases.is_empty(),
             examples.is_empty(),
             facts.is_empty(),
-            unknown.is_empty(),
             stop.is_empty(),
         ];
-        assert_eq!(lists, [false; 5]);
+        assert_eq!(lists, [false; 4]);
         assert!(
             template.is_some() && model.is_some() && adapter.is_some() && reply_tokens.is_some()
         );

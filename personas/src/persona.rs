@@ -1,6 +1,5 @@
 //! The persona: everything that makes a character answer as itself. Its file is read in `parse.rs`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::facts::{Fact, Facts};
@@ -29,8 +28,6 @@ pub struct Persona {
     pub examples: Vec<Example>,
     /// What it knows.
     pub facts: Facts,
-    /// What it says when it has facts and none is near, in each language that the file gives.
-    pub unknown: BTreeMap<Language, String>,
     /// A chat template in place of the model's own: a name the engine knows, or Jinja text.
     pub template: Option<String>,
     /// A model in place of the default one: the path of a GGUF file, or the name of a configured model.
@@ -60,14 +57,6 @@ impl Persona {
     /// The facts that bear on `text`, nearest first, at most `most`; none when nothing is near.
     pub fn facts_near(&self, text: &str, most: usize) -> Vec<&Fact> {
         self.facts.near(text, most)
-    }
-
-    /// What it says when nothing it knows is near: in `language`, or else in the language that the file gives.
-    pub fn unknown_in(&self, language: Language) -> Option<&str> {
-        self.unknown
-            .get(&language)
-            .or_else(|| self.unknown.values().next())
-            .map(String::as_str)
     }
 }
 

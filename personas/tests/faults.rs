@@ -130,7 +130,6 @@ fn types_are_named_in_plain_words() {
 languages = "en"
 system = ["You are Joey."]
 greeting = true
-unknown = "no idea"
 template = ""
 model = 2026-01-01
 adapter = {}
@@ -143,13 +142,12 @@ sampling = 0.3
             joey.toml:2: "languages" must be a list, not the text "en"
             joey.toml:3: "system" must be a text, not a list
             joey.toml:4: "greeting" must be a text, not true
-            joey.toml:5: "unknown" must be a table, not the text "no idea"
-            joey.toml:6: "template" is empty
-            joey.toml:7: "model" must be a text, not a date
-            joey.toml:8: "adapter" must be a text, not a table
-            joey.toml:9: "example" must be a list, not a table
-            joey.toml:10: an entry of "fact" must be a table, not the text "one"
-            joey.toml:11: "sampling" must be a table, not 0.3"#]],
+            joey.toml:5: "template" is empty
+            joey.toml:6: "model" must be a text, not a date
+            joey.toml:7: "adapter" must be a text, not a table
+            joey.toml:8: "example" must be a list, not a table
+            joey.toml:9: an entry of "fact" must be a table, not the text "one"
+            joey.toml:10: "sampling" must be a table, not 0.3"#]],
     );
 }
 

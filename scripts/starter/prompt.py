@@ -74,7 +74,6 @@ class Persona:
     # (what the person says, with its blocks; the reply)
     examples: list[tuple[str, str]]
     # language -> what it says when it does not know
-    unknown: dict[str, str]
 
 
 def personas(folder: Path = LIBRARY) -> dict[str, Persona]:
@@ -90,7 +89,6 @@ def personas(folder: Path = LIBRARY) -> dict[str, Persona]:
             system=raw["system"],
             facts=[fact["text"] for fact in raw.get("fact", [])],
             examples=examples,
-            unknown=raw.get("unknown", {}),
         )
     return found
 

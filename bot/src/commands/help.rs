@@ -13,7 +13,13 @@ pub(super) const COMMAND: Command = Command {
 
 async fn run(call: Call<'_>) -> Outcome {
     let mut lines = vec![Sentence::Commands.say(call.language)];
-    lines.extend(COMMANDS.iter().map(|command| format!("{} – {}", command.usage(call.language), command.summary(call.language))));
+    lines.extend(COMMANDS.iter().map(|command| {
+        format!(
+            "{} – {}",
+            command.usage(call.language),
+            command.summary(call.language)
+        )
+    }));
     call.out.notice(lines.join("\n")).await;
     Ok(None)
 }

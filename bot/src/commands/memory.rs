@@ -6,8 +6,14 @@ use crate::messages::Sentence;
 pub(super) const COMMAND: Command = Command {
     english: "memory",
     korean: "기억",
-    arguments: ["[show | forget NUMBER | forget all | export]", "[보기 | 삭제 번호 | 삭제 전체 | 내보내기]"],
-    summary: ["shows what I remember about you here, or forgets it", "여기서 기억하는 것을 보거나 지워요"],
+    arguments: [
+        "[show | forget NUMBER | forget all | export]",
+        "[보기 | 삭제 번호 | 삭제 전체 | 내보내기]",
+    ],
+    summary: [
+        "shows what I remember about you here, or forgets it",
+        "여기서 기억하는 것을 보거나 지워요",
+    ],
     run: |call| Box::pin(run(call)),
 };
 
@@ -23,14 +29,25 @@ async fn run(call: Call<'_>) -> Outcome {
 
 async fn show(call: &Call<'_>) -> Outcome {
     let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
-    let held = call.ctx.memory.held(&call.admitted.scope(&persona.id).owner).await?;
+    let held = call
+        .ctx
+        .memory
+        .held(&call.admitted.scope(&persona.id).owner)
+        .await?;
     if held.facts.is_empty() && held.summary.is_none() {
         return call.tell(Sentence::MemoryEmpty).await;
     }
     let mut lines = Vec::new();
     if !held.facts.is_empty() {
         lines.push(Sentence::MemoryHeld.say(call.language));
-        lines.extend(held.facts.iter().enumerate().map(|(index, fact)| format!("{}. {}: {}", index + 1, fact.key.label(call.language), fact.value)));
+        lines.extend(held.facts.iter().enumerate().map(|(index, fact)| {
+            format!(
+                "{}. {}: {}",
+                index + 1,
+                fact.key.label(call.language),
+                fact.value
+            )
+        }));
     }
     if let Some(summary) = held.summary {
         lines.push(Sentence::MemorySummary.say(call.language));
@@ -46,9 +63,17 @@ async fn forget(call: &Call<'_>, number: &str) -> Outcome {
     let scope = call.admitted.scope(&persona.id);
     let _lane = call.ctx.lanes.enter(&scope.conversation).await;
     let held = call.ctx.memory.held(&scope.owner).await?;
-    let line = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)).and_then(|index| held.facts.get(index));
+    let line = number
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| number.checked_sub(1))
+        .and_then(|index| held.facts.get(index));
     let Some(fact) = line else {
-        return call.tell(Sentence::MemoryNoSuchFact { typed: number.to_owned() }).await;
+        return call
+            .tell(Sentence::MemoryNoSuchFact {
+                typed: number.to_owned(),
+            })
+            .await;
     };
     call.ctx.memory.forget_fact(&scope.owner, fact.id).await?;
     call.ctx.reasons.forget(&scope.conversation);
@@ -61,12 +86,21 @@ async fn forget_all(call: &Call<'_>) -> Outcome {
     let _lane = call.ctx.lanes.enter(&scope.conversation).await;
     let forgotten = call.ctx.memory.forget_all(&scope).await?;
     call.ctx.reasons.forget(&scope.conversation);
-    call.tell(Sentence::MemoryAllForgotten { turns: forgotten.turns }).await
+    call.tell(Sentence::MemoryAllForgotten {
+        turns: forgotten.turns,
+    })
+    .await
 }
 
 async fn export(call: &Call<'_>) -> Outcome {
     let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
-    let export = call.ctx.memory.export(&call.admitted.scope(&persona.id).owner).await?;
-    call.out.notice(serde_json::to_string_pretty(&export).expect("JSON values serialise")).await;
+    let export = call
+        .ctx
+        .memory
+        .export(&call.admitted.scope(&persona.id).owner)
+        .await?;
+    call.out
+        .notice(serde_json::to_string_pretty(&export).expect("JSON values serialise"))
+        .await;
     Ok(None)
 }

@@ -48,7 +48,15 @@ pub struct Call<'a> {
 type Outcome = Result<Option<Finished>, Trouble>;
 
 /// Every command there is.
-pub static COMMANDS: &[Command] = &[help::COMMAND, persona::COMMAND, memory::COMMAND, new::COMMAND, regenerate::COMMAND, stop::COMMAND, why::COMMAND];
+pub static COMMANDS: &[Command] = &[
+    help::COMMAND,
+    persona::COMMAND,
+    memory::COMMAND,
+    new::COMMAND,
+    regenerate::COMMAND,
+    stop::COMMAND,
+    why::COMMAND,
+];
 
 impl Command {
     /// What is typed after the slash.
@@ -63,7 +71,13 @@ impl Command {
     /// The command with what may follow it.
     #[must_use]
     pub fn usage(&self, language: Language) -> String {
-        format!("/{} {}", self.name(language), self.arguments[index(language)]).trim_end().to_owned()
+        format!(
+            "/{} {}",
+            self.name(language),
+            self.arguments[index(language)]
+        )
+        .trim_end()
+        .to_owned()
     }
 
     /// What it does.
@@ -88,12 +102,36 @@ pub async fn run(ctx: &Arc<Context>, admitted: &Admitted, line: &str, out: &Outl
     let mut words = line.split_whitespace();
     let typed = words.next().unwrap_or_default();
     let language = admitted.language();
-    let Some(command) = COMMANDS.iter().find(|command| command.english.eq_ignore_ascii_case(typed) || command.korean == typed) else {
-        let nearest = nearest(typed, COMMANDS.iter().flat_map(|command| [command.english, command.korean]));
-        let nearest = nearest.and_then(|name| COMMANDS.iter().flat_map(|command| [command.english, command.korean]).find(|known| *known == name));
-        return Err(Trouble::Told(Sentence::UnknownCommand { typed: format!("/{typed}"), nearest }));
+    let Some(command) = COMMANDS
+        .iter()
+        .find(|command| command.english.eq_ignore_ascii_case(typed) || command.korean == typed)
+    else {
+        let nearest = nearest(
+            typed,
+            COMMANDS
+                .iter()
+                .flat_map(|command| [command.english, command.korean]),
+        );
+        let nearest = nearest.and_then(|name| {
+            COMMANDS
+                .iter()
+                .flat_map(|command| [command.english, command.korean])
+                .find(|known| *known == name)
+        });
+        return Err(Trouble::Told(Sentence::UnknownCommand {
+            typed: format!("/{typed}"),
+            nearest,
+        }));
     };
-    (command.run)(Call { command, ctx, admitted, words: words.collect(), language, out }).await
+    (command.run)(Call {
+        command,
+        ctx,
+        admitted,
+        words: words.collect(),
+        language,
+        out,
+    })
+    .await
 }
 
 impl Call<'_> {
@@ -103,7 +141,10 @@ impl Call<'_> {
     }
 
     async fn tell_usage(&self) -> Outcome {
-        self.tell(Sentence::Usage { usage: self.command.usage(self.language) }).await
+        self.tell(Sentence::Usage {
+            usage: self.command.usage(self.language),
+        })
+        .await
     }
 }
 
@@ -113,13 +154,20 @@ mod tests {
 
     #[test]
     fn every_command_is_there_in_both_languages_and_only_once() {
-        let mut names: Vec<&str> = COMMANDS.iter().flat_map(|command| [command.english, command.korean]).collect();
+        let mut names: Vec<&str> = COMMANDS
+            .iter()
+            .flat_map(|command| [command.english, command.korean])
+            .collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all);
         for command in COMMANDS {
-            assert!(command.english.is_ascii() && !command.korean.is_ascii(), "/{}", command.english);
+            assert!(
+                command.english.is_ascii() && !command.korean.is_ascii(),
+                "/{}",
+                command.english
+            );
             assert!(command.summary.iter().all(|summary| !summary.is_empty()));
         }
     }

@@ -8,7 +8,10 @@ pub(super) const COMMAND: Command = Command {
     english: "regenerate",
     korean: "다시",
     arguments: ["", ""],
-    summary: ["answers your last message again, differently", "마지막 말에 다르게 다시 답해요"],
+    summary: [
+        "answers your last message again, differently",
+        "마지막 말에 다르게 다시 답해요",
+    ],
     run: |call| Box::pin(run(call)),
 };
 

@@ -13,6 +13,14 @@ pub(super) const COMMAND: Command = Command {
 
 async fn run(call: Call<'_>) -> Outcome {
     let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
-    let stopped = call.ctx.lanes.stop(&call.admitted.scope(&persona.id).conversation);
-    call.tell(if stopped { Sentence::Stopped } else { Sentence::NothingToStop }).await
+    let stopped = call
+        .ctx
+        .lanes
+        .stop(&call.admitted.scope(&persona.id).conversation);
+    call.tell(if stopped {
+        Sentence::Stopped
+    } else {
+        Sentence::NothingToStop
+    })
+    .await
 }

@@ -50,6 +50,8 @@ impl Memory {
 
     /// Forgets facts, summary and turns of this person before this audience, in whichever of its conversations with this persona they were.
     ///
+    /// The store no longer has them; a database's file may hold their bytes until it uses the place again.
+    ///
     /// # Errors
     /// When the store cannot be written. Then nothing was forgotten.
     pub async fn forget_all(&self, scope: &Scope) -> Result<Forgotten, StoreError> {

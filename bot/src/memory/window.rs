@@ -12,7 +12,7 @@ pub(super) struct Marks {
 /// How many of `turns` (tokens of each, oldest first) are to leave: whole turns only, and never the newest one.
 ///
 /// A reference in common use drops single messages, so that a window may begin with a reply to nothing, and everything when the newest message
-/// alone is too long (langchain's `ConversationSummaryBufferMemory`; tests/memory compare).
+/// alone is too long (langchain's `ConversationSummaryBufferMemory`; tests/oracle.rs compares).
 pub(super) fn leaving(turns: &[u32], marks: Marks) -> usize {
     let mut total: u64 = turns.iter().copied().map(u64::from).sum();
     if total <= u64::from(marks.high) {

@@ -9,8 +9,12 @@ use chatfriends_personas::Language;
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
 
-static PHRASES: LazyLock<Phrases> = LazyLock::new(|| toml::from_str(include_str!("phrases.toml")).expect("a test reads the shipped list"));
-static LINES: LazyLock<Lines> = LazyLock::new(|| toml::from_str(include_str!("lines.toml")).expect("a test reads the shipped list"));
+static PHRASES: LazyLock<Phrases> = LazyLock::new(|| {
+    toml::from_str(include_str!("phrases.toml")).expect("a test reads the shipped list")
+});
+static LINES: LazyLock<Lines> = LazyLock::new(|| {
+    toml::from_str(include_str!("lines.toml")).expect("a test reads the shipped list")
+});
 
 /// What is said to someone in acute distress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +25,9 @@ pub struct Card {
 /// The card, if a message holds words of acute distress; `country` chooses the lines of an English card.
 #[must_use]
 pub fn card_for(text: &str, country: &str) -> Option<Card> {
-    is_acute(text).then(|| Card { country: country.to_owned() })
+    is_acute(text).then(|| Card {
+        country: country.to_owned(),
+    })
 }
 
 impl Card {
@@ -30,10 +36,26 @@ impl Card {
     pub fn say(&self, language: Language) -> String {
         let (words, lines) = match language {
             Language::Korean => (&LINES.ko.words, &LINES.ko.line),
-            Language::English => (&LINES.en.words, LINES.en.country.get(&self.country).unwrap_or(&LINES.en.country["other"])),
+            Language::English => (
+                &LINES.en.words,
+                LINES
+                    .en
+                    .country
+                    .get(&self.country)
+                    .unwrap_or(&LINES.en.country["other"]),
+            ),
         };
-        let lines = lines.iter().map(|Line { name, number, note, .. }| format!("☎ {name}: {number} ({note})\n"));
-        format!("{}\n\n{}\n{}", words.opening, lines.collect::<String>(), words.closing)
+        let lines = lines.iter().map(
+            |Line {
+                 name, number, note, ..
+             }| format!("☎ {name}: {number} ({note})\n"),
+        );
+        format!(
+            "{}\n\n{}\n{}",
+            words.opening,
+            lines.collect::<String>(),
+            words.closing
+        )
     }
 }
 
@@ -83,9 +105,21 @@ struct Line {
     name: String,
     number: String,
     note: String,
-    #[cfg_attr(not(test), expect(dead_code, reason = "kept for those who review the list; a test demands it"))]
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "kept for those who review the list; a test demands it"
+        )
+    )]
     source: String,
-    #[cfg_attr(not(test), expect(dead_code, reason = "kept for those who review the list; a test demands it"))]
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "kept for those who review the list; a test demands it"
+        )
+    )]
     checked: String,
 }
 
@@ -100,23 +134,40 @@ fn holds(lists: &Lists, text: &str) -> bool {
     for harmless in &lists.harmless {
         rest = rest.replace(&padded(harmless, text), "\u{0}");
     }
-    lists.acute.iter().any(|acute| rest.contains(&padded(acute, text)))
+    lists
+        .acute
+        .iter()
+        .any(|acute| rest.contains(&padded(acute, text)))
 }
 
 /// English phrases must match whole words: the text of [`english`] has a space on both sides of every word, Korean text has none.
 fn padded(phrase: &str, text: &str) -> String {
-    if text.starts_with(' ') { format!(" {phrase} ") } else { phrase.to_owned() }
+    if text.starts_with(' ') {
+        format!(" {phrase} ")
+    } else {
+        phrase.to_owned()
+    }
 }
 
 /// Without spaces and punctuation, so that no spacing hides a phrase.
 fn korean(text: &str) -> String {
-    text.nfc().filter(|character| character.is_alphabetic()).flat_map(char::to_lowercase).collect()
+    text.nfc()
+        .filter(|character| character.is_alphabetic())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Lower-case words with one space before, between and behind them; apostrophes vanish.
 fn english(text: &str) -> String {
-    let lower: String = text.nfkc().flat_map(char::to_lowercase).filter(|character| !matches!(character, '\'' | '’' | '`')).collect();
-    let words: Vec<&str> = lower.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let lower: String = text
+        .nfkc()
+        .flat_map(char::to_lowercase)
+        .filter(|character| !matches!(character, '\'' | '’' | '`'))
+        .collect();
+    let words: Vec<&str> = lower
+        .split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
     format!(" {} ", words.join(" "))
 }
 
@@ -127,9 +178,26 @@ mod tests {
     #[test]
     fn acute_words_bring_the_card() {
         for text in [
-            "죽고 싶어", "그냥 죽고싶다...", "너무 힘들어서 살기 싫어요", "자살하고 싶어요", "자 살 하 고 싶 다", "요즘 자해를 해", "다 끝내고 싶어", "사라지고 싶어요", "내가 없어지면 다들 편할 거야",
-            "I want to die", "i wanna die", "I don't want to live anymore", "i dont want to live any more", "I'm going to kill myself", "I feel suicidal tonight", "I want to end it all.", "they'd be better off without me", "I keep cutting myself",
-            "숙제 다 끝내고 싶어, 그리고 죽고 싶어", "Suicide Squad made me think about suicide",
+            "죽고 싶어",
+            "그냥 죽고싶다...",
+            "너무 힘들어서 살기 싫어요",
+            "자살하고 싶어요",
+            "자 살 하 고 싶 다",
+            "요즘 자해를 해",
+            "다 끝내고 싶어",
+            "사라지고 싶어요",
+            "내가 없어지면 다들 편할 거야",
+            "I want to die",
+            "i wanna die",
+            "I don't want to live anymore",
+            "i dont want to live any more",
+            "I'm going to kill myself",
+            "I feel suicidal tonight",
+            "I want to end it all.",
+            "they'd be better off without me",
+            "I keep cutting myself",
+            "숙제 다 끝내고 싶어, 그리고 죽고 싶어",
+            "Suicide Squad made me think about suicide",
         ] {
             assert!(is_acute(text), "{text}");
         }
@@ -138,8 +206,32 @@ mod tests {
     #[test]
     fn turns_of_speech_do_not() {
         for text in [
-            "배고파 죽겠다", "배고파 죽겠어", "웃겨 죽겠네", "좋아 죽겠어", "더워 죽겠다", "심심해 죽겠어", "귀여워 죽겠어", "죽고 싶지 않아", "자살골 넣었어", "숙제 다 끝내고 싶어", "죽 먹고 싶어", "전복죽 먹고싶다", "이 게임에서 또 죽었어", "죽이 먹고 싶어요",
-            "this homework is killing me", "I'm dying of laughter", "my feet are killing me", "I could kill for a pizza", "I'm dead tired", "that joke killed me", "Suicide Squad was fun", "I cut myself shaving", "I don't want to die", "kill some time", "I die for chocolate", "dead battery",
+            "배고파 죽겠다",
+            "배고파 죽겠어",
+            "웃겨 죽겠네",
+            "좋아 죽겠어",
+            "더워 죽겠다",
+            "심심해 죽겠어",
+            "귀여워 죽겠어",
+            "죽고 싶지 않아",
+            "자살골 넣었어",
+            "숙제 다 끝내고 싶어",
+            "죽 먹고 싶어",
+            "전복죽 먹고싶다",
+            "이 게임에서 또 죽었어",
+            "죽이 먹고 싶어요",
+            "this homework is killing me",
+            "I'm dying of laughter",
+            "my feet are killing me",
+            "I could kill for a pizza",
+            "I'm dead tired",
+            "that joke killed me",
+            "Suicide Squad was fun",
+            "I cut myself shaving",
+            "I don't want to die",
+            "kill some time",
+            "I die for chocolate",
+            "dead battery",
         ] {
             assert!(!is_acute(text), "{text}");
         }
@@ -153,14 +245,35 @@ mod tests {
             assert!(korean.contains(number), "{number}");
         }
         assert!(card.say(Language::English).contains("988"));
-        assert!(Card { country: "KR".into() }.say(Language::English).contains("109"));
-        assert!(Card { country: "FR".into() }.say(Language::English).contains("findahelpline.com"));
+        assert!(
+            Card {
+                country: "KR".into()
+            }
+            .say(Language::English)
+            .contains("109")
+        );
+        assert!(
+            Card {
+                country: "FR".into()
+            }
+            .say(Language::English)
+            .contains("findahelpline.com")
+        );
     }
 
     #[test]
     fn every_line_has_a_source_and_a_date() {
-        for line in LINES.ko.line.iter().chain(LINES.en.country.values().flatten()) {
-            assert!(!line.source.is_empty() && line.checked.len() == "2026-11-21".len(), "{}", line.name);
+        for line in LINES
+            .ko
+            .line
+            .iter()
+            .chain(LINES.en.country.values().flatten())
+        {
+            assert!(
+                !line.source.is_empty() && line.checked.len() == "2026-11-21".len(),
+                "{}",
+                line.name
+            );
         }
     }
 

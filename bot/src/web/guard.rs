@@ -19,12 +19,18 @@ fn trusted(headers: &HeaderMap) -> Result<(), &'static str> {
     if let Some(host) = host
         && !names_this_machine(host)
     {
-        return Err("open the page by its IP address or as localhost; other names could be another site's");
+        return Err(
+            "open the page by its IP address or as localhost; other names could be another site's",
+        );
     }
     // Browsers send Origin with every request that can change something; programs send none.
     match (text(header::ORIGIN), host) {
         (None, _) => Ok(()),
-        (Some(origin), Some(host)) if origin.split_once("://").is_some_and(|(_, of)| of == host) => Ok(()),
+        (Some(origin), Some(host))
+            if origin.split_once("://").is_some_and(|(_, of)| of == host) =>
+        {
+            Ok(())
+        }
         (Some(_), _) => Err("the request comes from another site's page"),
     }
 }
@@ -35,7 +41,12 @@ fn names_this_machine(host: &str) -> bool {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    name == "localhost" || name.ends_with(".localhost") || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok()
 }
 
 #[cfg(test)]

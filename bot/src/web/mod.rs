@@ -35,7 +35,9 @@ impl Web {
     /// # Errors
     /// When it is in use or not this machine's.
     pub async fn bind(address: SocketAddr) -> std::io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await? })
+        Ok(Self {
+            listener: TcpListener::bind(address).await?,
+        })
     }
 
     /// The address it was given; the port differs from the one asked for when that was 0.
@@ -51,7 +53,9 @@ impl Web {
     /// # Errors
     /// When the listener fails.
     pub async fn run(self, ctx: Arc<Context>, stop: CancellationToken) -> std::io::Result<()> {
-        axum::serve(self.listener, router(ctx)).with_graceful_shutdown(stop.cancelled_owned()).await
+        axum::serve(self.listener, router(ctx))
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
     }
 }
 
@@ -70,6 +74,13 @@ fn router(ctx: Arc<Context>) -> Router {
 
 /// The language that a browser asks for.
 fn language(headers: &HeaderMap) -> Language {
-    let accepted = headers.get(axum::http::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if accepted.to_ascii_lowercase().starts_with("ko") { Language::Korean } else { Language::English }
+    let accepted = headers
+        .get(axum::http::header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if accepted.to_ascii_lowercase().starts_with("ko") {
+        Language::Korean
+    } else {
+        Language::English
+    }
 }

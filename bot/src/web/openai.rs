@@ -28,12 +28,17 @@ use crate::outlet::{Ending, Finished, Outlet, Show, TroubleKind};
 use crate::turn;
 
 pub(super) fn routes() -> Router<Arc<Context>> {
-    Router::new().route("/v1/models", get(models)).route("/v1/chat/completions", post(completions))
+    Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/chat/completions", post(completions))
 }
 
 async fn models(State(ctx): State<Arc<Context>>) -> Json<Value> {
     let library = ctx.catalogue.now();
-    let data: Vec<Value> = library.ids().map(|id| json!({ "id": id, "object": "model", "created": 0, "owned_by": "chatfriends" })).collect();
+    let data: Vec<Value> = library
+        .ids()
+        .map(|id| json!({ "id": id, "object": "model", "created": 0, "owned_by": "chatfriends" }))
+        .collect();
     Json(json!({ "object": "list", "data": data }))
 }
 
@@ -108,17 +113,35 @@ struct Checked {
     wishes: Wishes,
 }
 
-async fn completions(State(ctx): State<Arc<Context>>, headers: HeaderMap, asked: Result<Json<Asked>, JsonRejection>) -> Result<Response, ApiError> {
+async fn completions(
+    State(ctx): State<Arc<Context>>,
+    headers: HeaderMap,
+    asked: Result<Json<Asked>, JsonRejection>,
+) -> Result<Response, ApiError> {
     let Json(asked) = asked.map_err(|error| {
         // OpenAI answers 400 to a field that is missing or of another type, too.
-        let status = if error.status() == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { error.status() };
+        let status = if error.status() == StatusCode::UNPROCESSABLE_ENTITY {
+            StatusCode::BAD_REQUEST
+        } else {
+            error.status()
+        };
         ApiError::invalid(status, error.body_text(), None)
     })?;
     let (streaming, include_usage) = (asked.stream, asked.stream_options.include_usage);
-    let Checked { persona, history, last, wishes } = check(asked)?;
+    let Checked {
+        persona,
+        history,
+        last,
+        wishes,
+    } = check(asked)?;
     let id = format!("chatcmpl-{:016x}", rand::random::<u64>());
-    let frame = Frame { id, created: now(), model: persona.to_string() };
-    let visitor = Visitor::of(&headers).map_err(|message| ApiError::invalid(StatusCode::BAD_REQUEST, message, None))?;
+    let frame = Frame {
+        id,
+        created: now(),
+        model: persona.to_string(),
+    };
+    let visitor = Visitor::of(&headers)
+        .map_err(|message| ApiError::invalid(StatusCode::BAD_REQUEST, message, None))?;
     let manner = Manner::Program(Box::new(wishes));
     let (out, mut shows) = Outlet::channel();
     match visitor {
@@ -128,7 +151,10 @@ async fn completions(State(ctx): State<Arc<Context>>, headers: HeaderMap, asked:
         }
         None => {
             // Nobody is named, so the message stands for a guest of its own who waits for nobody else's.
-            let guest = Visitor { user: format!("guest {}", frame.id), channel: String::new() };
+            let guest = Visitor {
+                user: format!("guest {}", frame.id),
+                channel: String::new(),
+            };
             let inbound = guest.says(Some(persona), last, language(&headers), manner);
             tokio::spawn(turn::run_alone(ctx, inbound, history, out));
         }
@@ -139,21 +165,34 @@ async fn completions(State(ctx): State<Arc<Context>>, headers: HeaderMap, asked:
         return Err(ApiError::of_trouble(kind, text));
     }
     if streaming {
-        let events = stream(frame, include_usage, first, shows).map(|data| Ok::<_, std::convert::Infallible>(Event::default().data(data)));
-        Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+        let events = stream(frame, include_usage, first, shows)
+            .map(|data| Ok::<_, std::convert::Infallible>(Event::default().data(data)));
+        Ok(Sse::new(events)
+            .keep_alive(KeepAlive::default())
+            .into_response())
     } else {
         Ok(Json(whole(&frame, first, shows).await).into_response())
     }
 }
 
 fn check(asked: Asked) -> Result<Checked, ApiError> {
-    let invalid = |message: &str, param: &'static str| ApiError::invalid(StatusCode::BAD_REQUEST, message.to_owned(), Some(param));
+    let invalid = |message: &str, param: &'static str| {
+        ApiError::invalid(StatusCode::BAD_REQUEST, message.to_owned(), Some(param))
+    };
     if asked.n.is_some_and(|n| n != 1) {
         return Err(invalid("n: one reply a request", "n"));
     }
-    for (name, value, most) in [("temperature", asked.temperature, 5.0), ("top_p", asked.top_p, 1.0), ("min_p", asked.min_p, 1.0), ("repeat_penalty", asked.repeat_penalty, 5.0)] {
+    for (name, value, most) in [
+        ("temperature", asked.temperature, 5.0),
+        ("top_p", asked.top_p, 1.0),
+        ("min_p", asked.min_p, 1.0),
+        ("repeat_penalty", asked.repeat_penalty, 5.0),
+    ] {
         if value.is_some_and(|value| !(0.0..=most).contains(&value)) {
-            return Err(invalid(&format!("{name} must be between 0 and {most}"), name));
+            return Err(invalid(
+                &format!("{name} must be between 0 and {most}"),
+                name,
+            ));
         }
     }
     let max_tokens = asked.max_completion_tokens.or(asked.max_tokens);
@@ -168,21 +207,48 @@ fn check(asked: Asked) -> Result<Checked, ApiError> {
     if stop.len() > 16 || stop.iter().any(|text| text.is_empty() || text.len() > 200) {
         return Err(invalid("stop: at most 16 texts of 1 to 200 bytes", "stop"));
     }
-    let unknown = || ApiError { status: StatusCode::NOT_FOUND, message: format!("there is no persona {:?}; /v1/models lists them", asked.model), kind: "invalid_request_error", param: Some("model"), code: Some("model_not_found") };
+    let unknown = || ApiError {
+        status: StatusCode::NOT_FOUND,
+        message: format!(
+            "there is no persona {:?}; /v1/models lists them",
+            asked.model
+        ),
+        kind: "invalid_request_error",
+        param: Some("model"),
+        code: Some("model_not_found"),
+    };
     let persona = PersonaId::new(&asked.model).map_err(|_| unknown())?;
 
     let mut system = Vec::new();
     let mut history = Vec::new();
     for message in asked.messages {
-        let text = message.content.text().map_err(|message| invalid(&message, "messages"))?;
+        let text = message
+            .content
+            .text()
+            .map_err(|message| invalid(&message, "messages"))?;
         match message.role.as_str() {
             "system" | "developer" => system.push(text),
-            "user" => history.push(Message { role: Role::User, content: text }),
-            "assistant" => history.push(Message { role: Role::Assistant, content: text }),
-            other => return Err(invalid(&format!("a message cannot have the role {other:?}"), "messages")),
+            "user" => history.push(Message {
+                role: Role::User,
+                content: text,
+            }),
+            "assistant" => history.push(Message {
+                role: Role::Assistant,
+                content: text,
+            }),
+            other => {
+                return Err(invalid(
+                    &format!("a message cannot have the role {other:?}"),
+                    "messages",
+                ));
+            }
         }
     }
-    let Some(Message { role: Role::User, content: last }) = history.pop() else {
+    let Some(Message {
+        role: Role::User,
+        content: last,
+    }) = history.pop()
+    else {
         return Err(invalid("the last message must be the user's", "messages"));
     };
     let sampling = SamplingChoice {
@@ -199,10 +265,17 @@ fn check(asked: Asked) -> Result<Checked, ApiError> {
         sampling,
         stop,
         // Any number is a seed; the engine's has 32 bits.
-        seed: asked.seed.map(|seed| (seed.unsigned_abs() & u64::from(u32::MAX)) as u32),
+        seed: asked
+            .seed
+            .map(|seed| (seed.unsigned_abs() & u64::from(u32::MAX)) as u32),
         ignore_eos: asked.ignore_eos,
     };
-    Ok(Checked { persona, history, last, wishes })
+    Ok(Checked {
+        persona,
+        history,
+        last,
+        wishes,
+    })
 }
 
 impl Content {
@@ -214,7 +287,9 @@ impl Content {
                 .into_iter()
                 .map(|part| match (part.kind.as_str(), part.text) {
                     ("text", Some(text)) => Ok(text),
-                    (kind, _) => Err(format!("a part of type {kind:?} cannot be read; only text can")),
+                    (kind, _) => Err(format!(
+                        "a part of type {kind:?} cannot be read; only text can"
+                    )),
                 })
                 .collect::<Result<Vec<_>, _>>()
                 .map(|texts| texts.join("\n")),
@@ -252,7 +327,9 @@ async fn whole(frame: &Frame, first: Option<Show>, mut shows: mpsc::Receiver<Sho
     while let Some(show) = next {
         match show {
             Show::Text { text } => content.push_str(&text),
-            Show::Notice { text } | Show::Trouble { text, .. } => content.push_str(&on_its_own_line(&content, &text)),
+            Show::Notice { text } | Show::Trouble { text, .. } => {
+                content.push_str(&on_its_own_line(&content, &text))
+            }
             Show::Done { finish: finished } => finish = finished,
             Show::Taken { .. } | Show::Persona { .. } => {}
         }
@@ -266,7 +343,12 @@ async fn whole(frame: &Frame, first: Option<Show>, mut shows: mpsc::Receiver<Sho
     })
 }
 
-fn stream(frame: Frame, include_usage: bool, first: Option<Show>, shows: mpsc::Receiver<Show>) -> impl Stream<Item = String> {
+fn stream(
+    frame: Frame,
+    include_usage: bool,
+    first: Option<Show>,
+    shows: mpsc::Receiver<Show>,
+) -> impl Stream<Item = String> {
     let opening = frame.chunk(&json!({ "role": "assistant", "content": "" }), None);
     let mut said = String::new();
     let rest = futures::stream::iter(first).chain(ReceiverStream::new(shows)).flat_map(move |show| {
@@ -293,7 +375,11 @@ fn stream(frame: Frame, include_usage: bool, first: Option<Show>, shows: mpsc::R
 }
 
 fn on_its_own_line(said: &str, notice: &str) -> String {
-    if said.is_empty() { notice.to_owned() } else { format!("\n\n{notice}") }
+    if said.is_empty() {
+        notice.to_owned()
+    } else {
+        format!("\n\n{notice}")
+    }
 }
 
 fn finish_reason(finish: Option<Finished>) -> &'static str {
@@ -304,12 +390,20 @@ fn finish_reason(finish: Option<Finished>) -> &'static str {
 }
 
 fn usage(finish: Option<Finished>) -> Value {
-    let (prompt, cached, completion) = finish.map_or((0, 0, 0), |finish| (finish.prompt_tokens, finish.cached_tokens, finish.completion_tokens));
+    let (prompt, cached, completion) = finish.map_or((0, 0, 0), |finish| {
+        (
+            finish.prompt_tokens,
+            finish.cached_tokens,
+            finish.completion_tokens,
+        )
+    });
     json!({ "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion, "prompt_tokens_details": { "cached_tokens": cached } })
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// An error in OpenAI's form.
@@ -324,24 +418,50 @@ struct ApiError {
 
 impl ApiError {
     fn invalid(status: StatusCode, message: String, param: Option<&'static str>) -> Self {
-        Self { status, message, kind: "invalid_request_error", param, code: None }
+        Self {
+            status,
+            message,
+            kind: "invalid_request_error",
+            param,
+            code: None,
+        }
     }
 
     fn of_trouble(trouble: TroubleKind, message: String) -> Self {
         let (status, kind, code) = match trouble {
             TroubleKind::Message => (StatusCode::BAD_REQUEST, "invalid_request_error", None),
-            TroubleKind::Busy => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", Some("rate_limit_exceeded")),
-            TroubleKind::UnknownPersona => (StatusCode::NOT_FOUND, "invalid_request_error", Some("model_not_found")),
+            TroubleKind::Busy => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limit_error",
+                Some("rate_limit_exceeded"),
+            ),
+            TroubleKind::UnknownPersona => (
+                StatusCode::NOT_FOUND,
+                "invalid_request_error",
+                Some("model_not_found"),
+            ),
             TroubleKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "server_error", None),
             TroubleKind::Fault => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", None),
         };
-        Self { status, message, kind, param: None, code }
+        Self {
+            status,
+            message,
+            kind,
+            param: None,
+            code,
+        }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, message, kind, param, code } = self;
+        let Self {
+            status,
+            message,
+            kind,
+            param,
+            code,
+        } = self;
         (status, Json(json!({ "error": { "message": message, "type": kind, "param": param, "code": code } }))).into_response()
     }
 }

@@ -51,7 +51,9 @@ const FILES: &[(&str, &str, &str)] = &[
 pub(super) fn routes() -> Router<Arc<Context>> {
     FILES
         .iter()
-        .fold(Router::new(), |router, (path, content_type, text)| router.route(path, get(|| file(content_type, text))))
+        .fold(Router::new(), |router, (path, content_type, text)| {
+            router.route(path, get(|| file(content_type, text)))
+        })
         .route("/api/about", get(about))
         .route("/api/say", post(say))
         .route("/api/talk", get(talk))
@@ -63,7 +65,10 @@ pub(super) fn routes() -> Router<Arc<Context>> {
 async fn file(content_type: &'static str, text: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, content_type),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-cache"),
@@ -107,13 +112,24 @@ struct Saying {
 }
 
 /// A message, or a command; the answer is a stream of what to show.
-async fn say(State(ctx): State<Arc<Context>>, headers: HeaderMap, saying: Result<Json<Saying>, JsonRejection>) -> Result<Response, Refused> {
+async fn say(
+    State(ctx): State<Arc<Context>>,
+    headers: HeaderMap,
+    saying: Result<Json<Saying>, JsonRejection>,
+) -> Result<Response, Refused> {
     let Json(saying) = saying.map_err(|error| Refused(error.status(), error.body_text()))?;
-    let inbound = visitor(&headers)?.says(saying.persona, saying.text, language(&headers), Manner::Talk);
+    let inbound = visitor(&headers)?.says(
+        saying.persona,
+        saying.text,
+        language(&headers),
+        Manner::Talk,
+    );
     let (out, shows) = Outlet::channel();
     tokio::spawn(turn::run(ctx, inbound, out));
     let events = ReceiverStream::new(shows).map(|show| Event::default().json_data(show));
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::default())
+        .into_response())
 }
 
 #[derive(Deserialize)]
@@ -122,7 +138,11 @@ struct With {
 }
 
 /// What was said lately in this conversation.
-async fn talk(State(ctx): State<Arc<Context>>, headers: HeaderMap, with: Result<Query<With>, QueryRejection>) -> Result<Json<Value>, Refused> {
+async fn talk(
+    State(ctx): State<Arc<Context>>,
+    headers: HeaderMap,
+    with: Result<Query<With>, QueryRejection>,
+) -> Result<Json<Value>, Refused> {
     let conversation = scope(&headers, with)?.conversation;
     let turns = ctx.memory.recent(&conversation, 50).await?;
     let turns: Vec<Value> = turns.iter().map(|turn| json!({ "said": turn.text, "reply": turn.reply.as_ref().map(|reply| &reply.text), "complete": turn.reply.as_ref().is_some_and(|reply| reply.complete), "at": turn.at_ms })).collect();
@@ -130,7 +150,11 @@ async fn talk(State(ctx): State<Arc<Context>>, headers: HeaderMap, with: Result<
 }
 
 /// What is remembered of the visitor by this persona.
-async fn memory(State(ctx): State<Arc<Context>>, headers: HeaderMap, with: Result<Query<With>, QueryRejection>) -> Result<Json<Value>, Refused> {
+async fn memory(
+    State(ctx): State<Arc<Context>>,
+    headers: HeaderMap,
+    with: Result<Query<With>, QueryRejection>,
+) -> Result<Json<Value>, Refused> {
     let held = ctx.memory.held(&scope(&headers, with)?.owner).await?;
     let facts: Vec<Value> = held
         .facts
@@ -140,15 +164,28 @@ async fn memory(State(ctx): State<Arc<Context>>, headers: HeaderMap, with: Resul
     Ok(Json(json!({ "facts": facts, "summary": held.summary })))
 }
 
-async fn forget(State(ctx): State<Arc<Context>>, headers: HeaderMap, Path(fact): Path<FactId>, with: Result<Query<With>, QueryRejection>) -> Result<StatusCode, Refused> {
+async fn forget(
+    State(ctx): State<Arc<Context>>,
+    headers: HeaderMap,
+    Path(fact): Path<FactId>,
+    with: Result<Query<With>, QueryRejection>,
+) -> Result<StatusCode, Refused> {
     let scope = scope(&headers, with)?;
     let _lane = ctx.lanes.enter(&scope.conversation).await;
     let existed = ctx.memory.forget_fact(&scope.owner, fact).await?;
     ctx.reasons.forget(&scope.conversation);
-    Ok(if existed { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND })
+    Ok(if existed {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::NOT_FOUND
+    })
 }
 
-async fn forget_all(State(ctx): State<Arc<Context>>, headers: HeaderMap, with: Result<Query<With>, QueryRejection>) -> Result<StatusCode, Refused> {
+async fn forget_all(
+    State(ctx): State<Arc<Context>>,
+    headers: HeaderMap,
+    with: Result<Query<With>, QueryRejection>,
+) -> Result<StatusCode, Refused> {
     let scope = scope(&headers, with)?;
     let _lane = ctx.lanes.enter(&scope.conversation).await;
     ctx.memory.forget_all(&scope).await?;
@@ -158,15 +195,26 @@ async fn forget_all(State(ctx): State<Arc<Context>>, headers: HeaderMap, with: R
 
 fn visitor(headers: &HeaderMap) -> Result<Visitor, Refused> {
     let bad = |message: String| Refused(StatusCode::BAD_REQUEST, message);
-    Visitor::of(headers).map_err(bad)?.ok_or_else(|| bad("the header X-User-Id is missing".to_owned()))
+    Visitor::of(headers)
+        .map_err(bad)?
+        .ok_or_else(|| bad("the header X-User-Id is missing".to_owned()))
 }
 
 fn scope(headers: &HeaderMap, with: Result<Query<With>, QueryRejection>) -> Result<Scope, Refused> {
-    let Query(With { persona }) = with.map_err(|error| Refused(error.status(), error.body_text()))?;
+    let Query(With { persona }) =
+        with.map_err(|error| Refused(error.status(), error.body_text()))?;
     let inbound = visitor(headers)?.says(None, String::new(), Language::English, Manner::Talk);
     Ok(Scope {
-        conversation: Conversation { place: inbound.place, thread: inbound.thread, persona: persona.clone() },
-        owner: Owner { audience: inbound.audience, persona, person: inbound.person },
+        conversation: Conversation {
+            place: inbound.place,
+            thread: inbound.thread,
+            persona: persona.clone(),
+        },
+        owner: Owner {
+            audience: inbound.audience,
+            persona,
+            person: inbound.person,
+        },
     })
 }
 
@@ -175,8 +223,14 @@ struct Refused(StatusCode, String);
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
-        tracing::error!(error = &error as &dyn std::error::Error, "The store failed while the page asked.");
-        Self(StatusCode::SERVICE_UNAVAILABLE, "the memory cannot be reached".to_owned())
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "The store failed while the page asked."
+        );
+        Self(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the memory cannot be reached".to_owned(),
+        )
     }
 }
 
@@ -187,3 +241,69 @@ impl IntoResponse for Refused {
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands between `before` and the next quotation mark, wherever it stands.
+    fn named<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
+        text.split(before)
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+    }
+
+    #[test]
+    fn every_file_that_the_page_asks_for_is_served() {
+        let served: Vec<&str> = FILES
+            .iter()
+            .map(|(path, ..)| path.trim_start_matches('/'))
+            .collect();
+        for (_, content_type, text) in FILES {
+            let asked: Vec<&str> = match *content_type {
+                SCRIPT => named(text, "from \"./").collect(),
+                _ => named(text, "src=\"")
+                    .chain(named(text, "href=\""))
+                    .filter(|name| !name.starts_with(['#', 'd']))
+                    .collect(),
+            };
+            for name in asked {
+                assert!(served.contains(&name), "{name} is not served");
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_says_everything_in_both_languages() {
+        let words = include_str!("page/words.js");
+        let (_, sentences) = words.split_once("SENTENCES = {").unwrap();
+        let (sentences, _) = sentences.split_once("\n};").unwrap();
+        let lines = sentences
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with("//"));
+        let places = |text: &str| -> std::collections::BTreeSet<String> {
+            text.split('{')
+                .skip(1)
+                .filter_map(|rest| rest.split('}').next())
+                .map(str::to_owned)
+                .collect()
+        };
+        let mut checked = 0;
+        for line in lines {
+            let pair = line
+                .split_once(": ")
+                .unwrap_or_else(|| panic!("{line}"))
+                .1
+                .trim_end_matches(',');
+            let pair: Vec<String> =
+                serde_json::from_str(pair).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let [english, korean] = pair.as_slice() else {
+                panic!("{line}")
+            };
+            assert!(!english.is_empty() && !korean.is_empty(), "{line}");
+            assert_eq!(places(english), places(korean), "{line}");
+            checked += 1;
+        }
+        assert!(checked > 20);
+    }
+}

@@ -23,10 +23,23 @@ pub(super) async fn ready(State(ctx): State<Arc<Context>>) -> Response {
         Readiness::Ready => None,
         Readiness::Waiting(reason) | Readiness::Failed(reason) => Some(reason),
     };
-    let store = ctx.memory.answers().await.err().map(|error| error.to_string());
-    let status = if engine.is_none() && store.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let store = ctx
+        .memory
+        .answers()
+        .await
+        .err()
+        .map(|error| error.to_string());
+    let status = if engine.is_none() && store.is_none() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let say = |trouble: Option<String>| trouble.unwrap_or_else(|| "ready".to_owned());
-    (status, Json(json!({ "engine": say(engine), "store": say(store) }))).into_response()
+    (
+        status,
+        Json(json!({ "engine": say(engine), "store": say(store) })),
+    )
+        .into_response()
 }
 
 /// `/metrics`, for Prometheus.
@@ -36,5 +49,9 @@ pub(super) async fn metrics() -> String {
 
 /// Everything else.
 pub(super) async fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "there is nothing here; the page is at /\n").into_response()
+    (
+        StatusCode::NOT_FOUND,
+        "there is nothing here; the page is at /\n",
+    )
+        .into_response()
 }

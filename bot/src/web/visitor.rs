@@ -22,23 +22,40 @@ impl Visitor {
     /// The user of `chatfriends chat` with this name.
     #[must_use]
     pub fn at_terminal(name: &str) -> Self {
-        Self { user: format!("terminal:{name}"), channel: String::new() }
+        Self {
+            user: format!("terminal:{name}"),
+            channel: String::new(),
+        }
     }
 
     /// From the headers; `Ok(None)` without a user.
     pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, String> {
-        let Some(user) = id(headers, "x-user-id")? else { return Ok(None) };
-        Ok(Some(Self { user, channel: id(headers, "x-channel-id")?.unwrap_or_default() }))
+        let Some(user) = id(headers, "x-user-id")? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            user,
+            channel: id(headers, "x-channel-id")?.unwrap_or_default(),
+        }))
     }
 
     /// A message of theirs.
     #[must_use]
-    pub fn says(&self, persona: Option<PersonaId>, text: String, language: Language, manner: Manner) -> Inbound {
+    pub fn says(
+        &self,
+        persona: Option<PersonaId>,
+        text: String,
+        language: Language,
+        manner: Manner,
+    ) -> Inbound {
         Inbound {
             person: PersonId::new(Platform::Web, &self.user),
             name: String::new(),
             // The length in front keeps ("a", "b/c") and ("a/b", "c") apart.
-            place: PlaceId::new(Platform::Web, &format!("{}:{}/{}", self.user.len(), self.user, self.channel)),
+            place: PlaceId::new(
+                Platform::Web,
+                &format!("{}:{}/{}", self.user.len(), self.user, self.channel),
+            ),
             thread: None,
             audience: Audience::Private,
             persona,
@@ -50,8 +67,12 @@ impl Visitor {
 }
 
 fn id(headers: &HeaderMap, name: &str) -> Result<Option<String>, String> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
-    let text = std::str::from_utf8(value.as_bytes()).map_err(|_| format!("the header {name} is not UTF-8"))?.trim();
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(value.as_bytes())
+        .map_err(|_| format!("the header {name} is not UTF-8"))?
+        .trim();
     if text.len() > ID_BYTES {
         return Err(format!("the header {name} is longer than {ID_BYTES} bytes"));
     }

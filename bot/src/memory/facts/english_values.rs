@@ -1,4 +1,5 @@
-//! Judges what stands in the place of a value in an English clause, and trims it. Not where it stands: that is the table in `english.rs`.
+//! Judges what stands in the place of a value in an English clause, and trims it. Not where it stands: that is the table,
+//! `english_rules.txt`.
 
 use std::sync::LazyLock;
 

@@ -7,7 +7,8 @@ use regex::Captures;
 
 use super::Told;
 use super::grammar::Grammar;
-use super::korean_values::{judge, noun};
+use super::korean_particles::noun;
+use super::korean_values::judge;
 use super::korean_words::{ANIMALS, OTHERS};
 use crate::memory::FactKey;
 

@@ -1,13 +1,13 @@
-//! Judges what stands in the place of a value in a Korean clause, and takes particles and copulas off. Not where it stands: that is the table
-//! in `korean.rs`.
+//! Judges what stands in the place of a value in a Korean clause. Not where it stands: that is the table, `korean_rules.txt`.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::korean_particles::{before_and, has_subject, noun, without_particle};
 use super::korean_words::{
-    ANIMALS, CITIES, ENDING_IN_I, FAMILY_NAMES, GIVEN_NAMES, NOT_HOMES, NOT_LIKED, NOT_NAMES,
-    NOT_STUDIED, NOT_VALUES, NOT_WORK, TRADES, WHOLE,
+    ANIMALS, CITIES, FAMILY_NAMES, GIVEN_NAMES, NOT_HOMES, NOT_LIKED, NOT_NAMES, NOT_STUDIED,
+    NOT_VALUES, NOT_WORK, TRADES,
 };
 use crate::memory::FactKey;
 
@@ -53,84 +53,6 @@ pub(super) fn judge(group: &str, text: &str) -> Vec<(FactKey, String, bool)> {
         "birthday" => sure(FactKey::Birthday, birthday(text)),
         _ => Vec::new(),
     }
-}
-
-/// Endings of "it is …". Those of the second kind follow a vowel, and the short ones among them need at least two syllables before.
-const AFTER_ANY: &[&str] = &[
-    "입니다",
-    "이랍니다",
-    "이에요",
-    "이예요",
-    "이라고요",
-    "이거든요",
-    "이거든",
-    "인데요",
-    "인데",
-    "이라서",
-    "이지만",
-    "이니까",
-    "이야",
-    "이다",
-    "이고",
-    "이며",
-    "이지",
-    "이죠",
-    "이라네",
-    "이라구",
-    "이요",
-    "임",
-];
-const AFTER_VOWEL: &[&str] = &[
-    "예요",
-    "에요",
-    "여요",
-    "라고요",
-    "거든요",
-    "거든",
-    "라서",
-    "지만",
-    "니까",
-    "야",
-    "다",
-    "고",
-    "며",
-    "지",
-    "죠",
-    "라구",
-    "요",
-];
-
-/// A predicate without its copula: "간호사예요", "윤이야", "민수야", "나비고".
-pub(super) fn noun(predicate: &str) -> String {
-    let after_any = AFTER_ANY
-        .iter()
-        .find_map(|ending| Some((*ending, predicate.strip_suffix(ending)?)))
-        .filter(|(_, rest)| !rest.is_empty());
-    if let Some((ending, rest)) = after_any {
-        // 이 belongs to the copula only behind a consonant, and not at all in "고양이야".
-        let whole = format!("{rest}이");
-        let is_of_noun = ending.starts_with('이')
-            && (ends_in_vowel(rest) && !ends_in_latin(rest)
-                || ENDING_IN_I
-                    .split_whitespace()
-                    .any(|word| whole.ends_with(word)));
-        return if is_of_noun { whole } else { rest.to_owned() };
-    }
-    for ending in AFTER_VOWEL {
-        let Some(rest) = predicate.strip_suffix(ending) else {
-            continue;
-        };
-        let long_enough = rest.chars().count()
-            >= if ending.chars().count() == 1 && *ending != "야" {
-                2
-            } else {
-                1
-            };
-        if long_enough && ends_in_vowel(rest) && !rest.ends_with(' ') {
-            return rest.to_owned();
-        }
-    }
-    predicate.to_owned()
 }
 
 fn name(text: &str) -> Option<String> {
@@ -344,109 +266,6 @@ fn birthday(text: &str) -> Option<String> {
     DATE.find(text).map(|date| date.as_str().to_owned())
 }
 
-/// A noun without the particle that shows what it is in its sentence, where the particle fits the syllable before it.
-pub(super) fn without_particle(text: &str) -> String {
-    let last = text.split_whitespace().last().unwrap_or_default();
-    if listed(WHOLE, last) {
-        return text.to_owned();
-    }
-    for (particle, after_vowel) in [
-        ("를", true),
-        ("을", false),
-        ("는", true),
-        ("은", false),
-        ("도", true),
-        ("도", false),
-        ("에", true),
-        ("에", false),
-    ] {
-        let rest = text
-            .strip_suffix(particle)
-            .filter(|rest| rest.ends_with(|letter: char| !letter.is_whitespace()));
-        // "좋은" and "맛있는" are not nouns with a particle, but nothing ends with them.
-        if let Some(rest) =
-            rest.filter(|rest| ends_in_latin(rest) || ends_in_vowel(rest) == after_vowel)
-        {
-            return rest.to_owned();
-        }
-    }
-    text.to_owned()
-}
-
-/// What stands before "and": "재즈랑", "떡볶이하고", "물과".
-fn before_and(word: &str) -> Option<&str> {
-    if listed(WHOLE, word) {
-        return None;
-    }
-    for (particle, after_vowel) in [
-        ("이랑", Some(false)),
-        ("하고", None),
-        ("랑", Some(true)),
-        ("와", Some(true)),
-        ("과", Some(false)),
-    ] {
-        let rest = word.strip_suffix(particle).filter(|rest| !rest.is_empty());
-        if let Some(rest) = rest.filter(|rest| {
-            after_vowel.is_none_or(|vowel| ends_in_latin(rest) || ends_in_vowel(rest) == vowel)
-        }) {
-            return Some(rest);
-        }
-    }
-    None
-}
-
-/// Whether the words before the last one hold a subject of their own: "철수는 부산", "동생이 간호사".
-fn has_subject(text: &str) -> bool {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let before_last = words
-        .split_last()
-        .map(|(_, before)| before)
-        .unwrap_or_default();
-    before_last.iter().enumerate().any(|(index, word)| {
-        let adnominal = [
-            "있는",
-            "없는",
-            "하는",
-            "좋은",
-            "작은",
-            "많은",
-            "깊은",
-            "높은",
-            "밝은",
-            "맑은",
-            "같은",
-            "짧은",
-            "넓은",
-            "젊은",
-            "붉은",
-            "짙은",
-            "얇은",
-            "굵은",
-            "좁은",
-            "먹는",
-            "보는",
-            "오는",
-            "가는",
-            "듣는",
-            "읽는",
-            "나오는",
-            "만드는",
-            "걷는",
-            "매운",
-        ];
-        let of_noun = listed(WHOLE, word)
-            || ENDING_IN_I
-                .split_whitespace()
-                .any(|noun| word.ends_with(noun))
-            || adnominal.iter().any(|adnominal| word.ends_with(adnominal));
-        let marked = word.ends_with('이') && !ends_in_vowel(word.trim_end_matches('이'))
-            || word.ends_with('가')
-            || word.ends_with("께서")
-            || index == 0 && (word.ends_with('는') || word.ends_with('은') || word.ends_with('도'));
-        marked && !of_noun
-    })
-}
-
 /// Whether this is what one says of a name or a trade instead of telling it.
 fn tells_nothing(text: &str) -> bool {
     let of_stem = |word: &str, stem: &str| {
@@ -471,23 +290,6 @@ fn tells_how(text: &str) -> bool {
         .iter()
         .any(|ending| last.ends_with(ending))
     })
-}
-
-fn ends_in_vowel(text: &str) -> bool {
-    // Syllables are ordered by their final consonant, of which there are 27 and none.
-    text.chars().last().is_some_and(|last| {
-        if super::is_syllable(last) {
-            (last as u32 - '가' as u32).is_multiple_of(28)
-        } else {
-            last.is_alphanumeric()
-        }
-    })
-}
-
-fn ends_in_latin(text: &str) -> bool {
-    text.chars()
-        .last()
-        .is_some_and(|last| last.is_ascii_alphanumeric())
 }
 
 fn listed(words: &str, word: &str) -> bool {

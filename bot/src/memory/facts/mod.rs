@@ -16,6 +16,7 @@ mod english_values;
 mod english_words;
 mod grammar;
 mod korean;
+mod korean_particles;
 mod korean_values;
 mod korean_words;
 #[cfg(test)]

@@ -111,22 +111,3 @@ fn any_text_can_be_read() {
         told(odd);
     }
 }
-#[test]
-fn zz_time() {
-    for p in ["hello there I'm fine", "안녕 잘 지내"] {
-        let t = std::time::Instant::now();
-        told(p);
-        println!("=> first {:?}", t.elapsed());
-        let t = std::time::Instant::now();
-        for _ in 0..100 { told(p); }
-        println!("=> each {:?}", t.elapsed() / 100);
-    }
-    let long = "I went to the shop and bought some bread because my brother was hungry. ".repeat(60);
-    let t = std::time::Instant::now();
-    told(&long);
-    println!("=> long {:?}", t.elapsed());
-    let long = "어제 가게에 가서 빵을 샀는데 동생이 배고파해서 같이 먹었어요. ".repeat(110);
-    let t = std::time::Instant::now();
-    told(&long);
-    println!("=> long {:?}", t.elapsed());
-}

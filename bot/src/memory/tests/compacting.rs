@@ -1,5 +1,7 @@
-//! Moving the window: bounded by construction, all or nothing, and mended where the usual reference is not
-//! (the numbers B3, B6, B8 and B11 name its defects, see docs/PARITY.md).
+//! Moving the window: bounded by construction, all or nothing, and mended where langchain's memory, the usual reference, is not.
+//!
+//! Its defects by the numbers under which we know them: B3, one long message evicts everything; B6, the summary is never counted; B8, a failing
+//! summariser loses what left; B11, role words in a message act in the summary's prompt. B2, half turns, is in `oracle.rs`.
 
 use futures::future::BoxFuture;
 use proptest::prelude::*;
