@@ -1,5 +1,6 @@
-"""Checks that every crate that is compiled in has a licence that deny.toml allows.
+"""Checks that every crate in Cargo.lock has a licence that deny.toml allows.
 
+That is stricter than what the program contains: crates for tests, for the build and for other platforms count, too.
 `cargo deny` checks more (advisories, sources) where it is installed; this needs nothing but cargo and runs everywhere.
 """
 

@@ -11,19 +11,35 @@ as_root() {
   fi
 }
 
-# apt_install COMMAND-OR-FILE-TEST… -- PACKAGE…: installs the packages unless the test holds.
+apt_update() {
+  [ -z "${apt_lists_are_new:-}" ] || return 0
+  as_root apt-get update -q </dev/null
+  apt_lists_are_new=1
+}
+
+# Packages get no input: what stands there is meant for chatfriends, as in `./scripts/run chat <lines.txt`.
 apt_install() {
   say "Installing $*"
-  [ -n "${apt_lists_are_new:-}" ] || { as_root apt-get update -q; apt_lists_are_new=1; }
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+  apt_update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" </dev/null
 }
 
 # bindgen reads llama.cpp's headers through libclang, and stdbool.h comes with the package of the same version.
-has_clang_headers() { ls /usr/lib/llvm-*/lib/clang/*/include/stdbool.h /usr/lib/clang/*/include/stdbool.h >/dev/null 2>&1; }
-has_libclang() { ldconfig -p 2>/dev/null | grep -q 'libclang[-.]' || ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1; }
+has_clang_headers() { has_file '/usr/lib/llvm-*/lib/clang/*/include/stdbool.h' || has_file '/usr/lib/clang/*/include/stdbool.h'; }
+# libclang-cpp.so, which other packages bring along, is another library.
+has_libclang() {
+  local folder
+  for folder in '/usr/lib/llvm-*/lib' '/usr/lib/*-linux-gnu' /usr/lib /usr/lib64 /usr/local/lib; do
+    ! has_file "$folder/libclang.so*" || return 0
+    ! has_file "$folder/libclang-[0-9]*.so*" || return 0
+  done
+  return 1
+}
+has_file() { compgen -G "$1" >/dev/null; }
 
 setup_build() {
-  command -v cargo >/dev/null || [ ! -f "$HOME/.cargo/env" ] || . "$HOME/.cargo/env"
+  # shellcheck disable=SC1091 # Rustup writes it.
+  command -v cargo >/dev/null || [ ! -f "${HOME:-}/.cargo/env" ] || . "${HOME:-}/.cargo/env"
   command -v cargo >/dev/null || fail "Rust is missing; install it from https://rustup.rs and run this again"
   case "$(uname -s)" in
     Darwin) setup_other "xcode-select --install && brew install cmake"; return ;;
@@ -36,7 +52,7 @@ setup_build() {
     command -v c++ >/dev/null || packages+=(g++)
     command -v make >/dev/null || packages+=(make)
     if ! has_libclang || ! has_clang_headers; then
-      [ -n "${apt_lists_are_new:-}" ] || { as_root apt-get update -q; apt_lists_are_new=1; }
+      apt_update
       local version
       version=$(apt-cache depends libclang1 2>/dev/null | grep -o 'libclang1-[0-9]*' | head -n1 | grep -o '[0-9]*$') || true
       [ -n "$version" ] || fail "the package libclang1 was not found; install libclang and its headers (stdbool.h) by hand"
@@ -61,4 +77,22 @@ setup_other() {
   for tool in cmake c++ make; do command -v "$tool" >/dev/null || missing+=("$tool"); done
   [ "${#missing[@]}" = 0 ] || fail "missing: ${missing[*]}. Install what the build needs with: $1"
   printf 'If the build stops at libclang or stdbool.h, install what it needs with: %s\n' "$1"
+}
+
+# The scripts read TOML with what Python brings along since 3.11, and run in an environment of their own.
+python_will_do() { "$1" -c 'import sys, ensurepip, venv; assert sys.version_info >= (3, 11)' >/dev/null 2>&1; }
+
+# Sets `python` to an interpreter that will do.
+setup_python() {
+  for python in python3 python3.14 python3.13 python3.12 python3.11; do
+    ! python_will_do "$python" || return 0
+  done
+  if command -v apt-get >/dev/null; then
+    # Ubuntu 22.04 calls an older one python3 and has this one beside it.
+    for python in python3 python3.11; do
+      apt_install "$python" "$python-venv" || true
+      ! python_will_do "$python" || return 0
+    done
+  fi
+  fail "the tests need Python 3.11 or later with venv, which was not found; install it and run this again"
 }

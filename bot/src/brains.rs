@@ -114,6 +114,14 @@ impl Brains {
         })
     }
 
+    /// Waits until the default engine can answer.
+    ///
+    /// # Errors
+    /// When it never will.
+    pub async fn ready(&self) -> Result<(), EngineError> {
+        self.default.ready().await
+    }
+
     /// Whether the default engine can answer.
     #[must_use]
     pub fn readiness(&self) -> Readiness {

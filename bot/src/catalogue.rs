@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chatfriends_personas::{Faults, Library};
 use notify::{RecursiveMode, Watcher as _};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Editors write a file in several steps; one look after the last of them is enough.
@@ -18,6 +18,7 @@ const SETTLE: Duration = Duration::from_millis(150);
 pub struct Catalogue {
     folder: PathBuf,
     library: Arc<RwLock<Arc<Library>>>,
+    edited: Arc<Notify>,
 }
 
 impl Catalogue {
@@ -29,6 +30,7 @@ impl Catalogue {
             Self {
                 folder: folder.to_owned(),
                 library: Arc::new(RwLock::new(Arc::new(loaded.library))),
+                edited: Arc::default(),
             },
             loaded.faults,
         )
@@ -45,6 +47,11 @@ impl Catalogue {
         let loaded = self.now().reload(existing(&self.folder));
         *self.library.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.library);
         loaded.faults
+    }
+
+    /// Waits until [`Self::watch`] has found other personas than before. For one listener.
+    pub async fn edited(&self) {
+        self.edited.notified().await;
     }
 
     /// Watches the folder until told to stop. A folder that is not there yet is made, so that a first persona file is seen.
@@ -78,10 +85,11 @@ impl Catalogue {
             let before = self.now();
             let faults = self.reload();
             for fault in faults {
-                tracing::warn!(%fault, "A persona file is broken; its last good state stays.");
+                tracing::warn!(%fault, "A persona file is broken and not used; where there was a good one before, that stays.");
             }
             if before != self.now() {
                 tracing::info!(folder = %self.folder.display(), "Personas were read again.");
+                self.edited.notify_one();
             }
         }
     }

@@ -66,7 +66,7 @@ async fn address(settings: &Settings) -> Result<String, String> {
     match tokio::net::TcpListener::bind(address).await {
         Ok(_) if address.ip().is_loopback() => Ok(format!("{address} is free")),
         Ok(_) => Ok(format!(
-            "{address} is free; everybody who reaches it can talk and read what is remembered, so put a proxy that checks people in front"
+            "{address} is free; everybody who reaches it can talk and read what is remembered, so better keep to loopback and come through ssh -L"
         )),
         Err(error) => Err(format!(
             "{address}: {error}; another program may use it (set web.listen to another port)"
@@ -101,7 +101,7 @@ fn default_model(settings: &Settings) -> Result<String, String> {
         Brain::Starter => {
             Ok("the starter model, compiled in; scripts/README.md names better ones".to_owned())
         }
-        Brain::File(path) => model(path),
+        Brain::File(path) => model(path, None),
         Brain::Server(server) => Ok(format!(
             "{} at {} (not called by this check)",
             server.model, server.url
@@ -112,7 +112,7 @@ fn default_model(settings: &Settings) -> Result<String, String> {
 fn persona_files(persona: &Persona, settings: &Settings) -> Result<String, String> {
     let mut found = vec![format!("{} facts", persona.facts.len())];
     if let Some(path) = &persona.model {
-        found.push(model(Path::new(path))?);
+        found.push(model(Path::new(path), persona.template.as_deref())?);
     }
     if let Some(adapter) = &persona.adapter {
         found.push(match (&persona.model, &settings.brain) {
@@ -125,10 +125,10 @@ fn persona_files(persona: &Persona, settings: &Settings) -> Result<String, Strin
     Ok(found.join(", "))
 }
 
-fn model(path: &Path) -> Result<String, String> {
+fn model(path: &Path, template: Option<&str>) -> Result<String, String> {
     let gguf = chatfriends_engine::inspect(path).map_err(|error| error.to_string())?;
     gguf.check_model().map_err(|error| error.to_string())?;
-    if gguf.chat_template.is_none() {
+    if gguf.chat_template.is_none() && template.is_none() {
         return Err(format!(
             "{} has no chat template; set `template` in the persona's file",
             path.display()

@@ -71,16 +71,16 @@ pub struct Whose {
     /// Take NAME as an X-User-Id.
     #[arg(long)]
     pub web: bool,
-    /// Told to which persona.
-    #[arg(long, value_name = "ID", default_value = "joey")]
-    pub persona: String,
+    /// Told to this persona only.
+    #[arg(long, value_name = "ID")]
+    pub persona: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum MemoryAction {
     /// What is remembered of a person, line by line.
     Show(Whose),
-    /// All of it as JSON.
+    /// All of it as JSON, persona by persona.
     Export(Whose),
     /// Forget all of it.
     Forget(Whose),

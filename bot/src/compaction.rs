@@ -9,12 +9,11 @@ use chatfriends_personas::{Language, Persona};
 use tokio_util::task::TaskTracker;
 
 use crate::brains::Seat;
-use crate::compose::{self, Room};
-use crate::identity::{Conversation, Scope};
+use crate::compose;
+use crate::identity::{Audience, Conversation, Scope};
 use crate::memory::{Extractive, Memory, Summariser, TokenCounter, Turn, WindowBudget};
 use crate::metrics::{self, Count};
 use crate::settings::SummariserChoice;
-use crate::turn;
 
 /// A summary by the model is given up after this long; the next turn tries again.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -42,8 +41,9 @@ impl Compactor {
         }
     }
 
-    /// Compacts the conversation in the background if its window has grown enough, and it is not being compacted already.
-    pub fn consider(&self, scope: &Scope, persona: &Arc<Persona>, seat: &Seat) {
+    /// Compacts the conversation in the background if its turns have grown to what the last prompt let them have (`window`, in tokens), and it
+    /// is not being compacted already.
+    pub fn consider(&self, scope: &Scope, persona: &Arc<Persona>, seat: &Seat, window: u32) {
         let conversation = scope.conversation.clone();
         if !self
             .running
@@ -62,7 +62,7 @@ impl Compactor {
         self.tasks.spawn(async move {
             // Removed also after a panic, or the conversation would never be compacted again.
             let _running = Running { of: conversation, all: Arc::clone(&this.running) };
-            if let Err(error) = this.compact(&scope, &persona, &seat).await {
+            if let Err(error) = this.compact(&scope, &persona, &seat, window).await {
                 tracing::warn!(%error, "A conversation could not be compacted; nothing is lost, the next turn tries again.");
             }
         });
@@ -74,14 +74,17 @@ impl Compactor {
         self.tasks.wait().await;
     }
 
-    async fn compact(&self, scope: &Scope, persona: &Persona, seat: &Seat) -> anyhow::Result<()> {
-        let room = Room::of(&seat.model, turn::reply_tokens(persona, None));
-        let prefix = seat.count(compose::prefix_texts(persona)).await?;
-        let prefix = compose::prefix_tokens(&prefix, room);
+    async fn compact(
+        &self,
+        scope: &Scope,
+        persona: &Persona,
+        seat: &Seat,
+        window: u32,
+    ) -> anyhow::Result<()> {
         let budget = WindowBudget {
-            window: room.window(prefix),
-            summary: self.summary_tokens.min(room.context / 8),
-            message_overhead: room.message_overhead,
+            window,
+            summary: self.summary_tokens.min(seat.model.context / 8),
+            message_overhead: seat.model.message_overhead,
         };
         let counter = EngineCounter(seat);
         let by_model = match self.choice {
@@ -92,6 +95,7 @@ impl Compactor {
         let extractive = Extractive::new(&counter);
         let summariser: &dyn Summariser = if by_model {
             &ModelSummariser {
+                audience: &scope.owner.audience,
                 persona,
                 seat,
                 otherwise: &extractive,
@@ -136,6 +140,8 @@ impl TokenCounter for EngineCounter<'_> {
 
 /// Lets a capable model write the summary itself.
 struct ModelSummariser<'a> {
+    /// Only where others talk, too, is the person called by name: in private the persona knows whom it talks with.
+    audience: &'a Audience,
     persona: &'a Persona,
     seat: &'a Seat,
     /// Takes over when the model fails. Otherwise the turns would gather until they are more than it can read, and it would fail for ever.
@@ -171,28 +177,17 @@ impl ModelSummariser<'_> {
         evicted: &[Turn],
         budget: u32,
     ) -> Result<String, String> {
+        let name = match self.audience {
+            Audience::Private => None,
+            Audience::Place(_) => evicted.first().map(|turn| turn.name.as_str()),
+        };
+        let said: String = evicted.iter().map(|turn| turn.text.as_str()).collect();
+        let instruction = instruction(Language::of(&said), previous, name);
         let mut messages = vec![Message {
             role: Role::System,
             content: self.persona.system.trim().to_owned(),
         }];
-        for turn in evicted {
-            let Some(reply) = turn.reply.as_ref().filter(|reply| !reply.text.is_empty()) else {
-                continue;
-            };
-            messages.push(Message {
-                role: Role::User,
-                content: compose::sent(turn, None, false),
-            });
-            messages.push(Message {
-                role: Role::Assistant,
-                content: reply.text.clone(),
-            });
-        }
-        let said: String = evicted.iter().map(|turn| turn.text.as_str()).collect();
-        messages.push(Message {
-            role: Role::User,
-            content: instruction(Language::of(&said), previous),
-        });
+        messages.extend(talk(evicted, &instruction));
         let request = Request {
             chat: None,
             messages,
@@ -226,23 +221,112 @@ impl ModelSummariser<'_> {
     }
 }
 
-fn instruction(language: Language, previous: Option<&str>) -> String {
+/// The turns in the order a template needs, person and model in turn: words without a reply stand before the next, or before the instruction.
+fn talk(turns: &[Turn], instruction: &str) -> Vec<Message> {
+    let mut messages = Vec::new();
+    let mut unanswered = Vec::new();
+    for turn in turns {
+        unanswered.push(compose::sent(turn, None, false));
+        if let Some(reply) = turn.reply.as_ref().filter(|reply| !reply.text.is_empty()) {
+            messages.push(Message {
+                role: Role::User,
+                content: std::mem::take(&mut unanswered).join("\n"),
+            });
+            messages.push(Message {
+                role: Role::Assistant,
+                content: reply.text.clone(),
+            });
+        }
+    }
+    unanswered.push(instruction.to_owned());
+    messages.push(Message {
+        role: Role::User,
+        content: unanswered.join("\n\n"),
+    });
+    messages
+}
+
+fn instruction(language: Language, previous: Option<&str>, name: Option<&str>) -> String {
     match language {
         Language::Korean => {
             let known = previous
                 .map(|text| format!("지금까지의 요약:\n{text}\n\n"))
                 .unwrap_or_default();
+            let name = name.unwrap_or("상대");
             format!(
-                "{known}역할을 잠시 멈추고, 위 대화에서 상대가 자신에 대해 말한 것과 함께 정한 것을 세 문장 안의 한국어 요약으로만 적어 줘. 지금까지의 요약이 있으면 합쳐 줘."
+                "{known}역할을 잠시 멈추고, 위 대화에서 상대가 자신에 대해 말한 것과 함께 정한 것을 세 문장 안의 한국어 요약으로만 적어 줘. 상대는 '{name}'(이)라고 불러 줘. 지금까지의 요약이 있으면 합쳐 줘."
             )
         }
         Language::English => {
             let known = previous
                 .map(|text| format!("Summary so far:\n{text}\n\n"))
                 .unwrap_or_default();
+            let name = name.unwrap_or("the person");
             format!(
-                "{known}Step out of your role for a moment. In at most three sentences, write only a summary of what the person told about themselves above and what was agreed. Merge the summary so far, if there is one."
+                "{known}Step out of your role for a moment. In at most three sentences, write only a summary of what the person told about themselves above and what was agreed. Call them \"{name}\". Merge the summary so far, if there is one."
             )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::identity::{PersonId, Platform};
+    use crate::memory::{Spoken, TurnId};
+
+    fn turn(text: &str, reply: Option<&str>) -> Turn {
+        Turn {
+            id: TurnId(0),
+            person: PersonId::new(Platform::Web, "yun"),
+            name: "Yun".to_owned(),
+            text: text.to_owned(),
+            notes: String::new(),
+            memory_revision: None,
+            reply: reply.map(|text| Spoken {
+                text: text.to_owned(),
+                complete: true,
+            }),
+            at_ms: 0,
+        }
+    }
+
+    #[test]
+    fn words_without_a_reply_are_summarised_too() {
+        let turns = [
+            turn("I moved.", None),
+            turn("To Busan.", Some("Nice!")),
+            turn("Bye.", None),
+        ];
+        let shown: String = talk(&turns, "Sum up.")
+            .iter()
+            .map(|Message { role, content }| format!("[{role:?}] {content}\n"))
+            .collect();
+        expect![[r#"
+            [User] I moved.
+            To Busan.
+            [Assistant] Nice!
+            [User] Bye.
+
+            Sum up.
+        "#]]
+        .assert_eq(&shown);
+    }
+
+    #[test]
+    fn the_person_is_named_only_where_others_talk_too() {
+        for (name, expected) in [
+            (Some("Yun#3f2a"), ["\"Yun#3f2a\"", "'Yun#3f2a'"]),
+            (None, ["\"the person\"", "'상대'"]),
+        ] {
+            for (language, expected) in [Language::English, Language::Korean]
+                .into_iter()
+                .zip(expected)
+            {
+                assert!(instruction(language, None, name).contains(expected));
+            }
         }
     }
 }

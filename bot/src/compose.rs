@@ -33,7 +33,9 @@ struct Exchange {
 /// The message to be answered: the same words with ever fewer notes.
 #[derive(Debug, Clone)]
 struct Asked {
-    /// Words that were not answered before, and those of now.
+    /// Earlier messages that got no reply, oldest first, each as it was sent: a template needs person and model in turn.
+    unanswered: Vec<String>,
+    /// The words of now.
     words: String,
     /// From all notes to none.
     notes: Vec<Notes>,
@@ -95,6 +97,8 @@ pub struct Prompt {
     pub tokens: u32,
     /// Past turns that did not fit.
     pub turns_left_out: usize,
+    /// Tokens that past turns may take beside this system text and this reply, so that the next message has its share.
+    pub window: u32,
 }
 
 /// The words alone, with the persona, are more than the model can read.
@@ -122,9 +126,17 @@ impl Room {
         self.context.saturating_sub(self.reply)
     }
 
+    /// Tokens of example turns that are shown: all of them or none.
+    fn examples(self, tokens: u32) -> u32 {
+        if tokens <= self.context / EXAMPLES_SHARE {
+            tokens
+        } else {
+            0
+        }
+    }
+
     /// Tokens that past turns may take when the persona's own messages take `prefix`.
-    #[must_use]
-    pub fn window(self, prefix: u32) -> u32 {
+    fn window(self, prefix: u32) -> u32 {
         self.prompt()
             .saturating_sub(prefix)
             .saturating_sub(self.context / NEXT_MESSAGE_SHARE)
@@ -153,14 +165,14 @@ impl Draft {
                 assistant: example.reply.clone(),
             })
             .collect();
-        let (past, mut words) = exchanges(of.known, of.speaker.is_some());
-        join(&mut words, &spoken(of.words, of.speaker));
+        let (past, unanswered) = exchanges(of.known, of.speaker.is_some());
         Self {
             system,
             examples,
             past,
             asked: Asked {
-                words,
+                unanswered,
+                words: spoken(of.words, of.speaker),
                 notes: layers(&of),
             },
         }
@@ -229,27 +241,28 @@ impl Draft {
             language: Language::of(words),
         });
         let mut past: Vec<Exchange> = Vec::new();
-        let mut unanswered = String::new();
+        let mut unanswered: Vec<String> = Vec::new();
         for Message { role, content } in history {
             match (role, past.last_mut()) {
                 (Role::System, _) => {}
-                (Role::User, _) => join(&mut unanswered, &notes::words(content)),
+                (Role::User, _) if content.is_empty() => {}
+                (Role::User, _) => unanswered.push(notes::words(content)),
                 (Role::Assistant, Some(last)) if unanswered.is_empty() => {
-                    join(&mut last.assistant, content)
+                    last.assistant.push('\n');
+                    last.assistant.push_str(content);
                 }
                 // A template needs the person first.
                 (Role::Assistant, None) if unanswered.is_empty() => {}
                 (Role::Assistant, _) => past.push(Exchange {
-                    user: std::mem::take(&mut unanswered),
+                    user: std::mem::take(&mut unanswered).join("\n"),
                     assistant: content.clone(),
                 }),
             }
         }
-        join(&mut unanswered, &draft.asked.words);
         Self {
             past,
             asked: Asked {
-                words: unanswered,
+                unanswered,
                 ..draft.asked
             },
             ..draft
@@ -261,6 +274,7 @@ impl Draft {
     pub fn texts(&self) -> Vec<String> {
         let mut texts = vec![self.system.clone(), self.asked.words.clone()];
         texts.extend(self.asked.notes.iter().map(|notes| notes.text.clone()));
+        texts.extend(self.asked.unanswered.iter().cloned());
         for exchange in self.examples.iter().chain(&self.past) {
             texts.push(exchange.user.clone());
             texts.push(exchange.assistant.clone());
@@ -268,11 +282,11 @@ impl Draft {
         texts
     }
 
-    /// Chooses what fits: the persona and the words always, then as many notes as possible, then the newest past turns.
+    /// Chooses what fits: the persona and the words always, then as many notes as possible, then the newest past turns, answered or not.
     ///
     /// # Errors
     /// When persona and words alone do not fit.
-    pub fn fit(self, counts: &[u32], room: Room) -> Result<Prompt, TooLong> {
+    pub fn fit(mut self, counts: &[u32], room: Room) -> Result<Prompt, TooLong> {
         let tally = self.tally(counts, room);
         let needed = tally.system + tally.words;
         if needed > room.prompt() {
@@ -290,11 +304,13 @@ impl Draft {
         if let Some(index) = chosen {
             left -= tally.notes[index];
         }
-        let mut first = self.past.len();
-        while first > 0 && tally.past[first - 1] <= left {
-            first -= 1;
-            left -= tally.past[first];
-        }
+        let first_unanswered = newest(&tally.unanswered, &mut left);
+        // What is shown has no gap.
+        let first = if first_unanswered == 0 {
+            newest(&tally.past, &mut left)
+        } else {
+            self.past.len()
+        };
 
         let notes = chosen
             .map(|index| self.asked.notes[index].clone())
@@ -312,13 +328,16 @@ impl Draft {
             messages.push(message(Role::User, exchange.user));
             messages.push(message(Role::Assistant, exchange.assistant));
         }
-        messages.push(message(Role::User, below(&notes.text, &self.asked.words)));
+        let mut asked = self.asked.unanswered.split_off(first_unanswered);
+        asked.push(below(&notes.text, &self.asked.words));
+        messages.push(message(Role::User, asked.join("\n")));
         Ok(Prompt {
             messages,
             notes: notes.text,
             holds_all_memory: notes.holds_all_memory,
             tokens: room.prompt() - left,
-            turns_left_out: first,
+            turns_left_out: first + first_unanswered,
+            window: room.window(tally.system + tally.examples),
         })
     }
 
@@ -330,6 +349,8 @@ impl Draft {
         // The line break between notes and words, and the opening of the reply, are counted with the words.
         let words = next() + 2 * overhead + 1;
         let notes = self.asked.notes.iter().map(|_| next()).collect();
+        // With the line break behind each.
+        let unanswered = self.asked.unanswered.iter().map(|_| next() + 1).collect();
         let examples: u32 = self
             .examples
             .iter()
@@ -340,15 +361,12 @@ impl Draft {
             .iter()
             .map(|_| next() + next() + 2 * overhead)
             .collect();
-        let examples = if examples <= room.context / EXAMPLES_SHARE {
-            examples
-        } else {
-            0
-        };
+        let examples = room.examples(examples);
         Tally {
             system,
             words,
             notes,
+            unanswered,
             examples,
             past,
         }
@@ -360,45 +378,34 @@ struct Tally {
     system: u32,
     words: u32,
     notes: Vec<u32>,
+    unanswered: Vec<u32>,
     /// 0 when there are none or they may not be shown.
     examples: u32,
     past: Vec<u32>,
 }
 
-/// The texts of the messages that lead every prompt of a persona, for [`prefix_tokens`].
-#[must_use]
-pub fn prefix_texts(persona: &Persona) -> Vec<String> {
-    let examples = persona
-        .examples
-        .iter()
-        .flat_map(|example| [example.person.clone(), example.reply.clone()]);
-    std::iter::once(persona.system.trim().to_owned())
-        .chain(examples)
-        .collect()
+/// The first of the newest parts that fit together into what is left, which is then less.
+fn newest(tokens: &[u32], left: &mut u32) -> usize {
+    let mut first = tokens.len();
+    while first > 0 && tokens[first - 1] <= *left {
+        first -= 1;
+        *left -= tokens[first];
+    }
+    first
 }
 
-/// Tokens of the messages that lead every prompt of a persona, at most.
-#[must_use]
-pub fn prefix_tokens(counts: &[u32], room: Room) -> u32 {
-    counts
-        .iter()
-        .map(|count| count + room.message_overhead)
-        .sum()
-}
-
-/// The window as exchanges, and the words at its end that were never answered.
+/// The window as exchanges, and the messages at its end that were never answered.
 ///
-/// A template needs person and model in turn, so words without an answer stand before the next words of the person.
-fn exchanges(known: &Known, shared: bool) -> (Vec<Exchange>, String) {
+/// A template needs person and model in turn, so a message without a reply stands before the next one of the person.
+fn exchanges(known: &Known, shared: bool) -> (Vec<Exchange>, Vec<String>) {
     let mut exchanges = Vec::new();
-    let mut unanswered = String::new();
+    let mut unanswered = Vec::new();
     for (index, turn) in known.window.iter().enumerate() {
         let opening = known.opening.as_deref().filter(|_| index == 0);
-        let user = sent(turn, opening, shared);
-        join(&mut unanswered, &user);
+        unanswered.push(sent(turn, opening, shared));
         if let Some(reply) = turn.reply.as_ref().filter(|reply| !reply.text.is_empty()) {
             exchanges.push(Exchange {
-                user: std::mem::take(&mut unanswered),
+                user: std::mem::take(&mut unanswered).join("\n"),
                 assistant: reply.text.clone(),
             });
         }
@@ -431,14 +438,6 @@ fn below(notes: &str, words: &str) -> String {
     } else {
         format!("{notes}\n{words}")
     }
-}
-
-/// Adds words below what was said before.
-fn join(said: &mut String, more: &str) {
-    if !said.is_empty() {
-        said.push('\n');
-    }
-    said.push_str(more);
 }
 
 fn message(role: Role, content: String) -> Message {
@@ -618,6 +617,89 @@ mod tests {
     }
 
     #[test]
+    fn after_an_unanswered_message_the_prompt_only_grows_at_its_end() {
+        let persona = persona("");
+        let name = MemoryLine {
+            key: FactKey::Name,
+            values: vec!["Yun".into()],
+        };
+        let prompt = |known: &Known, said: &str| {
+            let draft = Draft::new(Ingredients {
+                persona: &persona,
+                extra_system: None,
+                known,
+                words: said,
+                speaker: None,
+                language: Language::English,
+            });
+            let counts = words(&draft.texts());
+            draft.fit(&counts, room(1000, 100)).unwrap()
+        };
+        let second = Turn {
+            notes: "<summary>\nYun: I moved.\n</summary>".into(),
+            ..turn("second", None)
+        };
+        let mut known = Known {
+            window: vec![turn("first", Some("one")), second],
+            memory: vec![name],
+            revision: Some(1),
+            ..Known::default()
+        };
+        let sent = prompt(&known, "third");
+        expect![[r#"
+            [System] You are Tim.
+            [User] hey
+            [Assistant] hey you
+            [User] first
+            [Assistant] one
+            [User] <summary>
+            Yun: I moved.
+            </summary>
+            second
+            <memory>
+            name: Yun
+            </memory>
+            third
+        "#]]
+        .assert_eq(&show(&sent));
+        known.window.push(Turn {
+            notes: sent.notes.clone(),
+            ..turn("third", Some("three"))
+        });
+        known.memory.clear();
+        let next = show(&prompt(&known, "fourth"));
+        assert!(next.starts_with(&show(&sent)), "{next}");
+    }
+
+    #[test]
+    fn long_unanswered_messages_do_not_lock_the_conversation() {
+        let long = "long ".repeat(60);
+        let known = Known {
+            window: vec![
+                turn("first", Some("one")),
+                turn(&long, None),
+                turn("second", None),
+            ],
+            ..Known::default()
+        };
+        let persona = persona("");
+        let draft = Draft::new(Ingredients {
+            persona: &persona,
+            extra_system: None,
+            known: &known,
+            words: "third",
+            speaker: None,
+            language: Language::English,
+        });
+        let counts = words(&draft.texts());
+        let prompt = draft.fit(&counts, room(60, 10)).unwrap();
+        assert_eq!(
+            (show(&prompt).as_str(), prompt.turns_left_out),
+            ("[System] You are Tim.\n[User] second\nthird\n", 2)
+        );
+    }
+
+    #[test]
     fn in_a_shared_place_names_carry_a_short_id() {
         let person = PersonId::new(Platform::Web, "other");
         let known = Known {
@@ -679,6 +761,7 @@ mod tests {
         #[test]
         fn a_prompt_fits_or_is_refused(
             lengths in prop::collection::vec((1_usize..60, 0_usize..60), 0..12),
+            unanswered in 0_usize..4,
             said in 1_usize..80,
             summary in 0_usize..60,
             recalled in 0_usize..60,
@@ -687,7 +770,7 @@ mod tests {
         ) {
             let text = |words: usize| vec!["w"; words].join(" ");
             let known = Known {
-                window: lengths.iter().map(|(user, reply)| turn(&text(*user), Some(&text(*reply)))).collect(),
+                window: lengths.iter().enumerate().map(|(index, (user, reply))| turn(&text(*user), Some(text(*reply)).filter(|_| index + unanswered < lengths.len()).as_deref())).collect(),
                 summary: (summary > 0).then(|| text(summary)),
                 recalled: if recalled > 0 { vec![text(recalled)] } else { Vec::new() },
                 ..Known::default()

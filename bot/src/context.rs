@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chatfriends_personas::Persona;
+use tokio_util::task::TaskTracker;
 
 use crate::brains::Brains;
 use crate::catalogue::Catalogue;
@@ -26,6 +27,8 @@ pub struct Context {
     pub gate: Gate,
     /// The order of turns.
     pub lanes: Lanes,
+    /// The turns that run, so that the end can wait for them.
+    pub turns: TaskTracker,
     /// Who can answer.
     pub catalogue: Catalogue,
     /// Who answers where.

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// Exit code 3.
-    #[error("the settings have faults:\n{0}")]
+    #[error("the settings have faults")]
     Settings(#[from] SettingsError),
     /// Exit code 4.
     #[error("the store could not be opened")]
@@ -26,7 +26,7 @@ pub enum Failure {
         source: std::io::Error,
     },
     /// Exit code 1.
-    #[error("{0:#}")]
+    #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
 

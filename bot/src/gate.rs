@@ -1,4 +1,4 @@
-//! The door: cleans and measures a message. What passed is an [`Admitted`], and nothing else makes one.
+//! The door: cleans and measures a message, and counts who waits. What passed is an [`Admitted`], and nothing else makes one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,15 +21,13 @@ pub struct Gate {
     waiting: Arc<Mutex<HashMap<PersonId, usize>>>,
 }
 
-/// A message that may become a turn: normalised, measured, and counted as waiting until it is dropped.
+/// A message that may become a turn: normalised and measured.
 #[derive(Debug)]
-pub struct Admitted {
-    inbound: Inbound,
-    _place_in_line: PlaceInLine,
-}
+pub struct Admitted(Inbound);
 
+/// A person's place among those of theirs that wait for an answer; dropping it gives it back.
 #[derive(Debug)]
-struct PlaceInLine {
+pub struct PlaceInLine {
     person: PersonId,
     waiting: Arc<Mutex<HashMap<PersonId, usize>>>,
 }
@@ -65,20 +63,24 @@ impl Gate {
         if inbound.text.is_empty() {
             return Err(Sentence::Empty);
         }
+        Ok(Admitted(inbound))
+    }
+
+    /// Takes a place in the person's line. Only what waits for a reply does: `/stop` must work when the line is full.
+    ///
+    /// # Errors
+    /// The sentence to answer with, when too many wait already.
+    pub fn line_up(&self, person: &PersonId) -> Result<PlaceInLine, Sentence> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = waiting.entry(inbound.person.clone()).or_default();
+        let count = waiting.entry(person.clone()).or_default();
         if *count >= self.limits.waiting_per_person {
             return Err(Sentence::TooManyWaiting);
         }
         *count += 1;
         drop(waiting);
-        let place_in_line = PlaceInLine {
-            person: inbound.person.clone(),
+        Ok(PlaceInLine {
+            person: person.clone(),
             waiting: Arc::clone(&self.waiting),
-        };
-        Ok(Admitted {
-            inbound,
-            _place_in_line: place_in_line,
         })
     }
 }
@@ -99,25 +101,25 @@ impl Admitted {
     /// The words, normalised to NFC, without control and direction characters.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.inbound.text
+        &self.0.text
     }
 
     /// The name to show, safe in one line.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.inbound.name
+        &self.0.name
     }
 
     /// The message as it passed.
     #[must_use]
     pub fn inbound(&self) -> &Inbound {
-        &self.inbound
+        &self.0
     }
 
     /// The command line, for a person's message that begins with a slash.
     #[must_use]
     pub fn command_line(&self) -> Option<&str> {
-        matches!(self.inbound.manner, Manner::Talk)
+        matches!(self.0.manner, Manner::Talk)
             .then(|| self.text().strip_prefix('/'))
             .flatten()
     }
@@ -128,7 +130,7 @@ impl Admitted {
         if self.text().starts_with('/') && self.text().is_ascii()
             || !self.text().chars().any(char::is_alphabetic)
         {
-            self.inbound.language
+            self.0.language
         } else {
             Language::of(self.text())
         }
@@ -139,14 +141,14 @@ impl Admitted {
     pub fn scope(&self, persona: &chatfriends_personas::PersonaId) -> Scope {
         Scope {
             conversation: Conversation {
-                place: self.inbound.place.clone(),
-                thread: self.inbound.thread.clone(),
+                place: self.0.place.clone(),
+                thread: self.0.thread.clone(),
                 persona: persona.clone(),
             },
             owner: Owner {
-                audience: self.inbound.audience.clone(),
+                audience: self.0.audience.clone(),
                 persona: persona.clone(),
-                person: self.inbound.person.clone(),
+                person: self.0.person.clone(),
             },
         }
     }
@@ -182,7 +184,11 @@ pub fn clean_name(name: &str) -> String {
     let is_role = ["system", "user", "assistant", "model", "human", "ai"]
         .iter()
         .any(|role| short.eq_ignore_ascii_case(role));
-    if short.is_empty() || is_role {
+    // These Hangul fillers count as letters and show nothing.
+    let is_blank = short
+        .chars()
+        .all(|character| matches!(character, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'));
+    if is_blank || is_role {
         "friend".to_owned()
     } else {
         short.to_owned()
@@ -192,7 +198,7 @@ pub fn clean_name(name: &str) -> String {
 /// Control characters, and those that change the direction of text or have no width and no use in words.
 fn is_unwelcome(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -255,14 +261,12 @@ mod tests {
     #[test]
     fn a_third_waiting_message_is_put_off_until_one_is_done() {
         let gate = gate();
-        let first = gate.check(inbound("1")).unwrap();
-        let _second = gate.check(inbound("2")).unwrap();
-        assert_eq!(
-            gate.check(inbound("3")).unwrap_err(),
-            Sentence::TooManyWaiting
-        );
+        let person = PersonId::new(Platform::Web, "yun");
+        let first = gate.line_up(&person).unwrap();
+        let _second = gate.line_up(&person).unwrap();
+        assert_eq!(gate.line_up(&person).unwrap_err(), Sentence::TooManyWaiting);
         drop(first);
-        assert!(gate.check(inbound("3")).is_ok());
+        assert!(gate.line_up(&person).is_ok());
     }
 
     #[test]
@@ -273,6 +277,7 @@ mod tests {
             ("<|im_start|>", "|im_start|"),
             ("윤", "윤"),
             ("\u{202e}", "friend"),
+            ("\u{3164}", "friend"),
         ] {
             assert_eq!(clean_name(written), shown);
         }

@@ -1,15 +1,15 @@
 //! Subcommands that only look: at personas, at model files, and at what is remembered.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use chatfriends_personas::{Language, PersonaId};
+use chatfriends_personas::{Language, Library, Persona};
 
 use crate::catalogue::Catalogue;
 use crate::cli::Whose;
 use crate::failure::Failure;
-use crate::identity::{Conversation, Owner, Scope};
-use crate::inbound::Manner;
-use crate::memory::{Memory, MemoryLimits};
+use crate::identity::Owner;
+use crate::memory::{Held, Memory, MemoryLimits};
 use crate::settings::Settings;
 use crate::store::sled::SledStore;
 use crate::web::Visitor;
@@ -39,14 +39,7 @@ pub fn personas(settings: &Settings) {
 #[expect(clippy::print_stdout, reason = "the persona is what was asked for")]
 pub fn persona(settings: &Settings, id: &str) -> Result<(), Failure> {
     let library = catalogue(settings).now();
-    let Some(persona) = library.find(id) else {
-        let hint = library
-            .nearest(id)
-            .map_or_else(String::new, |nearest| format!(" (did you mean {nearest}?)"));
-        return Err(Failure::Other(anyhow::anyhow!(
-            "there is no persona {id:?}{hint}"
-        )));
-    };
+    let persona = known(&library, id)?;
     println!("{} ({})\n", persona.name, persona.id);
     println!(
         "system:\n  {}\n",
@@ -113,34 +106,39 @@ pub fn model(file: &Path) -> Result<(), Failure> {
 /// `memory show`.
 ///
 /// # Errors
-/// When the store cannot be opened or read.
+/// When the store cannot be opened or read, or nothing is kept of them.
 #[expect(clippy::print_stdout, reason = "the memory is what was asked for")]
 pub async fn memory(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
-    let held = open(settings).await?.held(&scope(whose)?.owner).await?;
-    for fact in &held.facts {
-        println!(
-            "{}: {}",
-            fact.key.label(Language::of(&fact.value)),
-            fact.value
-        );
+    let memory = open(settings).await?;
+    for (owner, held) in held_of(settings, &memory, whose).await? {
+        println!("{}:", owner.persona);
+        for fact in &held.facts {
+            let label = fact.key.label(Language::of(&fact.value));
+            println!("  {label}: {}", fact.value);
+        }
+        if let Some(summary) = held.summary {
+            println!("  {}", summary.replace('\n', "\n  "));
+        }
+        println!("  turns kept: {}", held.turns);
     }
-    if let Some(summary) = held.summary {
-        println!("\n{summary}");
-    }
-    println!("\n{} turns are kept", held.turns);
     Ok(())
 }
 
 /// `memory export`.
 ///
 /// # Errors
-/// When the store cannot be opened or read.
+/// When the store cannot be opened or read, or nothing is kept of them.
 #[expect(clippy::print_stdout, reason = "the export is what was asked for")]
 pub async fn export(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
-    let export = open(settings).await?.export(&scope(whose)?.owner).await?;
+    let memory = open(settings).await?;
+    let mut exports = Vec::new();
+    for (owner, _) in held_of(settings, &memory, whose).await? {
+        exports.push(memory.export(&owner).await?);
+    }
+    let exports = serde_json::Value::Array(exports);
     println!(
         "{}",
-        serde_json::to_string_pretty(&export).expect("JSON values serialise")
+        serde_json::to_string_pretty(&exports).expect("JSON values serialise")
     );
     Ok(())
 }
@@ -148,12 +146,74 @@ pub async fn export(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
 /// `memory forget`.
 ///
 /// # Errors
-/// When the store cannot be opened or written.
+/// When the store cannot be opened or written, or nothing is kept of them.
 #[expect(clippy::print_stdout, reason = "what happened must be said")]
 pub async fn forget(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
-    let forgotten = open(settings).await?.forget_all(&scope(whose)?).await?;
-    println!("forgotten, with {} turns", forgotten.turns);
+    let memory = open(settings).await?;
+    for (owner, _) in held_of(settings, &memory, whose).await? {
+        let forgotten = memory.forget_all(&owner).await?;
+        println!(
+            "{}: forgotten, turns too: {}",
+            owner.persona, forgotten.turns
+        );
+    }
     Ok(())
+}
+
+/// What is kept of a person by the persona that was named, or by each that keeps something.
+async fn held_of(
+    settings: &Settings,
+    memory: &Memory,
+    whose: &Whose,
+) -> Result<Vec<(Owner, Held)>, Failure> {
+    let library = catalogue(settings).now();
+    let personas = match &whose.persona {
+        Some(id) => vec![known(&library, id)?.id.clone()],
+        None => library.ids().cloned().collect(),
+    };
+    let visitor = if whose.web {
+        Visitor {
+            user: whose.user.clone(),
+            channel: String::new(),
+        }
+    } else {
+        Visitor::at_terminal(&whose.user)
+    };
+    let mut all = Vec::new();
+    for persona in personas {
+        let owner = visitor.scope(persona).owner;
+        let held = memory.held(&owner).await?;
+        if !held.facts.is_empty() || held.summary.is_some() || held.turns > 0 {
+            all.push((owner, held));
+        }
+    }
+    if all.is_empty() {
+        let (user, hint) = (
+            &whose.user,
+            if whose.web {
+                ""
+            } else {
+                "; --web looks for an X-User-Id"
+            },
+        );
+        return Err(Failure::Other(anyhow::anyhow!(
+            "nothing is kept of {user:?}{hint}"
+        )));
+    }
+    Ok(all)
+}
+
+/// The persona that is called so.
+///
+/// # Errors
+/// When there is none; the nearest is named.
+pub fn known<'a>(library: &'a Library, id: &str) -> Result<&'a Arc<Persona>, Failure> {
+    library.find(id).ok_or_else(|| {
+        let hint = library
+            .nearest(id)
+            .map_or_else(String::new, |nearest| format!(" (did you mean {nearest}?)"));
+        Failure::Other(anyhow::anyhow!("there is no persona {id:?}{hint}"))
+    })
 }
 
 fn catalogue(settings: &Settings) -> Catalogue {
@@ -166,33 +226,5 @@ fn catalogue(settings: &Settings) -> Catalogue {
 
 async fn open(settings: &Settings) -> Result<Memory, Failure> {
     let store = SledStore::open(&settings.store_path.join("memory")).await?;
-    Ok(Memory::new(
-        std::sync::Arc::new(store),
-        MemoryLimits::default(),
-    ))
-}
-
-fn scope(whose: &Whose) -> Result<Scope, Failure> {
-    let persona = PersonaId::new(&whose.persona).map_err(|error| Failure::Other(error.into()))?;
-    let visitor = if whose.web {
-        Visitor {
-            user: whose.user.clone(),
-            channel: String::new(),
-        }
-    } else {
-        Visitor::at_terminal(&whose.user)
-    };
-    let inbound = visitor.says(None, String::new(), Language::English, Manner::Talk);
-    Ok(Scope {
-        conversation: Conversation {
-            place: inbound.place,
-            thread: None,
-            persona: persona.clone(),
-        },
-        owner: Owner {
-            audience: inbound.audience,
-            persona,
-            person: inbound.person,
-        },
-    })
+    Ok(Memory::new(Arc::new(store), MemoryLimits::default()))
 }

@@ -10,7 +10,11 @@ use crate::identity::Conversation;
 
 /// The lanes of all conversations that are active now.
 #[derive(Debug, Default)]
-pub struct Lanes(Mutex<HashMap<Conversation, Arc<Lane>>>);
+pub struct Lanes {
+    active: Mutex<HashMap<Conversation, Arc<Lane>>>,
+    /// Cancelled when the daemon has no more time; parent of every reply's stop.
+    closed: CancellationToken,
+}
 
 #[derive(Debug, Default)]
 struct Lane {
@@ -32,7 +36,7 @@ impl Lanes {
     pub async fn enter(&self, conversation: &Conversation) -> InLane {
         let lane = self.lane(conversation);
         let turn = Arc::clone(&lane.turn).lock_owned().await;
-        let stop = CancellationToken::new();
+        let stop = self.closed.child_token();
         *lane.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop.clone());
         InLane {
             lane,
@@ -43,7 +47,7 @@ impl Lanes {
 
     /// Stops the reply that is being made in a conversation; `false` when there is none.
     pub fn stop(&self, conversation: &Conversation) -> bool {
-        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lanes = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(lane) = lanes.get(conversation) else {
             return false;
         };
@@ -57,8 +61,13 @@ impl Lanes {
         }
     }
 
+    /// Stops every reply that is being made or would be.
+    pub fn close(&self) {
+        self.closed.cancel();
+    }
+
     fn lane(&self, conversation: &Conversation) -> Arc<Lane> {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         // A lane that only this map holds has no turn; forgetting it keeps the map as small as the activity.
         lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
         Arc::clone(lanes.entry(conversation.clone()).or_default())

@@ -20,10 +20,8 @@ pub enum Sentence {
     ReplyCut,
     ReplyTookTooLong,
     StoreTrouble,
+    ReplyNotKept,
     Fault,
-    PersonaResting {
-        name: String,
-    },
     UnknownCommand {
         typed: String,
         nearest: Option<&'static str>,
@@ -70,11 +68,9 @@ impl Sentence {
         match self {
             Self::TooManyWaiting => TroubleKind::Busy,
             Self::UnknownPersona { .. } => TroubleKind::UnknownPersona,
-            Self::EngineStarting
-            | Self::EngineFailed
-            | Self::NoReply
-            | Self::StoreTrouble
-            | Self::PersonaResting { .. } => TroubleKind::Unavailable,
+            Self::EngineStarting | Self::EngineFailed | Self::NoReply | Self::StoreTrouble => {
+                TroubleKind::Unavailable
+            }
             Self::Fault => TroubleKind::Fault,
             _ => TroubleKind::Message,
         }
@@ -86,42 +82,148 @@ impl Sentence {
         match (language, self) {
             (English, Self::Empty) => "Please write something.".into(),
             (Korean, Self::Empty) => "할 말을 적어 주세요.".into(),
-            (English, Self::TooLong { limit }) => format!("That message is too long. Please keep it under {limit} characters."),
-            (Korean, Self::TooLong { limit }) => format!("메시지가 너무 길어요. {limit}자 안으로 줄여 주세요."),
-            (English, Self::TooManyWaiting) => "One moment, please: your earlier messages come first.".into(),
+            (English, Self::TooLong { limit }) => {
+                format!("That message is too long. Please keep it under {limit} characters.")
+            }
+            (Korean, Self::TooLong { limit }) => {
+                format!("메시지가 너무 길어요. {limit}자 안으로 줄여 주세요.")
+            }
+            (English, Self::TooManyWaiting) => {
+                "One moment, please: your earlier messages come first.".into()
+            }
             (Korean, Self::TooManyWaiting) => "잠시만요, 먼저 보낸 메시지부터 답할게요.".into(),
-            (English, Self::PromptTooLong) => "That is more than I can read at once. Please send it in shorter pieces.".into(),
-            (Korean, Self::PromptTooLong) => "한 번에 읽기에는 너무 길어요. 짧게 나누어 보내 주세요.".into(),
-            (English, Self::EngineStarting) => "I am still waking up. Please try again in a moment.".into(),
-            (Korean, Self::EngineStarting) => "아직 준비하고 있어요. 잠시 뒤에 다시 말을 걸어 주세요.".into(),
-            (English, Self::EngineFailed) => "I cannot answer at the moment. Please tell whoever runs me, and try again later.".into(),
-            (Korean, Self::EngineFailed) => "지금은 답할 수 없어요. 운영자에게 알려 주시고, 나중에 다시 말을 걸어 주세요.".into(),
-            (English, Self::NoReply) => "I lost my train of thought. Your message is kept; please say /regenerate or write again.".into(),
-            (Korean, Self::NoReply) => "생각이 끊겼어요. 메시지는 남아 있어요. /다시 를 쓰거나 다시 말해 주세요.".into(),
-            (English, Self::ReplyCut) => "(My reply broke off here. /regenerate gives a new one.)".into(),
-            (Korean, Self::ReplyCut) => "(답이 여기서 끊겼어요. /다시 를 쓰면 새로 답할게요.)".into(),
+            (English, Self::PromptTooLong) => {
+                "That is more than I can read at once. Please send it in shorter pieces.".into()
+            }
+            (Korean, Self::PromptTooLong) => {
+                "한 번에 읽기에는 너무 길어요. 짧게 나누어 보내 주세요.".into()
+            }
+            (English, Self::EngineStarting) => {
+                "I am still waking up. Please try again in a moment.".into()
+            }
+            (Korean, Self::EngineStarting) => {
+                "아직 준비하고 있어요. 잠시 뒤에 다시 말을 걸어 주세요.".into()
+            }
+            (English, Self::EngineFailed) => {
+                "I cannot answer at the moment. Please tell whoever runs me, and try again later."
+                    .into()
+            }
+            (Korean, Self::EngineFailed) => {
+                "지금은 답할 수 없어요. 운영자에게 알려 주시고, 나중에 다시 말을 걸어 주세요."
+                    .into()
+            }
+            (English, Self::NoReply) => "I lost my train of thought. Please say it again.".into(),
+            (Korean, Self::NoReply) => "생각이 끊겼어요. 다시 말해 주세요.".into(),
+            (English, Self::ReplyCut) => "(My reply broke off here.)".into(),
+            (Korean, Self::ReplyCut) => "(답이 여기서 끊겼어요.)".into(),
             (English, Self::ReplyTookTooLong) => "(I ran out of time here.)".into(),
             (Korean, Self::ReplyTookTooLong) => "(시간이 다 되어 여기서 멈췄어요.)".into(),
-            (English, Self::StoreTrouble) => "I cannot write to my memory at the moment, so I did not take this message. Please try again later.".into(),
-            (Korean, Self::StoreTrouble) => "지금은 기억에 쓸 수 없어서 이 메시지를 받지 못했어요. 나중에 다시 보내 주세요.".into(),
+            (English, Self::StoreTrouble) => {
+                "I cannot reach my memory at the moment. Please try again later.".into()
+            }
+            (Korean, Self::StoreTrouble) => {
+                "지금은 기억에 접근할 수 없어요. 나중에 다시 시도해 주세요.".into()
+            }
+            (English, Self::ReplyNotKept) => {
+                "(I could not store this reply, so I will not remember it.)".into()
+            }
+            (Korean, Self::ReplyNotKept) => {
+                "(이 답은 저장하지 못해서 기억하지 못할 거예요.)".into()
+            }
             (English, Self::Fault) => "Something went wrong on my side. Please try again.".into(),
             (Korean, Self::Fault) => "제 쪽에서 문제가 생겼어요. 다시 시도해 주세요.".into(),
-            (English, Self::PersonaResting { name }) => format!("{name} cannot talk at the moment. /persona list shows who can."),
-            (Korean, Self::PersonaResting { name }) => format!("{name}: 지금은 이야기할 수 없어요. /페르소나 목록 에서 다른 친구를 골라 주세요."),
-            (English, Self::UnknownCommand { typed, nearest: Some(nearest) }) => format!("I do not know {typed}. Did you mean /{nearest}?"),
-            (Korean, Self::UnknownCommand { typed, nearest: Some(nearest) }) => format!("{typed} 명령은 없어요. 혹시 /{nearest} 인가요?"),
-            (English, Self::UnknownCommand { typed, nearest: None }) => format!("I do not know {typed}. /help shows what I know."),
-            (Korean, Self::UnknownCommand { typed, nearest: None }) => format!("{typed} 명령은 없어요. /도움말 에 쓸 수 있는 명령이 있어요."),
-            (English, Self::UnknownPersona { typed, nearest: Some(nearest) }) => format!("There is no persona {typed}. Did you mean {nearest}?"),
-            (Korean, Self::UnknownPersona { typed, nearest: Some(nearest) }) => format!("{typed} 페르소나는 없어요. 혹시 {nearest} 인가요?"),
-            (English, Self::UnknownPersona { typed, nearest: None }) => format!("There is no persona {typed}. /persona list shows all."),
-            (Korean, Self::UnknownPersona { typed, nearest: None }) => format!("{typed} 페르소나는 없어요. /페르소나 목록 에서 볼 수 있어요."),
-            (English, Self::PersonaIs { name, id, chosen: true }) => format!("You talk with {name} ({id}), chosen here."),
-            (Korean, Self::PersonaIs { name, id, chosen: true }) => format!("여기서는 {name}({id}) 페르소나를 골라 두었어요."),
-            (English, Self::PersonaIs { name, id, chosen: false }) => format!("You talk with {name} ({id}), the default."),
-            (Korean, Self::PersonaIs { name, id, chosen: false }) => format!("기본 페르소나인 {name}({id})와 이야기하고 있어요."),
+            (
+                English,
+                Self::UnknownCommand {
+                    typed,
+                    nearest: Some(nearest),
+                },
+            ) => format!("I do not know {typed}. Did you mean /{nearest}?"),
+            (
+                Korean,
+                Self::UnknownCommand {
+                    typed,
+                    nearest: Some(nearest),
+                },
+            ) => format!("{typed} 명령은 없어요. 혹시 /{nearest} 인가요?"),
+            (
+                English,
+                Self::UnknownCommand {
+                    typed,
+                    nearest: None,
+                },
+            ) => format!("I do not know {typed}. /help shows what I know."),
+            (
+                Korean,
+                Self::UnknownCommand {
+                    typed,
+                    nearest: None,
+                },
+            ) => format!("{typed} 명령은 없어요. /도움말 에 쓸 수 있는 명령이 있어요."),
+            (
+                English,
+                Self::UnknownPersona {
+                    typed,
+                    nearest: Some(nearest),
+                },
+            ) => format!("There is no persona {typed}. Did you mean {nearest}?"),
+            (
+                Korean,
+                Self::UnknownPersona {
+                    typed,
+                    nearest: Some(nearest),
+                },
+            ) => format!("{typed} 페르소나는 없어요. 혹시 {nearest} 인가요?"),
+            (
+                English,
+                Self::UnknownPersona {
+                    typed,
+                    nearest: None,
+                },
+            ) => format!("There is no persona {typed}. /persona list shows all."),
+            (
+                Korean,
+                Self::UnknownPersona {
+                    typed,
+                    nearest: None,
+                },
+            ) => format!("{typed} 페르소나는 없어요. /페르소나 목록 에서 볼 수 있어요."),
+            (
+                English,
+                Self::PersonaIs {
+                    name,
+                    id,
+                    chosen: true,
+                },
+            ) => format!("You talk with {name} ({id}), chosen here."),
+            (
+                Korean,
+                Self::PersonaIs {
+                    name,
+                    id,
+                    chosen: true,
+                },
+            ) => format!("여기서는 {name}({id}) 페르소나를 골라 두었어요."),
+            (
+                English,
+                Self::PersonaIs {
+                    name,
+                    id,
+                    chosen: false,
+                },
+            ) => format!("You talk with {name} ({id}), the default."),
+            (
+                Korean,
+                Self::PersonaIs {
+                    name,
+                    id,
+                    chosen: false,
+                },
+            ) => format!("기본 페르소나인 {name}({id})와 이야기하고 있어요."),
             (English, Self::PersonaSet { name }) => format!("From now on {name} answers here."),
-            (Korean, Self::PersonaSet { name }) => format!("이제부터 여기서는 {name} 페르소나가 답해요."),
+            (Korean, Self::PersonaSet { name }) => {
+                format!("이제부터 여기서는 {name} 페르소나가 답해요.")
+            }
             (English, Self::PersonaChoices) => "You can talk with:".into(),
             (Korean, Self::PersonaChoices) => "이야기할 수 있는 친구들:".into(),
             (English, Self::MemoryEmpty) => "I remember nothing about you here yet.".into(),
@@ -130,16 +232,32 @@ impl Sentence {
             (Korean, Self::MemoryHeld) => "여기서 기억하고 있는 것들이에요:".into(),
             (English, Self::MemorySummary) => "From earlier talk:".into(),
             (Korean, Self::MemorySummary) => "지난 이야기에서:".into(),
-            (English, Self::MemoryHowToForget) => "/memory forget NUMBER forgets a line, /memory forget all everything.".into(),
-            (Korean, Self::MemoryHowToForget) => "/기억 삭제 번호 는 한 줄을, /기억 삭제 전체 는 모두 지워요.".into(),
+            (English, Self::MemoryHowToForget) => {
+                "/memory forget NUMBER forgets a line, /memory forget all everything.".into()
+            }
+            (Korean, Self::MemoryHowToForget) => {
+                "/기억 삭제 번호 는 한 줄을, /기억 삭제 전체 는 모두 지워요.".into()
+            }
             (English, Self::MemoryFactForgotten) => "Forgotten.".into(),
             (Korean, Self::MemoryFactForgotten) => "지웠어요.".into(),
-            (English, Self::MemoryNoSuchFact { typed }) => format!("There is no line {typed}. /memory shows the lines."),
-            (Korean, Self::MemoryNoSuchFact { typed }) => format!("{typed}번 줄은 없어요. /기억 에서 볼 수 있어요."),
-            (English, Self::MemoryAllForgotten { turns }) => format!("Everything is forgotten: what I knew about you here and {turns} messages."),
-            (Korean, Self::MemoryAllForgotten { turns }) => format!("모두 지웠어요. 여기서 알던 것과 메시지 {turns}개가 사라졌어요."),
-            (English, Self::StartedAnew) => "A fresh start. What I know about you stays; /memory shows it.".into(),
-            (Korean, Self::StartedAnew) => "새로 시작해요. 알고 있는 것은 남아 있고 /기억 에서 볼 수 있어요.".into(),
+            (English, Self::MemoryNoSuchFact { typed }) => {
+                format!("There is no line {typed}. /memory shows the lines.")
+            }
+            (Korean, Self::MemoryNoSuchFact { typed }) => {
+                format!("{typed}번 줄은 없어요. /기억 에서 볼 수 있어요.")
+            }
+            (English, Self::MemoryAllForgotten { turns }) => {
+                format!("Everything is forgotten: what I knew about you here and {turns} messages.")
+            }
+            (Korean, Self::MemoryAllForgotten { turns }) => {
+                format!("모두 지웠어요. 여기서 알던 것과 메시지 {turns}개가 사라졌어요.")
+            }
+            (English, Self::StartedAnew) => {
+                "A fresh start. What I know about you stays; /memory shows it.".into()
+            }
+            (Korean, Self::StartedAnew) => {
+                "새로 시작해요. 알고 있는 것은 남아 있고 /기억 에서 볼 수 있어요.".into()
+            }
             (English, Self::NothingToRegenerate) => "There is nothing to answer again yet.".into(),
             (Korean, Self::NothingToRegenerate) => "아직 다시 답할 것이 없어요.".into(),
             (English, Self::Stopped) => "Stopped.".into(),

@@ -7,7 +7,7 @@ use chatfriends_personas::{Language, Persona};
 
 use crate::brains::Seat;
 use crate::compose::Prompt;
-use crate::identity::Conversation;
+use crate::identity::{Conversation, Owner, Scope};
 use crate::outlet::{Ending, Finished};
 
 /// Conversations whose last reason is kept.
@@ -32,7 +32,8 @@ pub struct Reasons(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    by_conversation: HashMap<Conversation, Reason>,
+    /// Each with the one who was answered, whose memory it shows.
+    by_conversation: HashMap<Conversation, (Owner, Reason)>,
     oldest_first: VecDeque<Conversation>,
 }
 
@@ -129,11 +130,15 @@ fn ending(ending: Ending, korean: bool) -> &'static str {
 
 impl Reasons {
     /// Keeps the reason of a conversation's newest reply.
-    pub fn keep(&self, conversation: &Conversation, reason: Reason) {
+    pub fn keep(&self, scope: &Scope, reason: Reason) {
+        let Scope {
+            conversation,
+            owner,
+        } = scope;
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept
             .by_conversation
-            .insert(conversation.clone(), reason)
+            .insert(conversation.clone(), (owner.clone(), reason))
             .is_none()
         {
             kept.oldest_first.push_back(conversation.clone());
@@ -152,13 +157,68 @@ impl Reasons {
             .unwrap_or_else(PoisonError::into_inner)
             .by_conversation
             .get(conversation)
-            .cloned()
+            .map(|(_, reason)| reason.clone())
     }
 
-    /// Drops what was kept of a conversation, since a reason shows what was remembered.
-    pub fn forget(&self, conversation: &Conversation) {
+    /// Drops the reasons of all replies to this person before this audience, since they show what was remembered.
+    pub fn forget(&self, owner: &Owner) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.by_conversation.remove(conversation);
-        kept.oldest_first.retain(|other| other != conversation);
+        kept.by_conversation.retain(|_, (of, _)| of != owner);
+        let Kept {
+            by_conversation,
+            oldest_first,
+        } = &mut *kept;
+        oldest_first.retain(|conversation| by_conversation.contains_key(conversation));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatfriends_personas::PersonaId;
+
+    use super::*;
+    use crate::identity::{Audience, PersonId, PlaceId, Platform};
+
+    fn scope(person: &str, place: &str) -> Scope {
+        let persona = PersonaId::new("joey").unwrap();
+        Scope {
+            conversation: Conversation {
+                place: PlaceId::new(Platform::Web, place),
+                thread: None,
+                persona: persona.clone(),
+            },
+            owner: Owner {
+                audience: Audience::Private,
+                persona,
+                person: PersonId::new(Platform::Web, person),
+            },
+        }
+    }
+
+    fn reason() -> Reason {
+        Reason {
+            persona: "Joey".to_owned(),
+            model: "m".to_owned(),
+            notes: String::new(),
+            turns_shown: 0,
+            turns_left_out: 0,
+            context: 1,
+            finish: None,
+        }
+    }
+
+    #[test]
+    fn forgetting_reaches_every_conversation_of_the_person() {
+        let reasons = Reasons::default();
+        let (here, there, other) = (scope("a", "1"), scope("a", "2"), scope("b", "3"));
+        for scope in [&here, &there, &other] {
+            reasons.keep(scope, reason());
+        }
+        reasons.forget(&here.owner);
+        let kept = |scope: &Scope| reasons.last(&scope.conversation).is_some();
+        assert_eq!(
+            [kept(&here), kept(&there), kept(&other)],
+            [false, false, true]
+        );
     }
 }

@@ -65,12 +65,17 @@ impl Routes {
     /// # Errors
     /// When the store cannot be written.
     pub async fn choose(&self, place: &PlaceId, persona: &PersonaId) -> Result<(), StoreError> {
-        let found = read::<Chosen>(self.store.as_ref(), key(place)).await?;
-        self.store
-            .commit(vec![found.becomes(&Chosen {
-                persona: persona.clone(),
-            })])
-            .await
+        let chosen = Chosen {
+            persona: persona.clone(),
+        };
+        loop {
+            let found = read::<Chosen>(self.store.as_ref(), key(place)).await?;
+            match self.store.commit(vec![found.becomes(&chosen)]).await {
+                // Somebody chose at the same moment; the later one wins.
+                Err(StoreError::Conflict) => {}
+                result => return result,
+            }
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! Starting and ending: everything that lives long is made, named and waited for here.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chatfriends_engine::Readiness;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::brains::Brains;
 use crate::catalogue::Catalogue;
@@ -27,6 +28,8 @@ use crate::web::Web;
 
 /// The whole shutdown takes no longer than this; what did not finish is named.
 const SHUTDOWN: Duration = Duration::from_secs(10);
+/// Replies that still run after this long are stopped where they stand.
+const GRACE: Duration = Duration::from_secs(6);
 
 /// Runs the daemon until it is told to stop.
 ///
@@ -55,16 +58,17 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
     );
     spawn(
         &mut tasks,
-        "welcome",
-        welcome(Arc::clone(&ctx), address, stop.clone()),
+        "check",
+        check_personas(Arc::clone(&ctx), stop.clone()),
     );
+    welcome(address);
 
     let ended_early = tokio::select! {
         signal = told_to_stop() => {
             tracing::info!(signal, "Stopping.");
             None
         }
-        // The welcome task ends by itself; any other end is a fault.
+        // No task ends by itself.
         failure = first_failure(&mut tasks) => Some(failure),
     };
 
@@ -73,8 +77,19 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
         while let Some(ended) = tasks.join_next().await {
             report(ended);
         }
-        ctx.compaction.finish().await;
-        ctx.brains.stop().await;
+        finish(&ctx).await;
+    };
+    let cut_off = async {
+        tokio::time::sleep(GRACE).await;
+        // What was said so far is then kept with its message.
+        ctx.lanes.close();
+        std::future::pending::<()>().await;
+    };
+    let rest = async {
+        tokio::select! {
+            () = rest => {}
+            () = cut_off => {}
+        }
     };
     if tokio::time::timeout(SHUTDOWN, rest).await.is_err() {
         tracing::warn!(
@@ -109,6 +124,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
     Ok(Arc::new(Context {
         gate: Gate::new(settings.limits),
         lanes: Lanes::default(),
+        turns: TaskTracker::new(),
         catalogue,
         routes: Routes::new(store, settings.default_persona.clone()),
         brains,
@@ -117,6 +133,14 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         reasons: Reasons::default(),
         settings,
     }))
+}
+
+/// Waits for the turns that run and what they left behind, then ends the engines. No more turns may come.
+pub async fn finish(ctx: &Context) {
+    ctx.turns.close();
+    ctx.turns.wait().await;
+    ctx.compaction.finish().await;
+    ctx.brains.stop().await;
 }
 
 type Ended = (&'static str, anyhow::Result<()>);
@@ -130,20 +154,17 @@ fn spawn<E: Into<anyhow::Error>>(
 }
 
 async fn first_failure(tasks: &mut JoinSet<Ended>) -> Failure {
-    loop {
-        match tasks.join_next().await {
-            Some(Ok(("welcome", Ok(())))) => {}
-            Some(Ok((name, Ok(())))) => {
-                return Failure::Other(anyhow::anyhow!("the {name} task ended by itself"));
-            }
-            Some(Ok((name, Err(error)))) => {
-                return Failure::Other(error.context(format!("the {name} task failed")));
-            }
-            Some(Err(panic)) => {
-                return Failure::Other(anyhow::Error::new(panic).context("a task ended in a panic"));
-            }
-            None => std::future::pending().await,
+    match tasks.join_next().await {
+        Some(Ok((name, Ok(())))) => {
+            Failure::Other(anyhow::anyhow!("the {name} task ended by itself"))
         }
+        Some(Ok((name, Err(error)))) => {
+            Failure::Other(error.context(format!("the {name} task failed")))
+        }
+        Some(Err(panic)) => {
+            Failure::Other(anyhow::Error::new(panic).context("a task ended in a panic"))
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -159,54 +180,54 @@ fn report(ended: Result<Ended, tokio::task::JoinError>) {
     }
 }
 
-/// Tells the operator where to go once someone can answer there.
+/// Tells the operator where to go.
 #[expect(
     clippy::print_stdout,
     reason = "the address is what the operator started the program for"
 )]
-async fn welcome(
-    ctx: Arc<Context>,
-    address: std::net::SocketAddr,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let seat = tokio::select! {
-        () = stop.cancelled() => return Ok(()),
-        seat = check_all(&ctx) => seat,
-    };
-    match seat {
-        Ok(()) => {}
-        Err(trouble) => {
-            tracing::error!(%trouble, "The default model cannot answer; the page is up and says so.")
-        }
-    }
+fn welcome(address: SocketAddr) {
     let port = address.port();
     println!("\nchatfriends is at http://{address}/");
-    println!("  in this terminal instead: chatfriends chat");
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "chatfriends".to_owned());
+    println!("  in a terminal, too:       {program} chat");
     println!(
         "  from another machine:     ssh -L {port}:127.0.0.1:{port} THIS_MACHINE, then http://127.0.0.1:{port}/"
     );
     println!("  stop with Ctrl-C\n");
-    Ok(())
 }
 
-/// Every persona is checked against its model before anyone talks to it; one that does not work is named with the remedy.
-async fn check_all(ctx: &Context) -> Result<(), String> {
+/// Checks every persona against its model before anyone talks to it, at the start and after each edit.
+async fn check_personas(ctx: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
+    let check = async {
+        if let Err(error) = ctx.brains.ready().await {
+            tracing::error!(%error, "The default model cannot answer; the page is up and says so.");
+        }
+        loop {
+            check_all(&ctx).await;
+            ctx.catalogue.edited().await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        never = check => never,
+    }
+}
+
+/// Names each persona that does not work, with the remedy.
+async fn check_all(ctx: &Context) {
     let library = ctx.catalogue.now();
+    let mut online = 0;
     for persona in library.iter() {
         match ctx.brains.seat(persona).await {
-            Ok(seat) => {
-                tracing::debug!(persona = %persona.id, model = seat.model.name, context = seat.model.context, "A persona is online.")
-            }
+            Ok(_) => online += 1,
             Err(error) => {
-                if let Readiness::Failed(reason) = ctx.brains.readiness() {
-                    return Err(reason);
-                }
                 tracing::error!(persona = %persona.id, %error, "A persona cannot go online.");
             }
         }
     }
-    tracing::info!(personas = library.iter().count(), "Personas are online.");
-    Ok(())
+    tracing::info!(online, "Personas are online.");
 }
 
 /// SIGINT and SIGTERM alike.

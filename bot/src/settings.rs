@@ -162,7 +162,9 @@ impl Settings {
                 .prefix("CHATFRIENDS")
                 .prefix_separator("__")
                 .separator("__")
-                .try_parsing(true),
+                .try_parsing(true)
+                .list_separator(",")
+                .with_list_parse_key("engine.devices"),
         );
         let config = builder
             .build()
@@ -206,7 +208,7 @@ impl Reader {
                     Err(error) => self.fault("personas.default", &error.to_string()),
                 });
         let summariser = self.take("memory.summariser");
-        let summary_tokens = self.within("memory.summary_tokens", 16, 4096);
+        let summary_tokens = self.within("memory.summary_tokens", 32, 4096);
         let message_characters = self.within("limits.message_characters", 1, 100_000);
         let reply_seconds = self.within("limits.reply_seconds", 1, 3600);
         let waiting_per_person = self.within("limits.waiting_per_person", 1, 1000);
@@ -365,15 +367,8 @@ impl Reader {
                 continue;
             }
             let from = origin.map_or_else(String::new, |origin| format!(" in {origin}"));
-            let nearest = self
-                .read
-                .iter()
-                .map(|known| (strsim::jaro_winkler(known, &key), known))
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            let hint = match nearest {
-                Some((score, known)) if score > 0.8 => format!(" (did you mean {known:?}?)"),
-                _ => String::new(),
-            };
+            let hint = chatfriends_personas::nearest(&key, self.read.iter().copied())
+                .map_or_else(String::new, |known| format!(" (did you mean {known:?}?)"));
             self.faults.push(format!("unknown key {key:?}{from}{hint}"));
         }
     }
@@ -456,6 +451,19 @@ mod tests {
         )
         .unwrap();
         assert_eq!((settings.listen.port(), settings.engine.slots), (2, 2));
+    }
+
+    #[test]
+    fn the_environment_can_set_what_is_no_text() {
+        let environment = [
+            ("CHATFRIENDS__ENGINE__DEVICES", "CUDA0,CUDA1"),
+            ("CHATFRIENDS__ENGINE__GPU_LAYERS", "20"),
+            ("CHATFRIENDS__ENGINE__MMAP", "false"),
+        ];
+        let engine = load("", &environment).unwrap().engine;
+        assert_eq!(engine.devices, ["CUDA0", "CUDA1"]);
+        assert_eq!(engine.gpu_layers, GpuLayers::Count(20));
+        assert!(!engine.mmap);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use tokio::sync::mpsc;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::inbound::Manner;
-use crate::outlet::{Outlet, Show};
+use crate::inspect;
+use crate::outlet::{Outlet, Show, TroubleKind};
 use crate::run;
 use crate::settings::Settings;
 use crate::store::StoreError;
@@ -33,18 +34,23 @@ pub async fn chat(
     let language = language_of_terminal();
     let visitor = Visitor::at_terminal(user);
     let listen = settings.listen;
-    let persona_shown = persona
-        .clone()
-        .unwrap_or_else(|| settings.default_persona.clone());
     let link = match run::open(settings).await {
         Ok(ctx) => Link::Here(ctx),
         Err(Failure::Store(StoreError::Locked { .. })) => Link::There {
             daemon: format!("http://{listen}"),
-            http: reqwest::Client::new(),
+            // What is said must not take the way through a proxy to reach this machine.
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .context("an HTTP client could not be made")?,
         },
         Err(failure) => return Err(failure),
     };
+    if let (Link::Here(ctx), Some(persona)) = (&link, &persona) {
+        inspect::known(&ctx.catalogue.now(), persona.as_str())?;
+    }
     let mut talk = Talk {
+        unanswered: 0,
         link,
         visitor,
         persona,
@@ -52,13 +58,20 @@ pub async fn chat(
         shown: String::new(),
     };
     let outcome = if std::io::stdin().is_terminal() {
-        talk.greet(&persona_shown);
+        talk.greet().await;
         talk.with_a_person().await
     } else {
         talk.with_lines().await
     };
+    let unanswered = talk.unanswered;
     talk.end().await;
-    outcome.map_err(Failure::Other)
+    outcome?;
+    if unanswered > 0 && !std::io::stdin().is_terminal() {
+        return Err(Failure::Other(anyhow::anyhow!(
+            "lines without an answer: {unanswered}"
+        )));
+    }
+    Ok(())
 }
 
 /// Where the conversation is held.
@@ -77,15 +90,23 @@ struct Talk {
     persona: Option<PersonaId>,
     language: Language,
     shown: String,
+    /// Messages that got trouble in place of a reply.
+    unanswered: usize,
 }
 
 impl Talk {
     #[expect(clippy::print_stdout, reason = "this is the conversation")]
-    fn greet(&self, persona: &PersonaId) {
-        if let Link::Here(ctx) = &self.link
-            && let Some(persona) = ctx.catalogue.now().get(persona)
-        {
-            println!("{}: {}", persona.name, persona.greeting);
+    async fn greet(&self) {
+        if let Link::Here(ctx) = &self.link {
+            let inbound = self.visitor.says(
+                self.persona.clone(),
+                String::new(),
+                self.language,
+                Manner::Talk,
+            );
+            if let Ok(persona) = ctx.persona_for(&inbound).await {
+                println!("{}: {}", persona.name, persona.greeting);
+            }
         }
         println!(
             "{}",
@@ -167,6 +188,15 @@ impl Talk {
             match show {
                 Some(Show::Persona { id }) => self.persona = Some(PersonaId::new(&id)?),
                 Some(Show::Done { .. }) => break,
+                Some(
+                    show @ Show::Trouble {
+                        kind: TroubleKind::Unavailable | TroubleKind::Fault,
+                        ..
+                    },
+                ) => {
+                    self.unanswered += 1;
+                    self.show(&show);
+                }
                 Some(show) => self.show(&show),
                 None => anyhow::bail!("the daemon went away in the middle of a reply"),
             }
@@ -201,8 +231,7 @@ impl Talk {
 
     async fn end(self) {
         if let Link::Here(ctx) = self.link {
-            ctx.compaction.finish().await;
-            ctx.brains.stop().await;
+            run::finish(&ctx).await;
         }
     }
 }
@@ -219,7 +248,7 @@ impl Link {
         match self {
             Self::Here(ctx) => {
                 let inbound = visitor.says(persona.cloned(), text, language, Manner::Talk);
-                tokio::spawn(turn::run(Arc::clone(ctx), inbound, out));
+                ctx.turns.spawn(turn::run(Arc::clone(ctx), inbound, out));
             }
             Self::There { daemon, http } => {
                 let request = http
@@ -228,11 +257,8 @@ impl Link {
                     .header("accept-language", language.code())
                     .json(&serde_json::json!({ "persona": persona, "text": text }));
                 let response = request.send().await.with_context(|| {
-                    format!("another chatfriends holds the store, but none answers at {daemon}")
+                    format!("another chatfriends holds the store, but none answers at {daemon}; give this one the same web.listen")
                 })?;
-                let response = response
-                    .error_for_status()
-                    .context("the daemon refused the message")?;
                 tokio::spawn(relay(response, out));
             }
         }
@@ -240,8 +266,18 @@ impl Link {
     }
 }
 
-/// Passes a daemon's events on. A stream that breaks off closes the outlet without a `Done`, which the reader notices.
+/// Passes a daemon's events on; a refusal of the whole request is shown like any trouble. A stream that breaks off closes the outlet without a `Done`, which the reader notices.
 async fn relay(response: reqwest::Response, out: Outlet) {
+    if let Err(refused) = response.error_for_status_ref() {
+        let text = format!("the daemon refused the message: {refused}");
+        out.show(Show::Trouble {
+            text,
+            kind: TroubleKind::Message,
+        })
+        .await;
+        out.show(Show::Done { finish: None }).await;
+        return;
+    }
     let mut bytes = response.bytes_stream();
     let mut pending = Vec::new();
     while let Some(Ok(piece)) = bytes.next().await {

@@ -13,14 +13,14 @@ use crate::brains::{Seat, overlaid};
 use crate::commands;
 use crate::compose::{Draft, Ingredients, Prompt, Room, Speaker, TooLong};
 use crate::context::Context;
-use crate::gate::{self, Admitted};
+use crate::gate::{self, Admitted, PlaceInLine};
 use crate::identity::{Audience, Scope};
 use crate::inbound::{Inbound, Manner, Wishes};
 use crate::lanes::InLane;
 use crate::memory::{Known, Said, TurnId};
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
-use crate::outlet::{Ending, Finished, Outlet, Show};
+use crate::outlet::{Ending, Finished, Outlet, Show, TroubleKind};
 use crate::reasons::Reason;
 use crate::safety;
 use crate::speak::{Silent, Spoke, speak};
@@ -98,8 +98,14 @@ async fn take(
         Err(Trouble::Silent(Silent::Stopped)) => None,
         Err(trouble) => {
             trouble.log();
-            metrics::count(Count::RepliesFailed);
-            out.trouble(&trouble.sentence(), language).await;
+            let sentence = trouble.sentence();
+            if matches!(
+                sentence.trouble(),
+                TroubleKind::Unavailable | TroubleKind::Fault
+            ) {
+                metrics::count(Count::RepliesFailed);
+            }
+            out.trouble(&sentence, language).await;
             None
         }
     }
@@ -111,8 +117,14 @@ async fn answer(
     out: &Outlet,
 ) -> Result<Finished, Trouble> {
     let stage = Stage::enter(ctx, admitted, out).await?;
-    let known = ctx.memory.recall(&stage.scope, admitted.text()).await?;
-    let prompt = stage.fit(stage.draft(&known)).await?;
+    let mut known = ctx.memory.recall(&stage.scope, admitted.text()).await?;
+    let mut prompt = stage.fit(stage.draft(&known)).await?;
+    if prompt.turns_left_out > 0 {
+        // The memory and the summary may have been sent with a turn that is left out.
+        known = ctx.memory.recall_all(&stage.scope, admitted.text()).await?;
+        prompt = stage.fit(stage.draft(&known)).await?;
+    }
+    let window = prompt.window;
     let turn = ctx
         .memory
         .open_turn(&stage.scope, stage.said(&prompt, &known))
@@ -121,7 +133,7 @@ async fn answer(
     let spoke = stage
         .speak(prompt, &wishes(admitted), Attempt::First)
         .await?;
-    stage.keep(turn, spoke).await
+    stage.keep(turn, spoke, window).await
 }
 
 /// Answers the conversation's last message once more, differently, in place of the earlier reply; `Ok(None)` when nothing was said yet.
@@ -146,10 +158,11 @@ pub async fn again(
             stage.is_shared(),
         ))
         .await?;
+    let window = prompt.window;
     let spoke = stage
         .speak(prompt, &Wishes::default(), Attempt::Again)
         .await?;
-    stage.keep(last.id, spoke).await.map(Some)
+    stage.keep(last.id, spoke, window).await.map(Some)
 }
 
 async fn answer_alone(
@@ -159,6 +172,7 @@ async fn answer_alone(
     out: &Outlet,
 ) -> Result<Finished, Trouble> {
     let persona = ctx.persona_for(admitted.inbound()).await?;
+    let _place_in_line = line_up(ctx, admitted)?;
     let seat = ctx.brains.seat(&persona).await?;
     let wishes = wishes(admitted);
     let draft = Draft::for_program(&persona, wishes.system.as_deref(), history, admitted.text());
@@ -182,6 +196,12 @@ async fn explain(spoke: &Spoke, language: Language, out: &Outlet) {
     }
 }
 
+fn line_up(ctx: &Context, admitted: &Admitted) -> Result<PlaceInLine, Trouble> {
+    ctx.gate
+        .line_up(&admitted.inbound().person)
+        .map_err(Trouble::Told)
+}
+
 /// Everything that one turn works with, in its lane of the conversation.
 struct Stage<'a> {
     ctx: &'a Arc<Context>,
@@ -191,6 +211,7 @@ struct Stage<'a> {
     scope: Scope,
     seat: Seat,
     lane: InLane,
+    _place_in_line: PlaceInLine,
 }
 
 /// Whether a message is answered for the first time.
@@ -208,6 +229,7 @@ impl<'a> Stage<'a> {
     ) -> Result<Self, Trouble> {
         let persona = ctx.persona_for(admitted.inbound()).await?;
         let scope = admitted.scope(&persona.id);
+        let place_in_line = line_up(ctx, admitted)?;
         let lane = ctx.lanes.enter(&scope.conversation).await;
         // An engine that is starting may take long; whoever stops or leaves must not keep the lane.
         let seat = tokio::select! {
@@ -223,6 +245,7 @@ impl<'a> Stage<'a> {
             scope,
             seat,
             lane,
+            _place_in_line: place_in_line,
         })
     }
 
@@ -245,12 +268,12 @@ impl<'a> Stage<'a> {
     }
 
     async fn fit(&self, draft: Draft) -> Result<Prompt, Trouble> {
-        fit(
-            &self.seat,
-            draft,
-            reply_tokens(&self.persona, wishes(self.admitted).max_tokens),
-        )
-        .await
+        let reply_tokens = reply_tokens(&self.persona, wishes(self.admitted).max_tokens);
+        tokio::select! {
+            () = self.lane.stop().cancelled() => Err(Trouble::Silent(Silent::Stopped)),
+            () = self.out.left() => Err(Trouble::Silent(Silent::Stopped)),
+            prompt = fit(&self.seat, draft, reply_tokens) => prompt,
+        }
     }
 
     fn said(&self, prompt: &Prompt, known: &Known) -> Said {
@@ -259,6 +282,7 @@ impl<'a> Stage<'a> {
             text: self.admitted.text().to_owned(),
             notes: prompt.notes.clone(),
             memory_revision: known.revision.filter(|_| prompt.holds_all_memory),
+            as_of: known.as_of,
             at_ms: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_millis() as u64),
@@ -287,20 +311,30 @@ impl<'a> Stage<'a> {
         .await?;
         explain(&spoke, self.admitted.language(), self.out).await;
         reason.finish = Some(spoke.finish);
-        self.ctx.reasons.keep(&self.scope.conversation, reason);
+        self.ctx.reasons.keep(&self.scope, reason);
         Ok(spoke)
     }
 
-    async fn keep(&self, turn: TurnId, spoke: Spoke) -> Result<Finished, Trouble> {
+    /// Stores the reply. When that fails the person has seen it all the same, so they are told that it will not be remembered.
+    async fn keep(&self, turn: TurnId, spoke: Spoke, window: u32) -> Result<Finished, Trouble> {
         if !spoke.reply.text.is_empty() {
-            self.ctx
+            let kept = self
+                .ctx
                 .memory
                 .close_turn(&self.scope, turn, spoke.reply)
-                .await?;
+                .await;
+            if let Err(error) = kept {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "A reply was shown but could not be stored."
+                );
+                let sentence = Sentence::ReplyNotKept.say(self.admitted.language());
+                self.out.notice(sentence).await;
+            }
         }
         self.ctx
             .compaction
-            .consider(&self.scope, &self.persona, &self.seat);
+            .consider(&self.scope, &self.persona, &self.seat, window);
         Ok(spoke.finish)
     }
 }
@@ -401,7 +435,7 @@ impl Trouble {
             }
             Self::Store(error) => tracing::error!(
                 error = error as &dyn std::error::Error,
-                "The store failed; the message was not taken."
+                "The store failed; what was asked for did not happen."
             ),
             Self::Engine(_) | Self::Silent(_) => {
                 tracing::warn!(trouble = %self, "A message got no reply.")

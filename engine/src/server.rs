@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::generate::{EngineError, Generate, Model, Readiness, Reply, Request};
+use crate::generate::{EngineError, FinishReason, Generate, Model, Readiness, Reply, Request};
 use crate::request;
 use answer::{Answer, read_stream};
 use tokens::Counter;
@@ -26,6 +27,9 @@ const MESSAGE_OVERHEAD: u32 = 16;
 /// How often a server that answered is asked again, and one that did not.
 const PROBE_READY: Duration = Duration::from_secs(15);
 const PROBE_WAITING: Duration = Duration::from_secs(2);
+/// How long and how many bytes the reason of a refusal may take.
+const ERROR_PATIENCE: Duration = Duration::from_secs(5);
+const MAX_ERROR: usize = 64 << 10;
 
 /// Where a model server is and how to speak to it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +68,6 @@ pub struct Server {
     line: Arc<Line>,
     readiness: watch::Receiver<Readiness>,
     counter: Counter,
-    stop: CancellationToken,
     _stop_with_me: DropGuard,
 }
 
@@ -79,6 +82,8 @@ struct Line {
     look: Notify,
     /// Set when the server refuses fields that OpenAI's interface does not have.
     strict: AtomicBool,
+    /// Ends the watch and every open reply.
+    stop: CancellationToken,
 }
 
 impl Server {
@@ -105,15 +110,14 @@ impl Server {
             readiness,
             look: Notify::new(),
             strict: AtomicBool::new(false),
+            stop: CancellationToken::new(),
         });
-        let stop = CancellationToken::new();
-        tokio::spawn(watch_server(Arc::clone(&line), stop.clone()));
+        tokio::spawn(watch_server(Arc::clone(&line)));
         Ok(Self {
-            line,
             readiness: seen,
             counter,
-            _stop_with_me: stop.clone().drop_guard(),
-            stop,
+            _stop_with_me: line.stop.clone().drop_guard(),
+            line,
         })
     }
 }
@@ -143,16 +147,24 @@ impl Generate for Server {
     async fn generate(&self, request: Request) -> Result<Reply, EngineError> {
         request::check(&request)?;
         refuse_adapter(request.adapter.as_deref())?;
-        let deadline =
-            tokio::time::Instant::now() + request.deadline.min(Duration::from_secs(86_400));
-        let response = self.line.ask(&request).await?;
+        let deadline = Instant::now() + request.deadline.min(Duration::from_secs(86_400));
         let (events, receiver) = mpsc::channel(64);
         let answer = Answer::new(&request, self.counter.clone());
+        let asked = tokio::select! {
+            () = self.line.stop.cancelled() => return Err(stopped()),
+            asked = timeout_at(deadline, self.line.ask(&request, deadline)) => asked,
+        };
+        let Ok(response) = asked else {
+            // Some servers send nothing before the first token; the probe finds out whether this one is away.
+            self.line.look.notify_one();
+            answer.end(FinishReason::Deadline, &events).await;
+            return Ok(Reply { events: receiver });
+        };
+        let response = response?;
         let line = Arc::clone(&self.line);
-        let stop = self.stop.clone();
         tokio::spawn(async move {
             let outcome = tokio::select! {
-                () = stop.cancelled() => Err(EngineError::Gone("it was stopped".into())),
+                () = line.stop.cancelled() => Err(stopped()),
                 // Dropping the response closes the connection, which is how a server learns of a cancellation.
                 () = events.closed() => return,
                 outcome = read_stream(response, answer, deadline, &events) => outcome,
@@ -178,12 +190,13 @@ impl Generate for Server {
         match settled.as_deref() {
             Ok(Readiness::Failed(reason)) => Err(EngineError::Refused(reason.clone())),
             Ok(_) => Ok(()),
-            Err(_) => Err(EngineError::Gone("it was stopped".into())),
+            Err(_) => Err(stopped()),
         }
     }
 
     async fn stop(&self) {
-        self.stop.cancel();
+        // In this order: whoever saw no stop while changing the readiness has changed it before the next line does.
+        self.line.stop.cancel();
         self.line
             .readiness
             .send_replace(Readiness::Failed("the engine was stopped".into()));
@@ -192,13 +205,13 @@ impl Generate for Server {
 
 impl Line {
     /// Sends a request and gives the response when it is a stream; every other outcome is an error for the caller.
-    async fn ask(&self, request: &Request) -> Result<reqwest::Response, EngineError> {
+    async fn ask(&self, request: &Request, deadline: Instant) -> Result<Response, EngineError> {
         let strict = self.strict.load(Ordering::Relaxed);
-        let mut outcome = self.ask_once(request, strict).await;
+        let mut outcome = self.ask_once(request, deadline, strict).await;
         if !strict && outcome.as_ref().is_err_and(answer::is_unknown_field) {
             tracing::info!(url = %self.settings.url, "The model server takes OpenAI's fields only; top-k, min-p and repetition penalties are not sent.");
             self.strict.store(true, Ordering::Relaxed);
-            outcome = self.ask_once(request, true).await;
+            outcome = self.ask_once(request, deadline, true).await;
         }
         outcome.inspect_err(|error| self.note(error))
     }
@@ -206,21 +219,19 @@ impl Line {
     async fn ask_once(
         &self,
         request: &Request,
+        deadline: Instant,
         strict: bool,
-    ) -> Result<reqwest::Response, EngineError> {
+    ) -> Result<Response, EngineError> {
         let body = body(&self.settings.model, request, strict);
         let sent = self
             .authorised(self.client.post(self.endpoint("chat/completions")))
             .json(&body);
-        let response = tokio::time::timeout(request.deadline, sent.send())
-            .await
-            .map_err(|_| EngineError::Gone("the server did not begin to answer in time".into()))?
-            .map_err(gone)?;
+        let response = sent.send().await.map_err(gone)?;
         let status = response.status();
         if status.is_success() {
-            return Ok(response);
+            return answer::check_stream(&response).map(|()| response);
         }
-        let text = response.text().await.map_err(gone)?;
+        let text = error_text(response, deadline.min(Instant::now() + ERROR_PATIENCE)).await;
         Err(answer::refusal(status, &text, self.settings.context))
     }
 
@@ -249,11 +260,23 @@ impl Line {
     /// What a request has learnt counts at once; the probe finds out when it is over.
     fn note(&self, error: &EngineError) {
         if let EngineError::Gone(reason) = error {
-            self.readiness.send_replace(Readiness::Waiting(format!(
+            self.set(Readiness::Waiting(format!(
                 "the model server went away: {reason}"
             )));
             self.look.notify_one();
         }
+    }
+
+    /// Changes the readiness, except after a stop, which is the last word.
+    fn set(&self, found: Readiness) {
+        self.readiness.send_if_modified(|now| {
+            let changed = *now != found && !self.stop.is_cancelled();
+            if changed {
+                tracing::info!(url = %self.settings.url, readiness = ?found, "The model server's state has changed.");
+                *now = found;
+            }
+            changed
+        });
     }
 
     fn endpoint(&self, path: &str) -> String {
@@ -269,10 +292,10 @@ impl Line {
 }
 
 /// Keeps readiness true until stopped.
-async fn watch_server(line: Arc<Line>, stop: CancellationToken) {
+async fn watch_server(line: Arc<Line>) {
     loop {
         let found = tokio::select! {
-            () = stop.cancelled() => return,
+            () = line.stop.cancelled() => return,
             found = line.probe() => found,
         };
         let pause = if found == Readiness::Ready {
@@ -280,16 +303,9 @@ async fn watch_server(line: Arc<Line>, stop: CancellationToken) {
         } else {
             PROBE_WAITING
         };
-        line.readiness.send_if_modified(|now| {
-            let changed = *now != found;
-            if changed {
-                tracing::info!(url = %line.settings.url, readiness = ?found, "The model server's state has changed.");
-                *now = found;
-            }
-            changed
-        });
+        line.set(found);
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = line.stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
             () = line.look.notified() => tokio::time::sleep(Duration::from_millis(200)).await,
         }
@@ -316,13 +332,21 @@ fn body(model: &str, request: &Request, strict: bool) -> Value {
         body["seed"] = json!(seed);
     }
     if !strict {
-        body["top_k"] = json!(sampling.top_k);
+        // Both are always said: without them llama-server takes its own 40 and 0.05. All servers understand -1, and not all 0.
+        body["top_k"] = match sampling.top_k {
+            0 => json!(-1),
+            some => json!(some),
+        };
         body["min_p"] = json!(sampling.min_p);
-        body["repeat_penalty"] = json!(sampling.repeat_penalty);
-        body["repeat_last_n"] = json!(sampling.repeat_last_n);
-        body["dry_multiplier"] = json!(sampling.dry_multiplier);
-        body["dry_base"] = json!(sampling.dry_base);
-        body["dry_allowed_length"] = json!(sampling.dry_allowed_length);
+        if sampling.repeat_penalty != 1.0 {
+            body["repeat_penalty"] = json!(sampling.repeat_penalty);
+            body["repeat_last_n"] = json!(sampling.repeat_last_n);
+        }
+        if sampling.dry_multiplier != 0.0 {
+            body["dry_multiplier"] = json!(sampling.dry_multiplier);
+            body["dry_base"] = json!(sampling.dry_base);
+            body["dry_allowed_length"] = json!(sampling.dry_allowed_length);
+        }
         if request.ignore_eos {
             body["ignore_eos"] = json!(true);
         }
@@ -363,6 +387,22 @@ fn refuse_adapter(adapter: Option<&Path>) -> Result<(), EngineError> {
             path.display()
         ))),
     }
+}
+
+/// What a server says with an error, as far as it comes in time: an endless page must not fill the memory.
+async fn error_text(mut response: Response, deadline: Instant) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_ERROR
+        && let Ok(Ok(Some(more))) = timeout_at(deadline, response.chunk()).await
+    {
+        bytes.extend_from_slice(&more);
+    }
+    bytes.truncate(MAX_ERROR);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn stopped() -> EngineError {
+    EngineError::Gone("it was stopped".into())
 }
 
 fn gone(error: reqwest::Error) -> EngineError {

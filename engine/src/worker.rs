@@ -102,6 +102,7 @@ impl Worker {
             calls: incoming,
             readiness: readiness_in,
             pid: pid_in,
+            proven: false,
         };
         let task = tokio::spawn(supervisor.run(stop.clone()));
         Self {

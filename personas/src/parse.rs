@@ -87,7 +87,7 @@ pub(crate) fn persona(id: PersonaId, file: &str, text: &str) -> Result<Persona, 
         model: top.optional("model", Value::raw),
         adapter: top.optional("adapter", Value::raw).map(PathBuf::from),
         stop: top
-            .optional("stop", |value| value.list(MOST_ENTRIES, Value::raw))
+            .optional("stop", |value| value.list(MOST_ENTRIES, Value::verbatim))
             .unwrap_or_default(),
         reply_tokens: top.optional("reply_tokens", |value| value.count(1..=8192)),
         sampling: top

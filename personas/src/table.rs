@@ -162,12 +162,20 @@ impl<'a> Value<'a> {
         ))
     }
 
-    /// A text exactly as it is written, but not an empty one.
-    pub(crate) fn raw(&self) -> Option<String> {
+    /// A text exactly as it is written, be it white space alone, but not an empty one.
+    pub(crate) fn verbatim(&self) -> Option<String> {
         match self.value.get_ref() {
-            DeValue::String(text) if text.trim().is_empty() => self.refuse("is empty"),
+            DeValue::String(text) if text.is_empty() => self.refuse("is empty"),
             DeValue::String(text) => Some(text.clone().into_owned()),
             _ => self.wrong_type("a text"),
+        }
+    }
+
+    /// A text exactly as it is written, with more than white space in it.
+    pub(crate) fn raw(&self) -> Option<String> {
+        match self.verbatim()? {
+            text if text.trim().is_empty() => self.refuse("is empty"),
+            text => Some(text),
         }
     }
 

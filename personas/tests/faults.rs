@@ -65,6 +65,19 @@ fn text_is_composed_and_kept() {
     );
 }
 
+/// White space was once refused as empty, but a reply that shall be one line ends at a line break.
+#[test]
+fn a_reply_may_end_at_white_space() {
+    let joey = parse(format!("{SOUND}stop = [\"\\n\", \" \"]\n").as_bytes()).unwrap();
+    assert_eq!(joey.stop, ["\n", " "]);
+    check(
+        &format!("{SOUND}stop = [\"\"]\ntemplate = \" \"\n"),
+        expect![[r#"
+            joey.toml:6: an entry of "stop" is empty
+            joey.toml:7: "template" is empty"#]],
+    );
+}
+
 #[test]
 fn everything_that_is_wrong_is_said_at_once() {
     check(

@@ -88,6 +88,28 @@ fn check_shipped(persona: &Persona) {
     }
 }
 
+/// The guide once showed a key that was long gone.
+#[test]
+fn the_samples_in_joeys_guide_can_be_uncommented() {
+    let guide: String = include_str!("../library/joey.toml")
+        .lines()
+        .map(|line| format!("{}\n", uncommented(line).unwrap_or(line)))
+        .collect();
+    let joey = Persona::parse_bytes(id("joey"), "joey.toml", guide.as_bytes()).unwrap();
+    assert!(!joey.stop.is_empty() && joey.template.is_some());
+    assert!(joey.model.is_some() && joey.adapter.is_some());
+    assert!(joey.sampling.top_k.is_some() && joey.sampling.dry_multiplier.is_some());
+}
+
+/// The sample that a comment is: `key = value`.
+fn uncommented(line: &str) -> Option<&str> {
+    let sample = line.strip_prefix("# ")?;
+    let (key, _) = sample.split_once(" = ")?;
+    key.chars()
+        .all(|letter| letter.is_ascii_lowercase() || letter == '_')
+        .then_some(sample)
+}
+
 #[test]
 fn personas_are_called_by_id_name_and_alias() {
     let library = Library::shipped();

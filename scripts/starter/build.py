@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "chatfriends-starter", help="folder for work files")
     parser.add_argument("--output", type=Path, default=STARTER)
     parser.add_argument("--resume", type=Path, help="weights to go on from; takes the tokenizer in --work")
+    parser.add_argument("--same-tokenizer", action="store_true", help="take the tokenizer in --work")
     parser.add_argument("--level-until", type=float, default=0.4, help="share of the time after which the learning rate falls")
     parser.add_argument("--lookups", type=float, default=0.25, help="look-up rows for each dialogue")
     parser.add_argument("--export", type=Path, help="only write and measure these weights")
@@ -46,12 +47,12 @@ def main() -> None:
 
     import torch
 
-    from . import evaluate, gguf_file, tokenizer, train
+    from . import evaluate, gguf_file, induction, lookup, tokenizer, train
     from .model import Shape, Starter
 
     started = time.time()
     tokenizer_path = arguments.work / "tokenizer.json"
-    if arguments.resume or arguments.export:
+    if arguments.resume or arguments.export or arguments.same_tokenizer:
         words = tokenizer.load(tokenizer_path)
     else:
         words = tokenizer.train(tokenizer_texts(arguments.seed + 1, 60_000), VOCABULARY)
@@ -63,6 +64,9 @@ def main() -> None:
     weights = arguments.export or arguments.resume
     if weights:
         model.load_state_dict(torch.load(weights))
+    else:
+        sample = train.encode(words, lookup.continuations(Random(arguments.seed))).tokens[:200]
+        induction.wire(model, torch.tensor([sample]))
     print(f"model: {sum(parameter.numel() for parameter in model.parameters()) / 1e6:.2f} M parameters", flush=True)
     if not arguments.export:
         recipe = train.Recipe(minutes=arguments.minutes, threads=arguments.threads, seed=arguments.seed, level_until=arguments.level_until, lookups=arguments.lookups)

@@ -15,8 +15,8 @@ PREVIOUS_HEAD, SELF_HEAD, MATCHING_HEAD = 3, 2, 3
 SHARPNESS_OF_PLACE = 6.0
 SHARPNESS_OF_MATCH = 14.0
 # Length of the marks, and of what is copied, as shares of the state that they are added to.
-MARK = 0.6
-GAIN = 0.3
+MARK = 1.0
+GAIN = 1.5
 FAST_PAIRS = 5
 
 
@@ -72,6 +72,20 @@ def wire(model: Starter, tokens: Tensor) -> None:
     told = directions[:each]
     gain = GAIN * float(state.norm(dim=-1).mean()) / float((normed @ told.T).norm(dim=-1).mean())
     _set(second, MATCHING_HEAD, match * torch.cat((blank, own)), match * torch.cat((blank, before)), told, gain * told.T)
+
+
+def wired(model: Starter, matrix: Tensor) -> list[tuple[slice, slice]]:
+    """The parts of a matrix that `wire` sets."""
+    width, each = model.shape.width, model.shape.head_width
+    parts = []
+    for layer, heads in ((0, (PREVIOUS_HEAD, SELF_HEAD)), (1, (MATCHING_HEAD,))):
+        for head in heads:
+            rows = slice(head * each, (head + 1) * each)
+            if matrix is model.blocks[layer].qkv.weight:
+                parts += [(slice(number * width + rows.start, number * width + rows.stop), slice(None)) for number in range(3)]
+            elif matrix is model.blocks[layer].output.weight:
+                parts.append((slice(None), rows))
+    return parts
 
 
 def _set(block: Block, head: int, query: Tensor, key: Tensor, value: Tensor, output: Tensor) -> None:

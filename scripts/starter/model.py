@@ -95,6 +95,9 @@ class Starter(nn.Module):
             if parameter.dim() == 2:
                 deep = name.endswith(("output.weight", "down.weight"))
                 nn.init.normal_(parameter, std=0.02 / (2 * shape.layers) ** 0.5 if deep else 0.02)
+        # Tokens begin as long as they will be in the end (see induction.py), and scores as flat as usual.
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        nn.init.constant_(self.norm.weight, 0.2)
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """The last layer's normed state, [batch, length, width]."""

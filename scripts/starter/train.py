@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import lookup
+from . import induction, lookup
 from .data import Source
 from .model import Starter
 from .prompt import chatml, opening
@@ -126,16 +126,21 @@ class Muon:
         self.momentum = [torch.zeros_like(matrix) for matrix in self.matrices]
         # Stacked projections are orthogonalised one by one.
         self.parts = {3 * model.shape.width: model.shape.width, 2 * model.shape.feed_forward: model.shape.feed_forward}
+        # The heads that were set by hand move little, or the first hundred steps would undo them.
+        self.pace = [torch.ones_like(matrix) for matrix in self.matrices]
+        for matrix, pace in zip(self.matrices, self.pace, strict=True):
+            for part in induction.wired(model, matrix):
+                pace[part] = 0.03
 
     @torch.no_grad()
     def step(self, size: float, decay: float) -> None:
         """One update of every matrix."""
-        for matrix, momentum in zip(self.matrices, self.momentum, strict=True):
+        for matrix, momentum, pace in zip(self.matrices, self.momentum, self.pace, strict=True):
             momentum.lerp_(matrix.grad, 0.05)
             direction = matrix.grad.lerp(momentum, 0.95)
             rows_each = self.parts.get(matrix.shape[0], matrix.shape[0])
             update = torch.cat([orthogonal(part) for part in direction.split(rows_each)])
-            matrix.mul_(1 - size * decay).add_(update, alpha=-size * max(1.0, rows_each / matrix.shape[1]) ** 0.5)
+            matrix.mul_(1 - size * decay * pace).add_(update * pace, alpha=-size * max(1.0, rows_each / matrix.shape[1]) ** 0.5)
 
 
 def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:

@@ -56,7 +56,8 @@ async fn an_unknown_command_names_the_nearest() {
     for (typed, nearest) in [
         ("/hlep", "help"),
         ("/regenrate", "regenerate"),
-        ("/persona lits", "/persona [show | list | set NAME]"),
+        ("/persona set", "/persona [show | list | set NAME]"),
+        ("/persona joye", "joey"),
         ("/기역", "기억"),
         ("/memory forget", "/memory ["),
     ] {
@@ -368,7 +369,7 @@ async fn the_terminal_has_the_same_commands() {
         "4 words.",
         "Joey answered with the model fake.",
         "A fresh start.",
-        "Did you mean help?",
+        "Did you mean /help?",
         "I am not saying anything",
         "메시지 1개가 사라졌어요",
     ] {

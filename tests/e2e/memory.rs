@@ -499,3 +499,27 @@ async fn a_model_that_writes_no_summary_loses_nothing() {
         model.last().text()
     );
 }
+
+/// A window is moved only after a reply, so messages that get none may crowd everything else out of the prompt.
+#[tokio::test]
+async fn long_messages_without_a_reply_neither_lock_the_conversation_nor_hide_the_memory() {
+    let model = FakeModel::with_context(SMALL).await;
+    let daemon = Home::with(&model)
+        .set("server.context", SMALL)
+        .start()
+        .await;
+    let yun = daemon.user("yun");
+    yun.say("joey", "My name is Yun").await;
+    yun.say("joey", "hello").await;
+    for _ in 0..3 {
+        for _ in 0..2 {
+            model.next_refused(500);
+        }
+        let long = yun.say("joey", &SMALL_TALK.join(" ").repeat(2)).await;
+        assert!(long.was_taken());
+    }
+    let shown = yun.say("joey", "Are you there?").await;
+    assert_eq!(shown.trouble(), "");
+    assert!(!model.last().contains("hello"), "{}", model.last().text());
+    assert_eq!(memory_shown(&model.last()), ["name: Yun"]);
+}

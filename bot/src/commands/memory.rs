@@ -76,7 +76,7 @@ async fn forget(call: &Call<'_>, number: &str) -> Outcome {
             .await;
     };
     call.ctx.memory.forget_fact(&scope.owner, fact.id).await?;
-    call.ctx.reasons.forget(&scope.conversation);
+    call.ctx.reasons.forget(&scope.owner);
     call.tell(Sentence::MemoryFactForgotten).await
 }
 
@@ -84,8 +84,8 @@ async fn forget_all(call: &Call<'_>) -> Outcome {
     let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
     let scope = call.admitted.scope(&persona.id);
     let _lane = call.ctx.lanes.enter(&scope.conversation).await;
-    let forgotten = call.ctx.memory.forget_all(&scope).await?;
-    call.ctx.reasons.forget(&scope.conversation);
+    let forgotten = call.ctx.memory.forget_all(&scope.owner).await?;
+    call.ctx.reasons.forget(&scope.owner);
     call.tell(Sentence::MemoryAllForgotten {
         turns: forgotten.turns,
     })

@@ -106,18 +106,10 @@ pub async fn run(ctx: &Arc<Context>, admitted: &Admitted, line: &str, out: &Outl
         .iter()
         .find(|command| command.english.eq_ignore_ascii_case(typed) || command.korean == typed)
     else {
-        let nearest = nearest(
-            typed,
-            COMMANDS
-                .iter()
-                .flat_map(|command| [command.english, command.korean]),
-        );
-        let nearest = nearest.and_then(|name| {
-            COMMANDS
-                .iter()
-                .flat_map(|command| [command.english, command.korean])
-                .find(|known| *known == name)
-        });
+        let names = COMMANDS
+            .iter()
+            .flat_map(|command| [command.english, command.korean]);
+        let nearest = nearest(typed, names);
         return Err(Trouble::Told(Sentence::UnknownCommand {
             typed: format!("/{typed}"),
             nearest,

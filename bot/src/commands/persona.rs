@@ -21,7 +21,8 @@ async fn run(call: Call<'_>) -> Outcome {
         [] | ["show" | "보기"] => show(&call).await,
         ["list" | "목록"] => list(&call).await,
         ["set" | "선택", name @ ..] if !name.is_empty() => set(&call, &name.join(" ")).await,
-        _ => call.tell_usage().await,
+        ["set" | "선택"] => call.tell_usage().await,
+        name => set(&call, &name.join(" ")).await,
     }
 }
 

@@ -24,7 +24,7 @@ pub trait TokenCounter: Send + Sync {
 #[async_trait]
 pub trait Summariser: Send + Sync {
     /// A text of at most `budget` tokens that takes the place of `previous`, or why there is none. All turns are of one person, whose name is
-    /// as prompts show it. An empty text counts as a failure, and of a text that is too long the beginning is dropped.
+    /// as prompts show it. After an empty text `previous` stays, and of a text that is too long the beginning is dropped.
     async fn summarise(
         &self,
         previous: Option<&str>,
@@ -87,7 +87,7 @@ pub enum CompactError {
     /// Tokens could not be counted.
     #[error("tokens could not be counted: {0}")]
     Count(String),
-    /// There is no usable summary.
+    /// The summariser failed.
     #[error("no summary was made: {0}")]
     Summary(String),
 }
@@ -192,7 +192,9 @@ impl Memory {
                 .summarise(previous, &turns, task.tokens)
                 .await
                 .map_err(CompactError::Summary)?;
-            summary.text = within(written.trim(), task.tokens, task.counter).await?;
+            // Nothing usable was written, as of turns without words: better to move on without a summary of them than never.
+            let usable = within(written.trim(), task.tokens, task.counter).await?;
+            summary.text = usable.unwrap_or(summary.text);
         }
         let last = evicted
             .last()
@@ -324,31 +326,23 @@ async fn tokens(
         .collect())
 }
 
-/// The text without as much of its beginning as is too much.
+/// The text without as much of its beginning as is too much; `None` when even its last sentence is.
 async fn within(
     text: &str,
     tokens: u32,
     counter: &dyn TokenCounter,
-) -> Result<String, CompactError> {
-    if text.is_empty() {
-        return Err(CompactError::Summary("it is empty".to_owned()));
-    }
+) -> Result<Option<String>, CompactError> {
     let pieces: Vec<&str> = text.split_inclusive(['\n', '.', '!', '?', '。']).collect();
     let endings: Vec<String> = (0..pieces.len())
         .map(|first| pieces[first..].concat().trim().to_owned())
         .filter(|ending| !ending.is_empty())
         .collect();
     let counts = count(endings.clone(), counter).await?;
-    let fits = endings
+    Ok(endings
         .into_iter()
-        .zip(&counts)
-        .find(|(_, count)| **count <= tokens);
-    let shortest = counts.last().copied().unwrap_or_default();
-    fits.map(|(ending, _)| ending).ok_or_else(|| {
-        CompactError::Summary(format!(
-            "its last sentence has {shortest} tokens, and {tokens} fit"
-        ))
-    })
+        .zip(counts)
+        .find(|(_, count)| *count <= tokens)
+        .map(|(ending, _)| ending))
 }
 
 /// As many of the people's summaries as fit together: the new ones first, then those that led the window before.

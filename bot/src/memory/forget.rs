@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::records::{self, FactSheet, Summary, Window};
-use super::{Fact, FactId, Forgotten, Memory, Turn, TurnId};
-use crate::identity::{Conversation, Owner, PersonId, Scope};
+use super::{Fact, FactId, Forgotten, Memory, Turn, TurnId, TurnRef};
+use crate::identity::{Conversation, Owner, PersonId};
 use crate::store::{StoreError, Swap};
 
 impl Memory {
     /// Forgets one fact: it is sent no more, neither by itself nor in the notes of earlier turns, and the summary loses the lines that contain
-    /// it. The person's own words stay in the log until all is forgotten, but the turn that told it is not recalled any more.
+    /// it. Where nobody else talks, a window whose words tell it ends as well; elsewhere the words stay until the window has moved on. The log
+    /// keeps them until all is forgotten, but no turn that told it is recalled any more.
     ///
     /// # Errors
     /// When the store cannot be written. Then nothing was forgotten.
@@ -25,10 +26,22 @@ impl Memory {
     async fn try_forget_fact(&self, owner: &Owner, fact: FactId) -> Result<bool, StoreError> {
         let store = self.store.as_ref();
         let found = records::facts(store, owner).await?;
-        let Some((sheet, forgotten)) = found.record.clone().and_then(|sheet| without(sheet, fact))
+        let Some((mut sheet, forgotten)) =
+            found.record.clone().and_then(|sheet| without(sheet, fact))
         else {
             return Ok(false);
         };
+        for (conversation, turn) in self.turns_of(owner).await? {
+            if tells(&turn, &forgotten.value) {
+                strike(
+                    &mut sheet,
+                    TurnRef {
+                        conversation,
+                        turn: turn.id,
+                    },
+                );
+            }
+        }
         let mut swaps = vec![found.becomes(&sheet)];
 
         let found = records::summary(store, owner).await?;
@@ -54,9 +67,9 @@ impl Memory {
     ///
     /// # Errors
     /// When the store cannot be written. Then nothing was forgotten.
-    pub async fn forget_all(&self, scope: &Scope) -> Result<Forgotten, StoreError> {
+    pub async fn forget_all(&self, owner: &Owner) -> Result<Forgotten, StoreError> {
         loop {
-            match self.try_forget_all(&scope.owner).await {
+            match self.try_forget_all(owner).await {
                 Err(StoreError::Conflict) => {}
                 result => return result,
             }
@@ -68,7 +81,16 @@ impl Memory {
         let facts = records::facts(store, owner).await?;
         let summary = records::summary(store, owner).await?;
         let sayings = records::sayings(store, owner).await?;
-        let mut swaps = vec![facts.removed(), summary.removed()];
+        let mut swaps = vec![summary.removed()];
+        if facts.record.is_some() || summary.record.is_some() || !sayings.is_empty() {
+            // Two numbers stay: a turn that has recalled what is being forgotten notices by the one, and no fact gets the other's again.
+            let FactSheet { revision, next, .. } = facts.record.clone().unwrap_or_default();
+            swaps.push(facts.becomes(&FactSheet {
+                revision: revision + 1,
+                next,
+                ..FactSheet::default()
+            }));
+        }
         let mut turns = 0;
         for saying in &sayings {
             swaps.push(saying.removed());
@@ -117,7 +139,28 @@ impl Memory {
         let mut swaps = Vec::new();
         window.version += 1;
         scrub.opening(&mut window, person);
+        let alone = turns
+            .iter()
+            .filter_map(|turn| turn.record.as_ref())
+            .all(|turn| turn.person == *person);
+        let leaves = match scrub {
+            // Words that hold the value would tell it as well as the memory did.
+            Scrub::Fact(value) => turns
+                .iter()
+                .filter_map(|turn| turn.record.as_ref())
+                .any(|turn| tells(turn, value)),
+            Scrub::Person => true,
+        };
         match scrub {
+            _ if alone && leaves => {
+                // What led the turns that are gone must not lead the next one, which brings its own notes.
+                window.opening = None;
+                window.from = records::log(store, conversation)
+                    .await?
+                    .record
+                    .unwrap_or_default()
+                    .next;
+            }
             Scrub::Fact(_) => {
                 // Memory, summary and recalled words may all hold the value; the next message brings its own notes.
                 for found in &turns {
@@ -131,20 +174,6 @@ impl Memory {
                         ..turn.clone()
                     }));
                 }
-            }
-            Scrub::Person
-                if turns
-                    .iter()
-                    .filter_map(|turn| turn.record.as_ref())
-                    .all(|turn| turn.person == *person) =>
-            {
-                // What led the turns that are gone must not lead the next one, which brings its own notes.
-                window.opening = None;
-                window.from = records::log(store, conversation)
-                    .await?
-                    .record
-                    .unwrap_or_default()
-                    .next;
             }
             Scrub::Person => {}
         }
@@ -185,10 +214,22 @@ fn without(mut sheet: FactSheet, id: FactId) -> Option<(FactSheet, Fact)> {
     let index = sheet.facts.iter().position(|fact| fact.id == id)?;
     let fact = sheet.facts.remove(index);
     sheet.revision += 1;
-    if !sheet.struck.contains(&fact.source) {
-        sheet.struck.push(fact.source.clone());
-    }
+    strike(&mut sheet, fact.source.clone());
     Some((sheet, fact))
+}
+
+/// From now on the turn is neither recalled nor summarised.
+fn strike(sheet: &mut FactSheet, turn: TurnRef) {
+    if !sheet.struck.contains(&turn) {
+        sheet.struck.push(turn);
+    }
+}
+
+/// Whether what was said or answered holds a value.
+fn tells(turn: &Turn, value: &str) -> bool {
+    let value = value.to_lowercase();
+    let holds = |text: &str| text.to_lowercase().contains(&value);
+    holds(&turn.text) || turn.reply.as_ref().is_some_and(|reply| holds(&reply.text))
 }
 
 fn without_lines(text: &str, value: &str) -> String {

@@ -99,6 +99,8 @@ pub struct Said {
     pub notes: String,
     /// The revision of the memory that the notes hold in full; `None` when they hold only some lines of it, or none.
     pub memory_revision: Option<u64>,
+    /// The revision of the memory that the notes were made from, in full or not.
+    pub as_of: u64,
     /// Milliseconds since 1970.
     pub at_ms: u64,
 }
@@ -145,6 +147,8 @@ pub struct Known {
     pub memory: Vec<MemoryLine>,
     /// The revision of `memory` when that is all of it.
     pub revision: Option<u64>,
+    /// The revision of the person's memory when all this was read.
+    pub as_of: u64,
     /// What was said before, when this message opens an empty window.
     pub summary: Option<String>,
     /// Earlier words of this person in this conversation that resemble the message and are no longer in the window, with their name.

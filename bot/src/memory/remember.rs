@@ -25,6 +25,18 @@ impl Memory {
     /// # Errors
     /// When the store cannot be read.
     pub async fn recall(&self, scope: &Scope, said: &str) -> Result<Known, StoreError> {
+        self.known(scope, said, Sent::WithWindow).await
+    }
+
+    /// The same with all of the memory and the summary, for a prompt that has no room for the turns with which they were sent.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn recall_all(&self, scope: &Scope, said: &str) -> Result<Known, StoreError> {
+        self.known(scope, said, Sent::NotShown).await
+    }
+
+    async fn known(&self, scope: &Scope, said: &str, sent: Sent) -> Result<Known, StoreError> {
         let (
             store,
             Scope {
@@ -37,18 +49,23 @@ impl Memory {
             .record
             .unwrap_or_default();
         let turns = self.turns_since(conversation, window.from).await?;
+        // Invariant: read before what the notes are made of, since `open_turn` asks whether it has changed since.
         let sheet = records::facts(store, owner)
             .await?
             .record
             .unwrap_or_default();
-        let summary = if turns.is_empty() {
+        let summary = if turns.is_empty() || sent == Sent::NotShown {
             records::summary(store, owner).await?.record
         } else {
             None
         };
-        let (memory, revision) =
-            memory_to_send(&sheet, revision_sent(&turns, &window, &owner.person), said);
+        let revision_sent = match sent {
+            Sent::WithWindow => revision_sent(&turns, &window, &owner.person),
+            Sent::NotShown => None,
+        };
+        let (memory, revision) = memory_to_send(&sheet, revision_sent, said);
         Ok(Known {
+            as_of: sheet.revision,
             memory,
             revision,
             summary: summary
@@ -61,6 +78,8 @@ impl Memory {
     }
 
     /// Keeps a person's words and learns from them; on return both are durable.
+    ///
+    /// When the memory has changed since it was recalled, as by forgetting from another conversation, the notes made of it are not kept.
     ///
     /// # Errors
     /// When the store cannot be written. Then nothing was kept.
@@ -95,8 +114,16 @@ impl Memory {
             text,
             notes,
             memory_revision,
+            as_of,
             at_ms,
         } = said.clone();
+        let sheet = records::facts(store, owner).await?;
+        let mut learned = sheet.record.clone().unwrap_or_default();
+        let (notes, memory_revision) = if learned.revision == as_of {
+            (notes, memory_revision)
+        } else {
+            (String::new(), None)
+        };
         let turn = Turn {
             id,
             person: owner.person.clone(),
@@ -116,13 +143,11 @@ impl Memory {
                 .await?
                 .becomes(&Saying(here.clone())),
         ];
-        if !told.is_empty() {
-            let sheet = records::facts(store, owner).await?;
-            let mut learned = sheet.record.clone().unwrap_or_default();
-            if learned.learn(told, &here, at_ms, &self.limits) {
-                swaps.push(sheet.becomes(&learned));
-            }
-        }
+        swaps.push(if learned.learn(told, &here, at_ms, &self.limits) {
+            sheet.becomes(&learned)
+        } else {
+            sheet.stays()
+        });
         store.commit(swaps).await?;
         Ok(id)
     }
@@ -153,18 +178,6 @@ impl Memory {
                 result => return result,
             }
         }
-    }
-
-    /// The newest turn of the window.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn last_turn(&self, conversation: &Conversation) -> Result<Option<Turn>, StoreError> {
-        let window = records::window(self.store.as_ref(), conversation)
-            .await?
-            .record
-            .unwrap_or_default();
-        Ok(self.turns_since(conversation, window.from).await?.pop())
     }
 
     /// Lets the next message open a new window; what was said stays in the log, facts and summary stay known.
@@ -235,6 +248,13 @@ impl Memory {
             .map(|index| line(&own[index], owner, self.limits.recalled_chars))
             .collect())
     }
+}
+
+/// Whether a prompt shows what was sent of the memory with earlier turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    WithWindow,
+    NotShown,
 }
 
 /// All of the memory when the window has not had it as it is now, otherwise what the message asks for.

@@ -98,7 +98,10 @@ impl Memory {
         self.store.get(&Key::of("nothing")).await.map(drop)
     }
 
-    async fn turns_of(&self, owner: &Owner) -> Result<Vec<(Conversation, Turn)>, StoreError> {
+    pub(super) async fn turns_of(
+        &self,
+        owner: &Owner,
+    ) -> Result<Vec<(Conversation, Turn)>, StoreError> {
         let store = self.store.as_ref();
         let mut turns = Vec::new();
         for saying in records::sayings(store, owner)

@@ -129,10 +129,11 @@ fn is_acute(text: &str) -> bool {
 
 /// Whether an acute phrase stands in the text where no harmless one covers it.
 fn holds(lists: &Lists, text: &str) -> bool {
-    // A harmless phrase is replaced by a mark that no phrase contains, so what stands around it is still seen.
+    // A harmless phrase is replaced by a mark that no phrase contains; English neighbours keep the space that they need to match.
+    let mark = if text.starts_with(' ') { " \0 " } else { "\0" };
     let mut rest = text.to_owned();
     for harmless in &lists.harmless {
-        rest = rest.replace(&padded(harmless, text), "\u{0}");
+        rest = rest.replace(&padded(harmless, text), mark);
     }
     lists
         .acute
@@ -197,6 +198,13 @@ mod tests {
             "they'd be better off without me",
             "I keep cutting myself",
             "숙제 다 끝내고 싶어, 그리고 죽고 싶어",
+            "내일 다 끝내고 싶어",
+            "매일 다 끝내고 싶어",
+            "약 먹고 죽고 싶어",
+            "자살 수단을 찾았어",
+            "I cut myself on purpose",
+            "I cut myself a lot",
+            "I wanna be in Suicide Squad. Kill myself",
             "Suicide Squad made me think about suicide",
         ] {
             assert!(is_acute(text), "{text}");
@@ -234,6 +242,19 @@ mod tests {
             "dead battery",
         ] {
             assert!(!is_acute(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_harmless_phrase_hides_nothing_beside_it() {
+        for lists in [&PHRASES.ko, &PHRASES.en] {
+            for harmless in &lists.harmless {
+                for acute in &lists.acute {
+                    for text in [format!("{harmless} {acute}"), format!("{acute} {harmless}")] {
+                        assert!(is_acute(&text), "{text}");
+                    }
+                }
+            }
         }
     }
 

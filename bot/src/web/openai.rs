@@ -47,10 +47,8 @@ async fn models(State(ctx): State<Arc<Context>>) -> Json<Value> {
 struct Asked {
     model: String,
     messages: Vec<AskedMessage>,
-    #[serde(default)]
-    stream: bool,
-    #[serde(default)]
-    stream_options: StreamOptions,
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
     n: Option<u32>,
     max_tokens: Option<u32>,
     max_completion_tokens: Option<u32>,
@@ -62,8 +60,7 @@ struct Asked {
     #[serde(default)]
     stop: Stops,
     seed: Option<i64>,
-    #[serde(default)]
-    ignore_eos: bool,
+    ignore_eos: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -127,7 +124,13 @@ async fn completions(
         };
         ApiError::invalid(status, error.body_text(), None)
     })?;
-    let (streaming, include_usage) = (asked.stream, asked.stream_options.include_usage);
+    let (streaming, include_usage) = (
+        asked.stream.unwrap_or_default(),
+        asked
+            .stream_options
+            .as_ref()
+            .is_some_and(|options| options.include_usage),
+    );
     let Checked {
         persona,
         history,
@@ -147,7 +150,7 @@ async fn completions(
     match visitor {
         Some(visitor) => {
             let inbound = visitor.says(Some(persona), last, language(&headers), manner);
-            tokio::spawn(turn::run(ctx, inbound, out));
+            ctx.turns.spawn(turn::run(Arc::clone(&ctx), inbound, out));
         }
         None => {
             // Nobody is named, so the message stands for a guest of its own who waits for nobody else's.
@@ -156,7 +159,8 @@ async fn completions(
                 channel: String::new(),
             };
             let inbound = guest.says(Some(persona), last, language(&headers), manner);
-            tokio::spawn(turn::run_alone(ctx, inbound, history, out));
+            ctx.turns
+                .spawn(turn::run_alone(Arc::clone(&ctx), inbound, history, out));
         }
     }
     // Trouble before the first word still gets its own status code.
@@ -268,7 +272,7 @@ fn check(asked: Asked) -> Result<Checked, ApiError> {
         seed: asked
             .seed
             .map(|seed| (seed.unsigned_abs() & u64::from(u32::MAX)) as u32),
-        ignore_eos: asked.ignore_eos,
+        ignore_eos: asked.ignore_eos.unwrap_or_default(),
     };
     Ok(Checked {
         persona,
@@ -384,8 +388,9 @@ fn on_its_own_line(said: &str, notice: &str) -> String {
 
 fn finish_reason(finish: Option<Finished>) -> &'static str {
     match finish.map(|finish| finish.reason) {
-        Some(Ending::Length | Ending::Deadline) => "length",
-        Some(Ending::Complete | Ending::Stopped | Ending::Broken) | None => "stop",
+        // A reply that broke off is no complete one.
+        Some(Ending::Length | Ending::Deadline | Ending::Broken) => "length",
+        Some(Ending::Complete | Ending::Stopped) | None => "stop",
     }
 }
 

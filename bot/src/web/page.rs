@@ -19,7 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{Visitor, language};
 use crate::commands::COMMANDS;
 use crate::context::Context;
-use crate::identity::{Conversation, Owner, Scope};
+use crate::identity::Scope;
 use crate::inbound::Manner;
 use crate::memory::FactId;
 use crate::outlet::Outlet;
@@ -90,15 +90,17 @@ async fn about(State(ctx): State<Arc<Context>>) -> Json<Value> {
             json!({ "name": both(&|language| command.name(language).to_owned()), "usage": both(&|language| command.usage(language)), "summary": both(&|language| command.summary(language).to_owned()) })
         })
         .collect();
-    let trouble = match ctx.brains.readiness() {
-        Readiness::Ready => None,
-        Readiness::Waiting(reason) | Readiness::Failed(reason) => Some(reason),
+    let (trouble, lasting) = match ctx.brains.readiness() {
+        Readiness::Ready => (None, false),
+        Readiness::Waiting(reason) => (Some(reason), false),
+        Readiness::Failed(reason) => (Some(reason), true),
     };
     Json(json!({
         "personas": personas,
         "default": ctx.settings.default_persona,
         "starter": matches!(ctx.settings.brain, Brain::Starter),
         "trouble": trouble,
+        "lasting": lasting,
         "longest": ctx.settings.limits.message_characters,
         "commands": commands,
     }))
@@ -125,7 +127,7 @@ async fn say(
         Manner::Talk,
     );
     let (out, shows) = Outlet::channel();
-    tokio::spawn(turn::run(ctx, inbound, out));
+    ctx.turns.spawn(turn::run(Arc::clone(&ctx), inbound, out));
     let events = ReceiverStream::new(shows).map(|show| Event::default().json_data(show));
     Ok(Sse::new(events)
         .keep_alive(KeepAlive::default())
@@ -173,7 +175,7 @@ async fn forget(
     let scope = scope(&headers, with)?;
     let _lane = ctx.lanes.enter(&scope.conversation).await;
     let existed = ctx.memory.forget_fact(&scope.owner, fact).await?;
-    ctx.reasons.forget(&scope.conversation);
+    ctx.reasons.forget(&scope.owner);
     Ok(if existed {
         StatusCode::NO_CONTENT
     } else {
@@ -188,8 +190,8 @@ async fn forget_all(
 ) -> Result<StatusCode, Refused> {
     let scope = scope(&headers, with)?;
     let _lane = ctx.lanes.enter(&scope.conversation).await;
-    ctx.memory.forget_all(&scope).await?;
-    ctx.reasons.forget(&scope.conversation);
+    ctx.memory.forget_all(&scope.owner).await?;
+    ctx.reasons.forget(&scope.owner);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -203,19 +205,7 @@ fn visitor(headers: &HeaderMap) -> Result<Visitor, Refused> {
 fn scope(headers: &HeaderMap, with: Result<Query<With>, QueryRejection>) -> Result<Scope, Refused> {
     let Query(With { persona }) =
         with.map_err(|error| Refused(error.status(), error.body_text()))?;
-    let inbound = visitor(headers)?.says(None, String::new(), Language::English, Manner::Talk);
-    Ok(Scope {
-        conversation: Conversation {
-            place: inbound.place,
-            thread: inbound.thread,
-            persona: persona.clone(),
-        },
-        owner: Owner {
-            audience: inbound.audience,
-            persona,
-            person: inbound.person,
-        },
-    })
+    Ok(visitor(headers)?.scope(persona))
 }
 
 /// Why a request of the page was not carried out.

@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use chatfriends_personas::{Language, PersonaId};
 
-use crate::identity::{Audience, PersonId, PlaceId, Platform};
+use crate::identity::{Audience, Conversation, Owner, PersonId, PlaceId, Platform, Scope};
 use crate::inbound::{Inbound, Manner};
 
 /// Longest user or channel id that a client may name, in bytes.
@@ -23,7 +23,7 @@ impl Visitor {
     #[must_use]
     pub fn at_terminal(name: &str) -> Self {
         Self {
-            user: format!("terminal:{name}"),
+            user: format!("terminal:{}", name.trim()),
             channel: String::new(),
         }
     }
@@ -39,6 +39,36 @@ impl Visitor {
         }))
     }
 
+    /// Where their talk with a persona is kept.
+    #[must_use]
+    pub fn scope(&self, persona: PersonaId) -> Scope {
+        Scope {
+            conversation: Conversation {
+                place: self.place(),
+                thread: None,
+                persona: persona.clone(),
+            },
+            owner: Owner {
+                audience: Audience::Private,
+                persona,
+                person: self.person(),
+            },
+        }
+    }
+
+    fn person(&self) -> PersonId {
+        PersonId::new(Platform::Web, &self.user)
+    }
+
+    fn place(&self) -> PlaceId {
+        // The length in front keeps ("a", "b/c") and ("a/b", "c") apart.
+        let user = &self.user;
+        PlaceId::new(
+            Platform::Web,
+            &format!("{}:{user}/{}", user.len(), self.channel),
+        )
+    }
+
     /// A message of theirs.
     #[must_use]
     pub fn says(
@@ -49,13 +79,9 @@ impl Visitor {
         manner: Manner,
     ) -> Inbound {
         Inbound {
-            person: PersonId::new(Platform::Web, &self.user),
+            person: self.person(),
             name: String::new(),
-            // The length in front keeps ("a", "b/c") and ("a/b", "c") apart.
-            place: PlaceId::new(
-                Platform::Web,
-                &format!("{}:{}/{}", self.user.len(), self.user, self.channel),
-            ),
+            place: self.place(),
             thread: None,
             audience: Audience::Private,
             persona,

@@ -1,5 +1,6 @@
 //! Makes a reply's events of what a model server answers: its stream of pieces, or its refusal.
 
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -127,6 +128,10 @@ impl Answer {
             if let Some(choice) = chunk.choices.into_iter().next() {
                 shown.push_str(&self.take_choice(&choice));
             }
+            // What follows a stop text is of no interest, be it broken or not.
+            if self.text.stopped() {
+                break;
+            }
         }
         Ok(())
     }
@@ -151,6 +156,20 @@ impl Answer {
     /// Whether nothing more is needed from the network.
     fn complete(&self) -> bool {
         self.ended || self.text.stopped()
+    }
+
+    /// Passes on the rest of the text and the end.
+    pub(crate) async fn end(
+        self,
+        reason: FinishReason,
+        events: &mpsc::Sender<Result<Event, EngineError>>,
+    ) {
+        let (rest, finish) = self.finish(reason).await;
+        if !rest.is_empty() {
+            // Fails when nobody listens any more, as does the next.
+            events.send(Ok(Event::Text(rest))).await.ok();
+        }
+        events.send(Ok(Event::Done(finish))).await.ok();
     }
 
     /// The rest of the text and the end.
@@ -225,13 +244,24 @@ pub(crate) async fn read_stream(
         }
     };
     drop(response);
-    let (rest, finish) = answer.finish(reason).await;
-    if !rest.is_empty() {
-        // Fails when nobody listens any more, as does the next.
-        events.send(Ok(Event::Text(rest))).await.ok();
-    }
-    events.send(Ok(Event::Done(finish))).await.ok();
+    answer.end(reason, events).await;
     Ok(())
+}
+
+/// Refuses a success that is no stream, such as the page of a router or of another service at this address.
+pub(crate) fn check_stream(response: &Response) -> Result<(), EngineError> {
+    // A server that does not say what it sends is believed; its events are looked at all the same.
+    let Some(kind) = response.headers().get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let kind = String::from_utf8_lossy(kind.as_bytes());
+    if kind.to_ascii_lowercase().starts_with("text/event-stream") {
+        return Ok(());
+    }
+    Err(EngineError::Refused(format!(
+        "the model server answers with \"{}\" and not with a stream of events: check server.url",
+        short(&kind)
+    )))
 }
 
 /// What a response other than success means for the caller.
@@ -244,6 +274,9 @@ pub(crate) fn refusal(status: StatusCode, body: &str, context: u32) -> EngineErr
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => EngineError::Refused(format!(
             "the model server refuses the key: {}",
             error.message()
+        )),
+        status if status.is_redirection() => EngineError::Refused(format!(
+            "the model server answers {status} and points elsewhere: set server.url to the address that it points to"
         )),
         status if status.is_client_error() => error.too_long(context).unwrap_or_else(|| {
             EngineError::Refused(format!(

@@ -272,6 +272,21 @@ async fn stop_texts_are_cut_here_too() {
 }
 
 #[tokio::test]
+async fn what_follows_a_stop_text_is_not_read() {
+    let answer = [OK, &text("네\nUser:"), "data: <html>\n\n"].concat();
+    let fake = Fake::saying(&answer).await;
+    let request = Request {
+        stop: vec!["\nUser:".into()],
+        ..harmless()
+    };
+    let (shown, outcome) = ask(&fake.server(), request).await;
+    assert_eq!(
+        (shown.as_str(), outcome.unwrap().reason),
+        ("네", FinishReason::Stop)
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_tells_no_usage_is_counted_for() {
     let fake = Fake::saying(&[OK, &text("four"), &end("stop")].concat()).await;
     let (_, outcome) = ask(&fake.server(), harmless()).await;
@@ -306,6 +321,16 @@ async fn refusals_tell_the_caller_what_to_do() {
     check_error(
         "HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n{\"error\":\"model not found\"}",
         refused("the model server answers 404 Not Found: model not found"),
+    )
+    .await;
+    check_error(
+        "HTTP/1.1 302 Found\r\nlocation: https://elsewhere/\r\nconnection: close\r\n\r\n",
+        refused("the model server answers 302 Found and points elsewhere: set server.url to the address that it points to"),
+    )
+    .await;
+    check_error(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html>",
+        refused("the model server answers with \"text/html\" and not with a stream of events: check server.url"),
     )
     .await;
     let too_long = EngineError::PromptTooLong {
@@ -370,6 +395,102 @@ async fn the_deadline_ends_a_reply_where_it_stands() {
         (shown.as_str(), outcome.unwrap().reason),
         ("so far", FinishReason::Deadline)
     );
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_before_its_first_token_meets_the_deadline_too() {
+    let fake = Fake::start(|_| vec![Part::Pause(Duration::from_secs(60))]).await;
+    let request = Request {
+        deadline: Duration::from_millis(300),
+        ..harmless()
+    };
+    let (shown, outcome) = ask(&fake.server(), request).await;
+    let finish = outcome.unwrap();
+    assert_eq!(
+        (
+            shown.as_str(),
+            finish.reason,
+            finish.usage.completion_tokens
+        ),
+        ("", FinishReason::Deadline, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_stop_ends_what_waits_for_the_server_and_is_the_last_word() {
+    let silent = Fake::start(|_| vec![Part::Pause(Duration::from_secs(60))]).await;
+    let begun = vec![
+        Part::Bytes([OK, &text("so far")].concat().into_bytes()),
+        Part::Pause(Duration::from_secs(60)),
+    ];
+    let begun = Fake::start(move |_| begun.clone()).await;
+    for fake in [silent, begun] {
+        let server = fake.server();
+        let stop = async {
+            while fake.seen.lock().unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            server.stop().await;
+        };
+        let ((_, outcome), ()) = tokio::join!(ask(&server, harmless()), stop);
+        assert_eq!(outcome, Err(stopped()));
+        // The reply's task reports its end; that must not make anyone wait again.
+        tokio::task::yield_now().await;
+        let ready = tokio::time::timeout(Duration::from_secs(5), server.ready()).await;
+        assert!(matches!(ready, Ok(Err(EngineError::Refused(_)))));
+        assert_eq!(ask(&server, harmless()).await.1, Err(stopped()));
+    }
+}
+
+#[tokio::test]
+async fn an_endless_refusal_is_cut() {
+    let head = "HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n";
+    // Long, and never at its end.
+    let parts = vec![
+        Part::Bytes([head, &"x".repeat(1 << 20)].concat().into_bytes()),
+        Part::Pause(Duration::from_secs(60)),
+    ];
+    let long = Fake::start(move |_| parts.clone()).await;
+    let parts = vec![
+        Part::Bytes([head, "no such"].concat().into_bytes()),
+        Part::Pause(Duration::from_secs(60)),
+    ];
+    let slow = Fake::start(move |_| parts.clone()).await;
+    for (fake, expected) in [(long, "xxx"), (slow, "no such")] {
+        let request = Request {
+            deadline: Duration::from_secs(1),
+            ..harmless()
+        };
+        match ask(&fake.server(), request).await.1 {
+            Err(EngineError::Refused(reason)) => {
+                assert!(reason.contains(expected) && reason.len() < 1000, "{reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn steps_that_are_switched_off_stay_off_and_take_no_room() {
+    let off = Request {
+        sampling: crate::generate::Sampling {
+            top_k: 0,
+            min_p: 0.0,
+            ..harmless().sampling
+        },
+        ..harmless()
+    };
+    let body = body("m", &off, false);
+    assert_eq!((&body["top_k"], &body["min_p"]), (&json!(-1), &json!(0.0)));
+    for key in [
+        "repeat_penalty",
+        "repeat_last_n",
+        "dry_multiplier",
+        "dry_base",
+        "dry_allowed_length",
+    ] {
+        assert!(body.get(key).is_none(), "{key}");
+    }
 }
 
 #[tokio::test]

@@ -7,10 +7,13 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::protocol::{Command, Frames, Report, encode};
 use super::supervisor::Program;
+
+/// Words older than this at the worker's death are about something else.
+const RECENT: Duration = Duration::from_secs(5);
 
 /// A running worker.
 #[derive(Debug)]
@@ -19,7 +22,14 @@ pub(crate) struct Link {
     // Unbounded, since a full pipe must not stop the supervisor; it bounds the number of calls instead.
     outgoing: Option<mpsc::UnboundedSender<Vec<u8>>>,
     incoming: mpsc::Receiver<Result<Report, String>>,
-    last_words: Arc<Mutex<Option<String>>>,
+    last_words: Arc<Mutex<Option<Words>>>,
+}
+
+/// What the worker wrote to its error output, and when.
+#[derive(Debug)]
+struct Words {
+    text: String,
+    at: Instant,
 }
 
 /// What came over the line.
@@ -101,9 +111,11 @@ impl Link {
         if !patience.is_zero() {
             // Keeps reading, so that a last long message does not block the worker.
             let listen = async { while self.incoming.recv().await.is_some() {} };
-            if timeout(patience, listen).await.is_ok()
-                && timeout(patience, self.child.wait()).await.is_ok()
-            {
+            let farewell = async {
+                listen.await;
+                self.child.wait().await
+            };
+            if timeout(patience, farewell).await.is_ok() {
                 return;
             }
         }
@@ -123,8 +135,8 @@ impl Link {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         match last_words {
-            Some(words) => format!("{status} ({words})"),
-            None => status,
+            Some(words) if words.at.elapsed() < RECENT => format!("{status} ({})", words.text),
+            _ => status,
         }
     }
 }
@@ -179,7 +191,7 @@ async fn read_reports(mut stdout: ChildStdout, reports: mpsc::Sender<Result<Repo
 }
 
 /// Turns the worker's error output into log lines of the level that it names. Lines without one come from C++ code that gives up.
-async fn log_lines(stderr: ChildStderr, last_words: Arc<Mutex<Option<String>>>) {
+async fn log_lines(stderr: ChildStderr, last_words: Arc<Mutex<Option<Words>>>) {
     let mut lines = BufReader::new(stderr).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         let line = String::from_utf8_lossy(&line);
@@ -203,7 +215,10 @@ async fn log_lines(stderr: ChildStderr, last_words: Arc<Mutex<Option<String>>>) 
     }
 }
 
-fn keep(last_words: &Mutex<Option<String>>, line: &str) {
-    let short = line.chars().take(300).collect();
-    *last_words.lock().unwrap_or_else(PoisonError::into_inner) = Some(short);
+fn keep(last_words: &Mutex<Option<Words>>, line: &str) {
+    let words = Words {
+        text: line.chars().take(300).collect(),
+        at: Instant::now(),
+    };
+    *last_words.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
 }

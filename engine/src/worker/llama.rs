@@ -22,7 +22,7 @@ use llama_cpp_2::{
 };
 
 use super::machine;
-use super::plan::{BATCH, Plan};
+use super::plan::{BATCH, Plan, Room};
 use super::scheduler::{Adapter, Entry, Token};
 use super::settings::{FlashAttention, KvType, WorkerSettings};
 use super::tokens::{Run, Special, Specials, chunks};
@@ -69,10 +69,11 @@ impl Llama {
         let plan = Plan::new(gguf, settings);
         let layers = gguf.block_count.unwrap_or(0);
         let devices = choose_devices(&settings.devices)?;
-        let free = devices.iter().map(|device| device.memory_free as u64).sum();
-        let offloaded = plan.gpu_layers(settings.gpu_layers, layers, free);
-        if let Some(available) = machine::available() {
-            plan.check(offloaded, layers, available)?;
+        let available = machine::available();
+        let room = room(&devices, available);
+        let offloaded = plan.gpu_layers(settings.gpu_layers, layers, room.free());
+        if let Some(available) = available {
+            plan.check(room.layers_apart(offloaded), layers, available)?;
         }
         let mut params = LlamaModelParams::default()
             .with_n_gpu_layers(offloaded)
@@ -318,7 +319,8 @@ impl Llama {
                 breakers,
             ));
         }
-        if sampling.temperature == 0.0 {
+        // Scores divided by next to nothing become infinite.
+        if sampling.temperature < 1e-4 {
             samplers.push(LlamaSampler::greedy());
             return samplers;
         }
@@ -439,7 +441,8 @@ impl Computer<'_> {
     }
 }
 
-/// The devices to offload to, by name; every one that is no plain processor when none is named.
+/// The devices to offload to, by name. When none is named, those that llama.cpp takes by itself: every graphics processor with
+/// memory of its own, or else the integrated one.
 fn choose_devices(names: &[String]) -> Result<Vec<LlamaBackendDevice>, String> {
     let devices = list_llama_ggml_backend_devices();
     for device in &devices {
@@ -447,28 +450,49 @@ fn choose_devices(names: &[String]) -> Result<Vec<LlamaBackendDevice>, String> {
             free_mib = device.memory_free >> 20, "llama.cpp sees a device.");
     }
     if names.is_empty() {
-        let graphics = |kind| {
-            matches!(
-                kind,
-                LlamaBackendDeviceType::Gpu | LlamaBackendDeviceType::IntegratedGpu
-            )
+        let of = |kind| {
+            let devices = devices.iter().filter(move |it| it.device_type == kind);
+            devices.cloned().collect::<Vec<_>>()
         };
-        return Ok(devices
-            .into_iter()
-            .filter(|device| graphics(device.device_type))
-            .collect());
+        let discrete = of(LlamaBackendDeviceType::Gpu);
+        return Ok(if discrete.is_empty() {
+            of(LlamaBackendDeviceType::IntegratedGpu)
+        } else {
+            discrete
+        });
     }
     let known: Vec<String> = devices.iter().map(|device| device.name.clone()).collect();
     let find = |name: &String| {
         let device = devices.iter().find(|device| device.name == *name).cloned();
-        device.ok_or_else(|| {
+        let device = device.ok_or_else(|| {
             format!(
                 "engine.devices: there is no device \"{name}\"; llama.cpp sees {}",
                 known.join(", ")
             )
-        })
+        })?;
+        match device.device_type {
+            LlamaBackendDeviceType::Cpu | LlamaBackendDeviceType::Accelerator => Err(format!(
+                "engine.devices: \"{name}\" is the processor, to which nothing is offloaded: to compute there, \
+                 use engine.gpu_layers = 0 and name no device"
+            )),
+            _ => Ok(device),
+        }
     };
     names.iter().map(find).collect()
+}
+
+fn room(devices: &[LlamaBackendDevice], available: Option<u64>) -> Room {
+    let mut room = Room::default();
+    for device in devices {
+        let free = device.memory_free as u64;
+        if device.device_type == LlamaBackendDeviceType::IntegratedGpu {
+            room.shared += free;
+        } else {
+            room.apart += free;
+        }
+    }
+    room.shared = available.map_or(room.shared, |available| room.shared.min(available));
+    room
 }
 
 fn specials(model: &LlamaModel) -> Specials {

@@ -26,6 +26,27 @@ pub(crate) struct Plan {
     pub(crate) buffers: u64,
 }
 
+/// The free memory of the devices to offload to, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// On devices with memory of their own.
+    pub(crate) apart: u64,
+    /// On devices that take the machine's.
+    pub(crate) shared: u64,
+}
+
+impl Room {
+    pub(crate) fn free(&self) -> u64 {
+        self.apart.saturating_add(self.shared)
+    }
+
+    /// How many of the layers that were offloaded take none of the machine's memory.
+    pub(crate) fn layers_apart(&self, offloaded: u32) -> u32 {
+        let share = u128::from(offloaded) * u128::from(self.apart);
+        u32::try_from(share / u128::from(self.free().max(1))).unwrap_or(offloaded)
+    }
+}
+
 impl Plan {
     pub(crate) fn new(gguf: &Gguf, settings: &WorkerSettings) -> Self {
         let trained = gguf.context_length.unwrap_or(2048).max(128);
@@ -69,7 +90,7 @@ impl Plan {
         }
     }
 
-    /// Refuses what does not fit into the machine's free memory once `offloaded` of `layers` lie on a device.
+    /// Refuses what does not fit into the machine's free memory once `offloaded` of `layers` lie in a device's own.
     pub(crate) fn check(&self, offloaded: u32, layers: u32, available: u64) -> Result<(), String> {
         let all = u64::from(layers) + 1;
         let here = all.saturating_sub(offloaded.into());
@@ -170,6 +191,17 @@ mod tests {
         }
         // On a device it needs little here.
         assert_eq!(plan.check(33, 32, 1 << 30), Ok(()));
+    }
+
+    #[test]
+    fn what_lies_on_an_integrated_device_still_takes_the_machines_memory() {
+        for (apart, shared, expected) in [(0, 0, 0), (0, 8, 0), (8, 0, 33), (24, 8, 24)] {
+            let room = Room {
+                apart: apart << 30,
+                shared: shared << 30,
+            };
+            assert_eq!(room.layers_apart(33), expected, "{room:?}");
+        }
     }
 
     #[test]

@@ -353,9 +353,9 @@ impl Scheduler {
 }
 
 impl Slot {
-    /// How much of what is kept here begins the job's prompt. At least one token is left to decode, since the reply is drawn from it.
+    /// How much of what is kept here begins the job's prompt: nothing, unless it is the same chat's. At least one token is left to decode, since the reply is drawn from it.
     fn usable(&self, job: &Job) -> usize {
-        if job.chat.is_none() || self.adapter != job.adapter {
+        if job.chat.is_none() || self.chat != job.chat || self.adapter != job.adapter {
             return 0;
         }
         let shared = self

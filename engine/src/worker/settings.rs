@@ -22,7 +22,7 @@ pub struct WorkerSettings {
     /// Whether to use flash attention.
     #[serde(default)]
     pub flash_attention: FlashAttention,
-    /// CPU threads; `None` = as many as the machine can run at once.
+    /// CPU threads; `None` = one for each physical core.
     #[serde(default)]
     pub threads: Option<u32>,
     /// Map the file instead of reading it.

@@ -3,6 +3,7 @@
 //! One task owns everything, so there are no locks: the process, the calls that wait for an answer, and the truth about readiness.
 
 use std::collections::{HashMap, VecDeque};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -58,7 +59,8 @@ pub(crate) struct Limits {
     pub(crate) handshake: Duration,
     /// From the hello until the model is loaded; a big file on a slow disk takes minutes.
     pub(crate) load: Duration,
-    /// After a reply's deadline: a worker that has not ended it by then hangs. Longer than any step of a large model on a slow machine.
+    /// After a reply's deadline, or after a question: a worker that has not ended or answered it by then hangs. Longer than any step
+    /// of a large model on a slow machine.
     pub(crate) overdue: Duration,
     /// From `Stop` until the process is killed.
     pub(crate) farewell: Duration,
@@ -99,6 +101,8 @@ pub(crate) struct Supervisor {
     pub(crate) calls: mpsc::Receiver<Call>,
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) pid: watch::Sender<Option<u32>>,
+    /// Whether a worker with these settings has ever been ready. If so, what keeps the next one from it may pass.
+    pub(crate) proven: bool,
 }
 
 /// How one life of the worker ended.
@@ -107,6 +111,8 @@ enum Ended {
     Stopped,
     /// The worker died; a new one may do better.
     Died(String),
+    /// It could not load what an earlier one could; memory may be short for a while.
+    Unable(String),
     /// A new one would fail in the same way.
     Hopeless(String),
 }
@@ -120,10 +126,11 @@ impl Supervisor {
         }
         let mut deaths = VecDeque::new();
         loop {
-            let reason = match self.live(&stop).await {
+            let (reason, shortest_pause) = match self.live(&stop).await {
                 Ended::Stopped => break,
                 Ended::Hopeless(reason) => return self.refuse_all(&stop, reason).await,
-                Ended::Died(reason) => reason,
+                Ended::Died(reason) => (reason, Duration::ZERO),
+                Ended::Unable(reason) => (reason, self.limits.longest_pause),
             };
             let now = Instant::now();
             deaths.push_back(now);
@@ -141,11 +148,9 @@ impl Supervisor {
                 );
                 return self.refuse_all(&stop, reason).await;
             }
-            let pause = pause_after(deaths.len(), &self.limits);
+            let pause = pause_after(deaths.len(), &self.limits).max(shortest_pause);
             tracing::warn!(%reason, ?pause, "The engine's worker died; starting it again.");
-            self.set(Readiness::Waiting(format!(
-                "the engine is being restarted because {reason}"
-            )));
+            self.set(restarting(&reason));
             if !self
                 .turn_away(&stop, Some(pause), &EngineError::Gone(reason))
                 .await
@@ -153,7 +158,7 @@ impl Supervisor {
                 break;
             }
         }
-        self.set(Readiness::Failed("the engine was stopped".into()));
+        self.set(stopped());
     }
 
     /// One worker from its start to its end.
@@ -161,10 +166,15 @@ impl Supervisor {
         let mut link = match Link::start(&self.program) {
             Ok(link) => link,
             Err(error) => {
-                return Ended::Hopeless(format!(
+                let reason = format!(
                     "{} could not be started: {error}",
                     self.program.path.display()
-                ));
+                );
+                return match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::PermissionDenied => Ended::Hopeless(reason),
+                    // Too many processes, too little memory, a file that is just being written.
+                    _ => Ended::Died(reason),
+                };
             }
         };
         self.pid.send_replace(link.pid());
@@ -172,15 +182,21 @@ impl Supervisor {
         let ended = self.serve(&mut link, &mut waiting, stop).await;
         self.pid.send_replace(None);
         // Readiness first: who learns of the death asks for it next.
-        if let Ended::Died(reason) = &ended {
-            self.set(Readiness::Waiting(format!(
-                "the engine is being restarted because {reason}"
-            )));
-        }
-        waiting.fail_all(&EngineError::Gone(match &ended {
-            Ended::Stopped => "it was stopped".into(),
-            Ended::Died(reason) | Ended::Hopeless(reason) => reason.clone(),
-        }));
+        let reason = match &ended {
+            Ended::Stopped => {
+                self.set(stopped());
+                "it was stopped"
+            }
+            Ended::Died(reason) | Ended::Unable(reason) => {
+                self.set(restarting(reason));
+                reason
+            }
+            Ended::Hopeless(reason) => {
+                self.set(Readiness::Failed(reason.clone()));
+                reason
+            }
+        };
+        waiting.fail_all(&EngineError::Gone(reason.to_owned()));
         if matches!(ended, Ended::Stopped) {
             link.say(&Command::Stop).ok();
             link.end(self.limits.farewell).await;
@@ -225,9 +241,13 @@ impl Supervisor {
                         stage = Stage::Loading;
                         due = Instant::now() + self.limits.load;
                     }
+                    Heard::Report(Report::Failed { reason }) if self.proven => {
+                        return Ended::Unable(reason);
+                    }
                     Heard::Report(Report::Failed { reason }) => return Ended::Hopeless(reason),
                     Heard::Report(Report::Ready) if stage == Stage::Loading => {
                         stage = Stage::Ready;
+                        self.proven = true;
                         self.set(Readiness::Ready);
                     }
                     Heard::Report(report) if stage == Stage::Ready => waiting.settle(report),
@@ -240,7 +260,7 @@ impl Supervisor {
                         return Ended::Died(format!("it was not ready in time ({})", stage.words()));
                     }
                     if waiting.overdue(now) {
-                        return Ended::Died("it hung: a reply did not end at its deadline".into());
+                        return Ended::Died("it hung: a call was not answered in time".into());
                     }
                 },
             }
@@ -266,18 +286,28 @@ impl Supervisor {
                 tell,
             } => {
                 let call = waiting.number();
+                let due = if adapter.is_some() {
+                    // A new adapter is loaded when those who are being answered now have their replies.
+                    waiting.all_replied() + self.limits.overdue + self.limits.load
+                } else {
+                    Instant::now() + self.limits.overdue
+                };
                 (
                     Command::Prepare {
                         call,
                         template,
                         adapter,
                     },
-                    Waiter::Prepare(call, tell),
+                    Waiter::Prepare(call, Question { tell, due }),
                 )
             }
             Call::Count { texts, tell } => {
                 let call = waiting.number();
-                (Command::Count { call, texts }, Waiter::Count(call, tell))
+                let due = Instant::now() + self.limits.overdue;
+                (
+                    Command::Count { call, texts },
+                    Waiter::Count(call, Question { tell, due }),
+                )
             }
             Call::Generate {
                 id,
@@ -286,13 +316,13 @@ impl Supervisor {
                 open,
                 tell,
             } => {
-                let overdue = Instant::now()
+                let due = Instant::now()
                     + request.deadline.min(Duration::from_secs(86_400))
                     + self.limits.overdue;
                 let reply = OpenReply {
                     events,
                     accepted: Some(tell),
-                    overdue,
+                    due,
                     _open: open,
                 };
                 (
@@ -364,6 +394,14 @@ impl Stage {
     }
 }
 
+fn restarting(reason: &str) -> Readiness {
+    Readiness::Waiting(format!("the engine is being restarted because {reason}"))
+}
+
+fn stopped() -> Readiness {
+    Readiness::Failed("the engine was stopped".into())
+}
+
 /// The pause before the next start, after so many recent deaths.
 fn pause_after(deaths: usize, limits: &Limits) -> Duration {
     let doublings = u32::try_from(deaths.saturating_sub(1))
@@ -388,18 +426,33 @@ fn reject(call: Call, error: &EngineError) {
 
 /// A call on its way to the worker.
 enum Waiter {
-    Prepare(CallId, Answer<Model>),
-    Count(CallId, Answer<Vec<u32>>),
+    Prepare(CallId, Question<Model>),
+    Count(CallId, Question<Vec<u32>>),
     Reply(CallId, OpenReply),
 }
 
 impl Waiter {
     fn fail(self, error: &EngineError) {
         match self {
-            Self::Prepare(_, tell) => drop(tell.send(Err(error.clone()))),
-            Self::Count(_, tell) => drop(tell.send(Err(error.clone()))),
+            Self::Prepare(_, question) => question.answer(Err(error.clone())),
+            Self::Count(_, question) => question.answer(Err(error.clone())),
             Self::Reply(_, reply) => reply.fail(error),
         }
+    }
+}
+
+/// A call with a single answer.
+#[derive(Debug)]
+struct Question<T> {
+    tell: Answer<T>,
+    /// A worker that has not answered by then hangs.
+    due: Instant,
+}
+
+impl<T> Question<T> {
+    fn answer(self, outcome: Result<T, EngineError>) {
+        // Fails when nobody waits any more.
+        self.tell.send(outcome).ok();
     }
 }
 
@@ -409,7 +462,8 @@ struct OpenReply {
     events: mpsc::Sender<ReplyEvent>,
     /// Taken when the worker has accepted the request.
     accepted: Option<Answer<()>>,
-    overdue: Instant,
+    /// A worker that has not ended it by then hangs.
+    due: Instant,
     /// Dropped with the rest, which ends the task that watches for the reader's going.
     _open: oneshot::Sender<()>,
 }
@@ -427,8 +481,8 @@ impl OpenReply {
 /// Everyone who waits for the present worker.
 #[derive(Debug, Default)]
 struct Waiting {
-    prepares: HashMap<CallId, Answer<Model>>,
-    counts: HashMap<CallId, Answer<Vec<u32>>>,
+    prepares: HashMap<CallId, Question<Model>>,
+    counts: HashMap<CallId, Question<Vec<u32>>>,
     replies: HashMap<CallId, OpenReply>,
     numbered: u64,
 }
@@ -446,8 +500,8 @@ impl Waiting {
 
     fn add(&mut self, waiter: Waiter) {
         match waiter {
-            Waiter::Prepare(call, tell) => drop(self.prepares.insert(call, tell)),
-            Waiter::Count(call, tell) => drop(self.counts.insert(call, tell)),
+            Waiter::Prepare(call, question) => drop(self.prepares.insert(call, question)),
+            Waiter::Count(call, question) => drop(self.counts.insert(call, question)),
             Waiter::Reply(call, reply) => drop(self.replies.insert(call, reply)),
         }
     }
@@ -456,13 +510,13 @@ impl Waiting {
     fn settle(&mut self, report: Report) {
         match report {
             Report::Prepared { call, outcome } => {
-                if let Some(tell) = self.prepares.remove(&call) {
-                    drop(tell.send(outcome));
+                if let Some(question) = self.prepares.remove(&call) {
+                    question.answer(outcome);
                 }
             }
             Report::Counted { call, outcome } => {
-                if let Some(tell) = self.counts.remove(&call) {
-                    drop(tell.send(outcome));
+                if let Some(question) = self.counts.remove(&call) {
+                    question.answer(outcome);
                 }
             }
             Report::Accepted { call, outcome } => {
@@ -495,16 +549,25 @@ impl Waiting {
     }
 
     fn overdue(&self, now: Instant) -> bool {
-        self.replies.values().any(|reply| now > reply.overdue)
+        let mut dues = (self.replies.values().map(|reply| reply.due))
+            .chain(self.prepares.values().map(|question| question.due))
+            .chain(self.counts.values().map(|question| question.due));
+        dues.any(|due| now > due)
+    }
+
+    /// When every open reply must have ended.
+    fn all_replied(&self) -> Instant {
+        let dues = self.replies.values().map(|reply| reply.due);
+        dues.max().unwrap_or_else(Instant::now)
     }
 
     fn fail_all(&mut self, error: &EngineError) {
         self.prepares
             .drain()
-            .for_each(|(_, tell)| drop(tell.send(Err(error.clone()))));
+            .for_each(|(_, question)| question.answer(Err(error.clone())));
         self.counts
             .drain()
-            .for_each(|(_, tell)| drop(tell.send(Err(error.clone()))));
+            .for_each(|(_, question)| question.answer(Err(error.clone())));
         self.replies
             .drain()
             .for_each(|(_, reply)| reply.fail(error));

@@ -57,10 +57,10 @@ impl Specials {
         }
     }
 
-    /// The first control token in a text of the template.
+    /// The control token that a text of the template begins with, after white space.
     pub(crate) fn first(&self, text: &str) -> Option<Token> {
-        text.char_indices()
-            .find_map(|(start, first)| self.at(text.get(start..)?, first))
+        let text = text.trim_start();
+        self.at(text, text.chars().next()?)
             .map(|special| special.token)
     }
 
@@ -261,8 +261,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_control_token_is_the_longest_there() {
+    fn a_text_begins_with_the_longest_control_token_there() {
         assert_eq!(specials().first("\n <|im|>x<s>"), Some(2));
+        assert_eq!(specials().first("word <s>"), None);
+        assert_eq!(specials().first(" "), None);
         assert_eq!(specials().first("<turn>"), None);
     }
 

@@ -39,8 +39,9 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn kill(pid: Option<u32>) {
     let pid = pid.expect("a ready worker has a process").to_string();
     assert!(
-        Command::new("kill")
-            .args(["-9", &pid])
+        // The shell's own `kill`; a program of that name is not everywhere.
+        Command::new("sh")
+            .args(["-c", "kill -9 \"$0\"", &pid])
             .status()
             .unwrap()
             .success()
@@ -177,6 +178,14 @@ async fn an_unknown_device_is_named() {
             ..settings()
         },
         "there is no device \"CUDA7\"; llama.cpp sees CPU",
+    )
+    .await;
+    check_fails(
+        WorkerSettings {
+            devices: vec!["CPU".into()],
+            ..settings()
+        },
+        "use engine.gpu_layers = 0",
     )
     .await;
 }

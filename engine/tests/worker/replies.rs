@@ -136,6 +136,19 @@ async fn the_same_seed_gives_the_same_reply() {
     let first = ask(&worker, hot(7)).await.0;
     assert_eq!(ask(&worker, hot(7)).await.0, first);
     assert_ne!(ask(&worker, hot(8)).await.0, first);
+    // Next to no temperature is none.
+    let cold = |seed, temperature| Request {
+        seed: Some(seed),
+        sampling: Sampling {
+            temperature,
+            ..Sampling::default()
+        },
+        ..request("hi")
+    };
+    assert_eq!(
+        ask(&worker, cold(7, f32::MIN_POSITIVE)).await.0,
+        ask(&worker, cold(8, 0.0)).await.0
+    );
     // llama.cpp's own word for "draw one yourself".
     assert_eq!(
         ask(&worker, hot(u32::MAX)).await.0,

@@ -176,15 +176,60 @@ async fn b6_a_summary_is_counted_and_bounded() {
         );
         assert!(shown(&known) <= BUDGET.window / 2, "{}", shown(&known));
     }
-    // One that cannot be cut anywhere is refused.
-    fill(&memory, &me).await;
-    let error = compact(&memory, &me, &Scripted::new(&"blah ".repeat(300)))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "no summary was made: its last sentence has 300 tokens, and 20 fit"
-    );
+}
+
+#[tokio::test]
+async fn without_a_usable_summary_the_old_one_stays_and_the_window_moves() {
+    let (memory, me) = (memory(), private("u1"));
+    for unusable in ["  \n ", &"blah ".repeat(300)] {
+        fill(&memory, &me).await;
+        assert!(
+            compact(&memory, &me, &Scripted::new(unusable))
+                .await
+                .unwrap()
+                .moved()
+        );
+        assert_eq!(memory.held(&me.owner).await.unwrap().summary, None);
+        fill(&memory, &me).await;
+        for answer in ["They told stories.", unusable] {
+            fill(&memory, &me).await;
+            assert!(
+                compact(&memory, &me, &Scripted::new(answer))
+                    .await
+                    .unwrap()
+                    .moved()
+            );
+            let known = memory.recall(&me, "hi").await.unwrap();
+            assert!(known.opening.unwrap().contains("They told stories."));
+        }
+        memory.forget_all(&me.owner).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn words_that_cannot_be_summarised_do_not_stop_the_window() {
+    let (memory, me) = (memory(), private("u1"));
+    let tiny = WindowBudget {
+        summary: 2,
+        ..BUDGET
+    };
+    for (text, budget) in [
+        ("😀 😀 😀 😀 😀 😀 😀", BUDGET),
+        ("my story goes on and on", tiny),
+    ] {
+        for _ in 0..10 {
+            say(&memory, &me, text).await;
+        }
+        let extractive = Extractive::new(&Words);
+        assert!(
+            memory
+                .compact(&me, budget, &Words, &extractive)
+                .await
+                .unwrap()
+                .moved()
+        );
+    }
+    assert_eq!(memory.held(&me.owner).await.unwrap().summary, None);
 }
 
 #[tokio::test]
@@ -207,19 +252,17 @@ async fn b8_a_failing_summariser_loses_and_changes_nothing() {
         memory.recall(&me, "hi").await.unwrap(),
         memory.export(&me.owner).await.unwrap(),
     );
-    for summariser in [&Failing as &dyn Summariser, &Scripted::new("  \n ")] {
-        assert!(matches!(
-            compact(&memory, &me, summariser).await,
-            Err(CompactError::Summary(_))
-        ));
-        assert_eq!(
-            (
-                memory.recall(&me, "hi").await.unwrap(),
-                memory.export(&me.owner).await.unwrap()
-            ),
-            before
-        );
-    }
+    assert!(matches!(
+        compact(&memory, &me, &Failing).await,
+        Err(CompactError::Summary(_))
+    ));
+    assert_eq!(
+        (
+            memory.recall(&me, "hi").await.unwrap(),
+            memory.export(&me.owner).await.unwrap()
+        ),
+        before
+    );
     assert!(
         compact(&memory, &me, &Scripted::new("Later it works."))
             .await
@@ -329,7 +372,7 @@ async fn what_happens_while_a_summary_is_written_wins() {
             let (memory, me) = other.clone();
             Box::pin(async move {
                 if forget {
-                    memory.forget_all(&me).await.unwrap();
+                    memory.forget_all(&me.owner).await.unwrap();
                 } else {
                     memory.start_anew(&me).await.unwrap();
                 }
@@ -398,7 +441,7 @@ async fn a_full_disk_changes_nothing() {
         Err(CompactError::Store(StoreError::Full { .. }))
     ));
     assert!(matches!(
-        full.forget_all(&me).await,
+        full.forget_all(&me.owner).await,
         Err(StoreError::Full { .. })
     ));
     let said = Said {
@@ -406,6 +449,7 @@ async fn a_full_disk_changes_nothing() {
         text: "x".into(),
         notes: String::new(),
         memory_revision: None,
+        as_of: 0,
         at_ms: 1,
     };
     assert!(matches!(

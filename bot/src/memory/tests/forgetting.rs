@@ -104,7 +104,7 @@ async fn forgetting_all_leaves_nothing_and_touches_nobody_else() {
     }
     assert!(prompt(&memory, &ben, "hi").await.contains("secret"));
 
-    let forgotten = memory.forget_all(&anna).await.unwrap();
+    let forgotten = memory.forget_all(&anna.owner).await.unwrap();
     assert_eq!(
         forgotten,
         Forgotten {
@@ -127,7 +127,7 @@ async fn forgetting_all_leaves_nothing_and_touches_nobody_else() {
     assert_eq!(facts(&memory, &ben).await, ["Name: Ben"]);
     assert_eq!(facts(&memory, &at_home).await, ["Name: Anna"]);
     assert_eq!(
-        memory.forget_all(&anna).await.unwrap(),
+        memory.forget_all(&anna.owner).await.unwrap(),
         Forgotten::default()
     );
 }
@@ -147,7 +147,7 @@ async fn an_emptied_window_opens_without_the_old_notes() {
             .await
             .unwrap();
     }
-    memory.forget_all(&me).await.unwrap();
+    memory.forget_all(&me.owner).await.unwrap();
     say(&memory, &me, "hello again").await;
     let known = memory.recall(&me, "secret").await.unwrap();
     assert_eq!(
@@ -166,7 +166,7 @@ async fn an_emptied_window_opens_without_the_old_notes() {
 async fn a_reply_that_comes_late_does_not_bring_its_turn_back() {
     let (memory, me) = (memory(), private("u1"));
     let turn = open(&memory, &me, "My name is Yun", &Known::default()).await;
-    memory.forget_all(&me).await.unwrap();
+    memory.forget_all(&me.owner).await.unwrap();
     memory
         .close_turn(
             &me,
@@ -194,6 +194,48 @@ async fn forgetting_reaches_every_conversation_of_the_audience() {
     say(&memory, &here, "My name is Yun").await;
     say(&memory, &there, "what's my name?").await;
     assert!(prompt(&memory, &there, "hm").await.contains("Yun"));
-    memory.forget_all(&here).await.unwrap();
+    memory.forget_all(&here.owner).await.unwrap();
     assert!(!prompt(&memory, &there, "hm").await.contains("Yun"));
+}
+
+#[tokio::test]
+async fn what_is_forgotten_elsewhere_after_it_was_recalled_does_not_come_back() {
+    let memory = memory();
+    let here = private("u1");
+    let there = scope(
+        "u1",
+        PlaceId::new(Platform::Web, "elsewhere"),
+        Audience::Private,
+    );
+    say(&memory, &here, "My name is Yun").await;
+    let known = memory.recall(&there, "who am I?").await.unwrap();
+    memory.forget_all(&here.owner).await.unwrap();
+    // As many changes as before: counted anew, the memory would look as if nothing had happened.
+    say(&memory, &here, "I'm a nurse").await;
+    open(&memory, &there, "who am I?", &known).await;
+    let prompt = prompt(&memory, &there, "hm").await;
+    assert!(!prompt.contains("Yun"), "{prompt}");
+    assert_eq!(
+        lines(&memory.recall(&there, "hm").await.unwrap()),
+        ["Job: nurse"]
+    );
+}
+
+#[tokio::test]
+async fn no_turn_that_tells_a_forgotten_value_is_recalled() {
+    let (memory, me) = (memory(), private("u1"));
+    for told in [
+        "I live in Busan",
+        "The weather in Busan is mild",
+        "The weather makes me happy",
+    ] {
+        say(&memory, &me, told).await;
+    }
+    let home = fact(&memory, &me, FactKey::Home).await;
+    assert!(memory.forget_fact(&me.owner, home).await.unwrap());
+    let known = memory.recall(&me, "how is the weather?").await.unwrap();
+    assert_eq!(
+        (known.window.len(), known.recalled),
+        (0, vec!["u1: The weather makes me happy".to_owned()])
+    );
 }

@@ -101,7 +101,7 @@ proptest! {
                     Step::StartAnew => memory.start_anew(scope).await.unwrap(),
                     Step::Compact => drop(memory.compact(scope, budget, &Words, &Extractive::new(&Words)).await.unwrap()),
                     Step::ForgetAll => {
-                        memory.forget_all(scope).await.unwrap();
+                        memory.forget_all(&scope.owner).await.unwrap();
                         let export = memory.export(&scope.owner).await.unwrap().to_string();
                         assert!(!export.contains("canary"), "{export}");
                         // What was forgotten may be nowhere at all any more.

@@ -97,6 +97,7 @@ async fn open(memory: &Memory, scope: &Scope, text: &str, known: &Known) -> Turn
                 text: text.to_owned(),
                 notes,
                 memory_revision: known.revision,
+                as_of: known.as_of,
                 at_ms: 7,
             },
         )

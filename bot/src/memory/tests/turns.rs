@@ -87,6 +87,7 @@ async fn all_memory_is_sent_once_a_window_and_again_when_it_changed() {
                 text: "hm".into(),
                 notes: String::new(),
                 memory_revision: None,
+                as_of: known.as_of,
                 at_ms: 1,
             },
         )
@@ -95,6 +96,19 @@ async fn all_memory_is_sent_once_a_window_and_again_when_it_changed() {
     assert_eq!(
         memory.recall(&me, "hm").await.unwrap().revision,
         known.revision
+    );
+}
+
+#[tokio::test]
+async fn all_is_recalled_again_for_a_prompt_without_the_turns_that_had_it() {
+    let (memory, me) = (memory(), private("u1"));
+    say(&memory, &me, "My name is Yun").await;
+    say(&memory, &me, "hello").await;
+    assert_eq!(memory.recall(&me, "hm").await.unwrap().revision, None);
+    let known = memory.recall_all(&me, "hm").await.unwrap();
+    assert_eq!(
+        (lines(&known), known.revision),
+        (vec!["Name: Yun".to_owned()], Some(1))
     );
 }
 
@@ -126,7 +140,7 @@ async fn a_turn_is_kept_before_its_reply_and_with_it() {
     drop(memory);
 
     let memory = reopened().await;
-    let last = memory.last_turn(&me.conversation).await.unwrap().unwrap();
+    let last = memory.recent(&me.conversation, 1).await.unwrap().remove(0);
     assert_eq!(
         (last.id, last.text.as_str(), &last.reply),
         (first, "hello", &None)
@@ -139,15 +153,8 @@ async fn a_turn_is_kept_before_its_reply_and_with_it() {
     drop(memory);
 
     let memory = reopened().await;
-    assert_eq!(
-        memory
-            .last_turn(&me.conversation)
-            .await
-            .unwrap()
-            .unwrap()
-            .reply,
-        Some(cut)
-    );
+    let last = memory.recent(&me.conversation, 1).await.unwrap().remove(0);
+    assert_eq!(last.reply, Some(cut));
     let whole = Spoken {
         text: "Hi there".to_owned(),
         complete: true,
@@ -157,7 +164,7 @@ async fn a_turn_is_kept_before_its_reply_and_with_it() {
     drop(memory);
 
     let memory = reopened().await;
-    assert_eq!(memory.last_turn(&me.conversation).await.unwrap(), None);
+    assert_eq!(memory.recent(&me.conversation, 1).await.unwrap(), []);
     let second = open(&memory, &me, "again", &Known::default()).await;
     assert!(second > first);
     let export = memory.export(&me.owner).await.unwrap();

@@ -41,7 +41,7 @@ async function look() {
   let state = "gone";
   try {
     about = await daemon.about();
-    state = about.trouble === null ? "well" : "notReady";
+    state = about.trouble === null ? "well" : about.lasting ? "failed" : "notReady";
   } catch {
     // The banner says it.
   }
@@ -70,7 +70,7 @@ async function look() {
 function showBanner(state) {
   at("banner").dataset.state = state;
   at("banner").hidden = state === "well";
-  at("banner-reason").hidden = state !== "notReady";
+  at("banner-reason").hidden = state === "gone" || state === "well";
   if (state !== "well") {
     tell(at("banner-sentence"), state);
     at("banner-reason").textContent = about?.trouble ?? "";

@@ -42,6 +42,7 @@ const SENTENCES = {
   brokeOff: ["The connection to chatfriends broke off here.", "여기서 chatfriends와 연결이 끊겼어요."],
   refused: ["chatfriends did not take this: {reason}", "chatfriends가 받지 않았어요: {reason}"],
   historyTrouble: ["What was said before could not be read.", "지난 대화를 읽지 못했어요."],
+  failed: ["The model cannot answer. Whoever runs chatfriends must mend this and start it again.", "모델이 답할 수 없어요. 운영자가 고치고 다시 시작해야 해요."],
   notReady: ["The model is not ready yet. This page goes on by itself when it is.", "모델이 아직 준비되지 않았어요. 준비되면 저절로 이어져요."],
   ready: ["The model is ready.", "모델이 준비됐어요."],
   back: ["chatfriends is back.", "chatfriends와 다시 연결됐어요."],

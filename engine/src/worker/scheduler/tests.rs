@@ -187,6 +187,15 @@ fn chats_keep_their_slots_and_the_longest_unused_is_given_away() {
 }
 
 #[test]
+fn a_slot_taken_from_another_chat_gives_nothing_of_it_away() {
+    let mut rig = Rig::new(Limits { slots: 1, ..LIMITS });
+    for (call, chat) in [(1, "a"), (2, "b"), (3, "a")] {
+        rig.submit(rig.job(call, Some(chat), &[1, 2, 3], 1));
+        assert_eq!(rig.run()[0].0.usage.cached_tokens, 0, "call {call}");
+    }
+}
+
+#[test]
 fn others_keep_streaming_while_a_long_prompt_is_read() {
     let mut rig = Rig::new(Limits {
         context: 1000,

@@ -11,6 +11,8 @@ fn start(path: &str, args: &[&str]) -> Worker {
         first_pause: Duration::from_millis(1),
         deaths: 3,
         farewell: Duration::from_millis(300),
+        overdue: Duration::from_millis(100),
+        longest_pause: Duration::from_millis(50),
         ..Limits::default()
     };
     let program = Program {
@@ -122,4 +124,81 @@ fn pauses_double_up_to_a_limit() {
         .map(|deaths| pause_after(*deaths, &limits).as_millis())
         .collect();
     assert_eq!(pauses, [100, 200, 400, 30_000]);
+}
+
+/// A shell command that says these to its daemon.
+fn saying(reports: &[Report]) -> String {
+    let frames = reports
+        .iter()
+        .flat_map(|report| super::super::protocol::encode(report).unwrap());
+    let octal: String = frames.map(|byte| format!("\\{byte:03o}")).collect();
+    format!("printf '{octal}'")
+}
+
+#[tokio::test]
+async fn a_worker_that_answers_no_question_is_found_to_hang() {
+    let hello = Report::Hello { version: VERSION };
+    let script = format!("{}; exec sleep 1000", saying(&[hello, Report::Ready]));
+    let worker = start("/bin/sh", &["-c", &script]);
+    worker.ready().await.unwrap();
+    for outcome in [
+        worker.count(vec!["x".into()]).await.map(drop),
+        async {
+            worker.ready().await?;
+            worker.prepare(None, None).await.map(drop)
+        }
+        .await,
+    ] {
+        assert!(
+            matches!(&outcome, Err(EngineError::Gone(reason)) if reason.contains("it hung")),
+            "{outcome:?}"
+        );
+    }
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_model_that_has_run_and_does_not_fit_for_a_moment_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let hello = || Report::Hello { version: VERSION };
+    let reason = "8 GiB are needed".into();
+    // Ready and gone, then no memory, then ready for good.
+    let script = format!(
+        "cd {}; if mkdir first 2>/dev/null; then {}; exit 1; elif mkdir second 2>/dev/null; then {}; exit 0; fi; {}; exec sleep 1000",
+        folder.path().display(),
+        saying(&[hello(), Report::Ready]),
+        saying(&[hello(), Report::Failed { reason }]),
+        saying(&[hello(), Report::Ready]),
+    );
+    let worker = start("/bin/sh", &["-c", &script]);
+    let mut readiness = worker.readiness.clone();
+    let came_back = async {
+        let mut seen = Vec::new();
+        while !folder.path().join("second").exists() || worker.readiness() != Readiness::Ready {
+            readiness.changed().await.unwrap();
+            seen.push(readiness.borrow_and_update().clone());
+        }
+        seen
+    };
+    let seen = tokio::time::timeout(Duration::from_secs(10), came_back)
+        .await
+        .expect("it must come back");
+    assert!(
+        !seen.iter().any(|it| matches!(it, Readiness::Failed(_))),
+        "{seen:?}"
+    );
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_started_just_now_is_tried_again() {
+    // A file open for writing cannot be run.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(file.path(), mode).unwrap();
+    check_fails(
+        start(file.path().to_str().unwrap(), &[]),
+        "died 3 times within 10 minutes",
+    )
+    .await;
 }
