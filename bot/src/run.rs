@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -79,23 +80,16 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
         }
         finish(&ctx).await;
     };
-    let cut_off = async {
-        tokio::time::sleep(GRACE).await;
+    tokio::pin!(rest);
+    if timeout(GRACE, &mut rest).await.is_err() {
         // What was said so far is then kept with its message.
         ctx.lanes.close();
-        std::future::pending::<()>().await;
-    };
-    let rest = async {
-        tokio::select! {
-            () = rest => {}
-            () = cut_off => {}
+        if timeout(SHUTDOWN - GRACE, rest).await.is_err() {
+            tracing::warn!(
+                seconds = SHUTDOWN.as_secs(),
+                "Some replies did not end in time and were cut off; what was taken is stored."
+            );
         }
-    };
-    if tokio::time::timeout(SHUTDOWN, rest).await.is_err() {
-        tracing::warn!(
-            seconds = SHUTDOWN.as_secs(),
-            "Some replies did not end in time and were cut off; what was taken is stored."
-        );
     }
     match ended_early {
         Some(failure) => Err(failure),

@@ -57,7 +57,8 @@ pub async fn chat(
         language,
         shown: String::new(),
     };
-    let outcome = if std::io::stdin().is_terminal() {
+    let at_keyboard = std::io::stdin().is_terminal();
+    let outcome = if at_keyboard {
         talk.greet().await;
         talk.with_a_person().await
     } else {
@@ -66,7 +67,7 @@ pub async fn chat(
     let unanswered = talk.unanswered;
     talk.end().await;
     outcome?;
-    if unanswered > 0 && !std::io::stdin().is_terminal() {
+    if unanswered > 0 && !at_keyboard {
         return Err(Failure::Other(anyhow::anyhow!(
             "lines without an answer: {unanswered}"
         )));
