@@ -1,6 +1,6 @@
 //! The engines that run, and which of them answers for a persona. Starts them; knows nothing of conversations.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use chatfriends_engine::{
     EngineError, Generate, Model, Readiness, Sampling, Server, ServerSettings, Worker,
     WorkerSettings,
 };
-use chatfriends_personas::{Persona, SamplingChoice};
+use chatfriends_personas::{Library, Persona, SamplingChoice};
 
 use crate::settings::{Brain, EngineSettings, ServerChoice};
 use crate::starter;
@@ -61,7 +61,7 @@ impl Brains {
                 starter::unpack(store)?,
             ))),
             Brain::File(path) => Arc::new(Worker::start(worker_settings(worker, path.clone()))),
-            Brain::Server(choice) => Arc::new(Server::start(server_settings(choice))?),
+            Brain::Server(choice) => Arc::new(server(choice)?),
         };
         Ok(Self {
             default,
@@ -126,6 +126,27 @@ impl Brains {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         self.default.readiness()
+    }
+
+    /// Lets go of the engines of models that no persona brings any more; each ends with the last reply that uses it.
+    pub fn keep(&self, library: &Library) {
+        let named: HashSet<&str> = library
+            .iter()
+            .filter_map(|persona| persona.model.as_deref())
+            .collect();
+        self.others
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|path, _| path.to_str().is_some_and(|path| named.contains(path)));
+        // The file may be another one when its path is named again.
+        self.seats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|key, _| {
+                key.model
+                    .as_deref()
+                    .is_none_or(|model| named.contains(model))
+            });
     }
 
     /// Ends all engines.
@@ -206,12 +227,16 @@ fn worker_settings(engine: &EngineSettings, model: PathBuf) -> WorkerSettings {
     }
 }
 
-fn server_settings(choice: &ServerChoice) -> ServerSettings {
-    ServerSettings {
+/// Begins to watch a model server.
+///
+/// # Errors
+/// When its address or tokenizer cannot be used.
+pub fn server(choice: &ServerChoice) -> Result<Server, EngineError> {
+    Server::start(ServerSettings {
         url: choice.url.clone(),
         model: choice.model.clone(),
         key: choice.key.clone(),
         context: choice.context,
         tokenizer: choice.tokenizer.clone(),
-    }
+    })
 }

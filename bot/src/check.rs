@@ -1,10 +1,14 @@
 //! `chatfriends check`: everything that the daemon would use, looked at in turn. Nothing is started and nothing is written.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
+use chatfriends_engine::Generate as _;
 use chatfriends_personas::{Library, Persona};
 
+use crate::brains;
 use crate::settings::{Brain, Settings};
+use crate::store::sled::SledStore;
 
 /// Prints a line for each thing looked at; `false` when the daemon would not work with one of them.
 ///
@@ -20,9 +24,10 @@ pub async fn check(settings: &Settings) -> bool {
         }
     };
     report("settings", Ok("all keys are known and in range".to_owned()));
-    report("web.listen", address(settings).await);
-    report("store.path", store(&settings.store_path));
-    report("default model", default_model(settings));
+    let in_use = SledStore::is_in_use(&settings.store_path.join("memory"));
+    report("store.path", store(&settings.store_path, in_use));
+    report("web.listen", address(settings, in_use).await);
+    report("default model", default_model(settings).await);
     let loaded = Library::load(
         settings
             .personas_path
@@ -52,18 +57,24 @@ pub async fn check(settings: &Settings) -> bool {
     );
     println!(
         "{}",
-        if sound {
-            "\nchatfriends would start."
-        } else {
-            "\nMend the faults above, then check again."
+        match (sound, in_use) {
+            (true, false) => "\nchatfriends would start.",
+            (true, true) => "\nchatfriends is running, and would start again with these settings.",
+            (false, _) => "\nMend the faults above, then check again.",
         }
     );
     sound
 }
 
-async fn address(settings: &Settings) -> Result<String, String> {
+async fn address(settings: &Settings, in_use: bool) -> Result<String, String> {
     let address = settings.listen;
     match tokio::net::TcpListener::bind(address).await {
+        Err(error) if in_use && error.kind() == ErrorKind::AddrInUse => {
+            Ok(format!("a running chatfriends is at {address}"))
+        }
+        Ok(_) if in_use => Err(format!(
+            "{address} is free, but another chatfriends holds the store; it has another address, or does not run as a daemon (stop it, or give this one a store.path of its own)"
+        )),
         Ok(_) if address.ip().is_loopback() => Ok(format!("{address} is free")),
         Ok(_) => Ok(format!(
             "{address} is free; everybody who reaches it can talk and read what is remembered, so better keep to loopback and come through ssh -L"
@@ -74,7 +85,7 @@ async fn address(settings: &Settings) -> Result<String, String> {
     }
 }
 
-fn store(path: &Path) -> Result<String, String> {
+fn store(path: &Path, in_use: bool) -> Result<String, String> {
     // The nearest folder that exists decides whether the rest can be made.
     let existing = path
         .ancestors()
@@ -93,19 +104,27 @@ fn store(path: &Path) -> Result<String, String> {
     if metadata.permissions().readonly() {
         return Err(format!("{} cannot be written", existing.display()));
     }
-    Ok(path.display().to_string())
+    let note = if in_use {
+        " (a running chatfriends holds it)"
+    } else {
+        ""
+    };
+    Ok(format!("{}{note}", path.display()))
 }
 
-fn default_model(settings: &Settings) -> Result<String, String> {
+async fn default_model(settings: &Settings) -> Result<String, String> {
     match &settings.brain {
         Brain::Starter => {
             Ok("the starter model, compiled in; scripts/README.md names better ones".to_owned())
         }
         Brain::File(path) => model(path, None),
-        Brain::Server(server) => Ok(format!(
-            "{} at {} (not called by this check)",
-            server.model, server.url
-        )),
+        Brain::Server(choice) => {
+            let answers = async { brains::server(choice)?.ready().await };
+            match answers.await {
+                Ok(()) => Ok(format!("{} at {}", choice.model, choice.url)),
+                Err(error) => Err(format!("{}: {error}", choice.url)),
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::identity::{Conversation, Owner, PersonId, Scope};
 use crate::inbound::{Inbound, Manner};
 use crate::messages::Sentence;
+use crate::metrics::{self, Level};
 use crate::settings::Limits;
 
 /// Longest name shown in a prompt, in characters.
@@ -78,6 +79,7 @@ impl Gate {
         }
         *count += 1;
         drop(waiting);
+        metrics::raise(Level::InLine);
         Ok(PlaceInLine {
             person: person.clone(),
             waiting: Arc::clone(&self.waiting),
@@ -87,6 +89,7 @@ impl Gate {
 
 impl Drop for PlaceInLine {
     fn drop(&mut self) {
+        metrics::lower(Level::InLine);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = waiting.get_mut(&self.person) {
             *count -= 1;

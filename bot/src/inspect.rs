@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chatfriends_personas::{Language, Library, Persona};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::catalogue::Catalogue;
 use crate::cli::Whose;
@@ -23,10 +24,13 @@ pub fn personas(settings: &Settings) {
             .iter()
             .map(|language| language.code())
             .collect();
+        // Hangul is two columns wide.
+        let padding = 16_usize.saturating_sub(persona.name.width());
         println!(
-            "{:<12} {:<16} {}",
+            "{:<12} {}{:padding$} {}",
             persona.id.as_str(),
             persona.name,
+            "",
             languages.join(", ")
         );
     }

@@ -69,6 +69,29 @@ impl Count {
     }
 }
 
+/// Things of which there are more and fewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Messages that have a place in somebody's line: those being answered, and those behind them.
+    InLine,
+}
+
+impl Level {
+    const ALL: [Self; 1] = [Self::InLine];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::InLine => "chatfriends_messages_in_line",
+        }
+    }
+
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::InLine => "Messages being answered or waiting for it.",
+        }
+    }
+}
+
 /// Seconds that are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timing {
@@ -106,6 +129,16 @@ pub fn add(what: Count, many: u64) {
     metrics::counter!(what.name()).increment(many);
 }
 
+/// One more of them.
+pub fn raise(what: Level) {
+    metrics::gauge!(what.name()).increment(1.0);
+}
+
+/// One fewer of them.
+pub fn lower(what: Level) {
+    metrics::gauge!(what.name()).decrement(1.0);
+}
+
 /// Notes a duration.
 pub fn time(what: Timing, duration: std::time::Duration) {
     metrics::histogram!(what.name()).record(duration.as_secs_f64());
@@ -127,6 +160,10 @@ pub fn install() -> &'static PrometheusHandle {
             metrics::describe_counter!(count.name(), count.meaning());
             // Shown from the start, so that a rate is defined before the first event.
             add(count, 0);
+        }
+        for level in Level::ALL {
+            metrics::describe_gauge!(level.name(), level.meaning());
+            metrics::gauge!(level.name()).set(0.0);
         }
         for timing in Timing::ALL {
             metrics::describe_histogram!(timing.name(), metrics::Unit::Seconds, timing.meaning());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chatfriends_engine::EngineError;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -195,10 +196,19 @@ fn welcome(address: SocketAddr) {
 /// Checks every persona against its model before anyone talks to it, at the start and after each edit.
 async fn check_personas(ctx: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
     let check = async {
-        if let Err(error) = ctx.brains.ready().await {
-            tracing::error!(%error, "The default model cannot answer; the page is up and says so.");
+        let mut told = false;
+        while let Err(error) = ctx.brains.ready().await {
+            if !told {
+                tracing::error!(%error, "The default model cannot answer; the page is up and says so.");
+                told = true;
+            }
+            // A server that is away may come back, and personas on models of their own need no other.
+            if !matches!(error, EngineError::Gone(_)) {
+                break;
+            }
         }
         loop {
+            ctx.brains.keep(&ctx.catalogue.now());
             check_all(&ctx).await;
             ctx.catalogue.edited().await;
         }

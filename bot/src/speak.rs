@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use chatfriends_engine::{
-    EngineError, Event, Finish, FinishReason, Generate, Readiness, Request, Usage,
-};
+use chatfriends_engine::{EngineError, Event, Finish, FinishReason, Generate, Request, Usage};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -88,11 +86,15 @@ pub async fn speak(
 async fn wait_for(engine: &dyn Generate, until: Instant) -> Result<(), Silent> {
     match timeout_at(until, engine.ready()).await {
         Ok(Ok(())) => Ok(()),
+        Ok(Err(EngineError::Gone(reason))) => Err(Silent::Starting(reason)),
         Ok(Err(error)) => Err(Silent::Failed(error.to_string())),
-        Err(_) => Err(match engine.readiness() {
-            Readiness::Waiting(reason) | Readiness::Failed(reason) => Silent::Starting(reason),
-            Readiness::Ready => Silent::Starting("no answer in time".to_owned()),
-        }),
+        Err(_) => Err(Silent::Starting(
+            engine
+                .readiness()
+                .trouble()
+                .unwrap_or("no answer in time")
+                .to_owned(),
+        )),
     }
 }
 

@@ -22,6 +22,9 @@ use crate::store::StoreError;
 use crate::turn;
 use crate::web::Visitor;
 
+/// What ends the conversation here. Not in the table of commands: elsewhere there is nothing to leave.
+const LEAVE: [&str; 4] = ["/quit", "/exit", "/나가기", "/종료"];
+
 /// Talks until the input ends.
 ///
 /// # Errors
@@ -113,9 +116,9 @@ impl Talk {
             "{}",
             match self.language {
                 Language::English =>
-                    "(/help shows the commands, Ctrl-C stops a reply, Ctrl-D ends)",
+                    "(/help shows the commands, Ctrl-C stops a reply, /quit or Ctrl-D ends)",
                 Language::Korean =>
-                    "(/도움말 에 명령이 있어요. Ctrl-C는 답을 멈추고 Ctrl-D는 끝내요)",
+                    "(/도움말 에 명령이 있어요. Ctrl-C는 답을 멈추고 /나가기 나 Ctrl-D는 끝내요)",
             }
         );
     }
@@ -128,6 +131,7 @@ impl Talk {
         while ask.send(()).is_ok() {
             match lines.recv().await {
                 Some(Some(line)) if line.trim().is_empty() => {}
+                Some(Some(line)) if LEAVE.contains(&line.trim()) => break,
                 Some(Some(line)) => self.say(line).await?,
                 Some(None) | None => break,
             }
@@ -153,6 +157,7 @@ impl Talk {
             }
             match std::str::from_utf8(&line) {
                 Ok(text) if text.trim().is_empty() => {}
+                Ok(text) if LEAVE.contains(&text.trim()) => return Ok(()),
                 Ok(text) => self.say(text.trim().to_owned()).await?,
                 Err(_) => self.show(&Show::Notice {
                     text: match self.language {

@@ -160,6 +160,17 @@ pub enum Readiness {
     Failed(String),
 }
 
+impl Readiness {
+    /// Why requests cannot be served.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Ready => None,
+            Self::Waiting(reason) | Self::Failed(reason) => Some(reason),
+        }
+    }
+}
+
 /// A reply being generated. Dropping it cancels the work.
 #[derive(Debug)]
 pub struct Reply {
@@ -208,7 +219,8 @@ pub trait Generate: Send + Sync + std::fmt::Debug {
     /// Whether requests can be served now.
     fn readiness(&self) -> Readiness;
 
-    /// Waits until requests can be served, or says why they never will.
+    /// Waits until requests can be served, or says why they never will. Nobody here can start a server that is away, so the wait for one
+    /// ends after some seconds with [`EngineError::Gone`].
     async fn ready(&self) -> Result<(), EngineError>;
 
     /// Stops it and waits for its end.

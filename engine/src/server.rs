@@ -14,7 +14,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::generate::{EngineError, FinishReason, Generate, Model, Readiness, Reply, Request};
@@ -27,6 +27,8 @@ const MESSAGE_OVERHEAD: u32 = 16;
 /// How often a server that answered is asked again, and one that did not.
 const PROBE_READY: Duration = Duration::from_secs(15);
 const PROBE_WAITING: Duration = Duration::from_secs(2);
+/// How long somebody waits for a server that is away: as long as a quick restart takes.
+const AWAY_PATIENCE: Duration = Duration::from_secs(10);
 /// How long and how many bytes the reason of a refusal may take.
 const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 const MAX_ERROR: usize = 64 << 10;
@@ -184,13 +186,17 @@ impl Generate for Server {
 
     async fn ready(&self) -> Result<(), EngineError> {
         let mut readiness = self.readiness.clone();
-        let settled = readiness
-            .wait_for(|now| !matches!(now, Readiness::Waiting(_)))
-            .await;
-        match settled.as_deref() {
-            Ok(Readiness::Failed(reason)) => Err(EngineError::Refused(reason.clone())),
-            Ok(_) => Ok(()),
-            Err(_) => Err(stopped()),
+        let settled = async {
+            let settled = readiness.wait_for(|now| !matches!(now, Readiness::Waiting(_)));
+            settled.await.map(|now| now.clone())
+        };
+        match timeout(AWAY_PATIENCE, settled).await {
+            Ok(Ok(Readiness::Failed(reason))) => Err(EngineError::Refused(reason)),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(stopped()),
+            Err(_) => Err(EngineError::Gone(
+                self.readiness().trouble().unwrap_or_default().to_owned(),
+            )),
         }
     }
 

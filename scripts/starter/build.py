@@ -1,4 +1,5 @@
-"""Makes the starter model: `python -m starter.build --minutes 60`.
+"""Makes the starter model: `python -m starter.build --minutes 60`, or with a process for each of two cores
+`torchrun --nproc-per-node 2 -m starter.build --minutes 60`.
 
 Steps: learn a tokenizer from generated dialogues, train, write personas/starter/starter.gguf, and measure that very file
 with the held-out questions. Work files go to `--work`, outside the repository.
@@ -32,8 +33,6 @@ def main() -> None:
     """Runs the steps."""
     parser = argparse.ArgumentParser(description="Makes the starter model.")
     parser.add_argument("--minutes", type=float, default=60, help="training time, minutes of wall time")
-    parser.add_argument("--until", type=float, help="train until this moment instead (seconds since 1970)")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "chatfriends-starter", help="folder for work files")
     parser.add_argument("--output", type=Path, default=STARTER)
@@ -50,13 +49,13 @@ def main() -> None:
     from . import evaluate, gguf_file, induction, lookup, tokenizer, train
     from .model import Shape, Starter
 
+    together = train.Together()
     started = time.time()
     tokenizer_path = arguments.work / "tokenizer.json"
-    if arguments.resume or arguments.export or arguments.same_tokenizer:
-        words = tokenizer.load(tokenizer_path)
-    else:
-        words = tokenizer.train(tokenizer_texts(arguments.seed + 1, 60_000), VOCABULARY)
-        words.save(str(tokenizer_path))
+    if together.rank == 0 and not (arguments.resume or arguments.export or arguments.same_tokenizer):
+        tokenizer.train(tokenizer_texts(arguments.seed + 1, 60_000), VOCABULARY).save(str(tokenizer_path))
+    together.wait()
+    words = tokenizer.load(tokenizer_path)
     print(f"tokenizer: {words.get_vocab_size()} tokens, {time.time() - started:.0f} s", flush=True)
 
     torch.manual_seed(arguments.seed)
@@ -69,8 +68,10 @@ def main() -> None:
         induction.wire(model, torch.tensor([sample]))
     print(f"model: {sum(parameter.numel() for parameter in model.parameters()) / 1e6:.2f} M parameters", flush=True)
     if not arguments.export:
-        recipe = train.Recipe(minutes=arguments.minutes, threads=arguments.threads, seed=arguments.seed, level_until=arguments.level_until, lookups=arguments.lookups)
-        train.train(model, words, recipe, arguments.work / "weights.pt", arguments.until)
+        recipe = train.Recipe(minutes=arguments.minutes, seed=arguments.seed, level_until=arguments.level_until, lookups=arguments.lookups)
+        train.train(model, words, recipe, arguments.work / "weights.pt", together)
+    if together.rank:
+        return
     gguf_file.write(model, words, arguments.output)
     print(f"wrote {arguments.output} ({arguments.output.stat().st_size / 1e6:.2f} MB) after {(time.time() - started) / 60:.1f} min", flush=True)
     evaluate.report(arguments.output)

@@ -114,7 +114,7 @@ class Source:
                 continue
             self._season(made)
             # A window may begin with the persona's example turns, and may be long.
-            if self.random.random() < 0.1:
+            if self.random.random() < 0.2:
                 for _ in range(self.random.choice([1, 1, 1, 2, 2, 5, 9])):
                     earlier = self._one(persona)
                     if earlier and earlier.kind not in ("memory", "recall"):

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
@@ -40,7 +42,6 @@ class Recipe:
     averaging: float = 0.998
     # Look-up rows for each dialogue (see lookup.py).
     lookups: float = 0.25
-    threads: int = 1
     seed: int = 7
 
 
@@ -154,26 +155,49 @@ def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
     return (x.mT if tall else x).float()
 
 
-def train(model: Starter, tokenizer: Tokenizer, recipe: Recipe, checkpoint: Path, until: float | None = None) -> None:
-    """Trains for the recipe's minutes of wall time (or until a moment, seconds since 1970). The model ends as the moving average of its
-    weights. Every two minutes `checkpoint` gets the average, and the same name with `.last` the weights themselves, to go on from."""
-    torch.set_num_threads(recipe.threads)
+class Together:
+    """The processes that train one model, each on its own dialogues: `torchrun` starts them; without it there is one. On a processor
+    two processes of one thread each do almost twice the work of one, and two threads in one process do less than one."""
+
+    def __init__(self) -> None:
+        self.rank, self.count = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        if self.count > 1:
+            dist.init_process_group("gloo")
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.count > 1:
+            dist.barrier()
+
+    @torch.no_grad()
+    def mean(self, gradients: list[Tensor], moment: float) -> float:
+        """Makes every process's gradients the mean of all; gives the mean of their clocks, by which all follow one schedule."""
+        if self.count == 1:
+            return moment
+        flat = torch.cat([gradient.flatten() for gradient in gradients] + [torch.tensor([moment])])
+        dist.all_reduce(flat)
+        flat /= self.count
+        parts = flat.split([gradient.numel() for gradient in gradients] + [1])
+        for gradient, part in zip(gradients, parts[:-1], strict=True):
+            gradient.copy_(part.view_as(gradient))
+        return float(parts[-1])
+
+
+def train(model: Starter, tokenizer: Tokenizer, recipe: Recipe, checkpoint: Path, together: Together) -> None:
+    """Trains for the recipe's minutes of wall time. The model ends as the moving average of its weights. Every two minutes `checkpoint`
+    gets the average, and the same name with `.last` the weights themselves, to go on from."""
+    torch.set_num_threads(1)
     torch.manual_seed(recipe.seed)
     muon = Muon(model)
     others = [parameter for parameter in model.parameters() if not any(parameter is matrix for matrix in muon.matrices)]
     adam = torch.optim.AdamW(others, lr=recipe.peak_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     hidden = torch.compile(model.hidden, dynamic=False)
-    stream = batches(Source(recipe.seed), tokenizer, recipe.step_tokens, recipe.lookups)
+    stream = batches(Source(recipe.seed + together.rank), tokenizer, recipe.step_tokens, recipe.lookups)
     started = saved = time.time()
-    ends = until or started + 60 * recipe.minutes
     seen = learnt = 0
     loss_average = 0.0
     for step in itertools.count():
-        now = time.time()
-        if now >= ends:
-            break
-        scale = rate((now - started) / (ends - started), recipe)
         one = next(stream)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             states = hidden(one.tokens).flatten(0, 1)[one.positions]
@@ -181,6 +205,10 @@ def train(model: Starter, tokenizer: Tokenizer, recipe: Recipe, checkpoint: Path
         loss = F.cross_entropy(scores.float(), one.targets, ignore_index=-100)
         model.zero_grad(set_to_none=True)
         loss.backward()
+        done = together.mean([parameter.grad for parameter in model.parameters()], time.time() - started) / (60 * recipe.minutes)
+        if done >= 1:
+            break
+        scale = rate(done, recipe)
         torch.nn.utils.clip_grad_norm_(others, 1.0, foreach=True)
         adam.param_groups[0]["lr"] = recipe.peak_rate * scale
         adam.step()
@@ -188,9 +216,11 @@ def train(model: Starter, tokenizer: Tokenizer, recipe: Recipe, checkpoint: Path
         if step % 5 == 4:
             keep = min(recipe.averaging, step / (step + 50)) ** 5
             torch._foreach_lerp_(list(average.values()), [value.detach() for value in model.state_dict().values()], 1 - keep)
-        seen += one.tokens.numel()
-        learnt += int((one.targets >= 0).sum())
+        seen += together.count * one.tokens.numel()
+        learnt += together.count * int((one.targets >= 0).sum())
         loss_average = float(loss.detach()) if step == 0 else 0.98 * loss_average + 0.02 * float(loss.detach())
+        if together.rank:
+            continue
         if step % 200 == 0:
             passed = time.time() - started
             print(f"{passed:6.0f} s  step {step:6}  loss {loss_average:.3f}  {seen / 1e6:6.2f} M tokens ({learnt / 1e6:.2f} M learnt)  {seen / passed:6.0f} /s", flush=True)
@@ -198,7 +228,8 @@ def train(model: Starter, tokenizer: Tokenizer, recipe: Recipe, checkpoint: Path
             torch.save(average, checkpoint)
             torch.save(model.state_dict(), checkpoint.with_suffix(".last"))
             saved = time.time()
-    torch.save(model.state_dict(), checkpoint.with_suffix(".last"))
-    torch.save(average, checkpoint)
+    if together.rank == 0:
+        torch.save(model.state_dict(), checkpoint.with_suffix(".last"))
+        torch.save(average, checkpoint)
     model.load_state_dict(average)
     print(f"trained {(time.time() - started) / 60:.1f} min, {step} steps, {seen / 1e6:.1f} M tokens, of which {learnt / 1e6:.1f} M learnt, loss {loss_average:.3f}", flush=True)

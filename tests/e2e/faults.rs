@@ -306,6 +306,16 @@ async fn a_store_that_cannot_be_made_is_named() {
 }
 
 #[tokio::test]
+async fn a_model_server_that_is_away_is_waited_for_some_seconds_only() {
+    let patient = "3600";
+    let home = Home::at_server(&FakeModel::nobody().await).set("limits.reply_seconds", patient);
+    let daemon = home.start_without_waiting().await;
+    let shown = daemon.user("yun").say("joey", "hello").await;
+    assert!(shown.trouble().contains("waking up"), "{shown:?}");
+    assert!(!shown.was_taken());
+}
+
+#[tokio::test]
 async fn a_reply_that_breaks_off_keeps_what_was_shown_and_says_so() {
     let model = FakeModel::start().await;
     let daemon = Home::with(&model).start().await;

@@ -14,6 +14,10 @@ fn worker(daemon: &Daemon) -> u32 {
 }
 
 fn living_worker(daemon: &Daemon) -> Option<u32> {
+    living_workers(daemon).pop()
+}
+
+fn living_workers(daemon: &Daemon) -> Vec<u32> {
     let parent = format!("PPid:\t{}", daemon.pid());
     let is_child = |pid: &u32| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -21,8 +25,8 @@ fn living_worker(daemon: &Daemon) -> Option<u32> {
         status.lines().any(|line| line == parent) && !status.contains("State:\tZ")
     };
     let processes = std::fs::read_dir("/proc").expect("Linux has /proc");
-    let mut pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.find(is_child)
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(is_child).collect()
 }
 
 /// A worker that is not the one which was killed, when it is ready.
@@ -228,6 +232,32 @@ async fn a_worker_that_dies_too_often_is_given_up_and_the_card_still_comes() {
     );
     assert!(yun.say("joey", "죽고 싶어").await.notice().contains("109"));
     assert_eq!(daemon.get("/livez").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_model_that_no_persona_brings_any_more_is_let_go() {
+    let home = Home::new();
+    let starter = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../personas/starter/starter.gguf"
+    ))
+    .expect("the starter ships");
+    let file = home.write("own.gguf", starter);
+    let baker = format!(
+        "name = \"Baker\"\nlanguages = [\"en\"]\nsystem = \"You are a baker.\"\ngreeting = \"Bread?\"\nmodel = \"{}\"\n",
+        file.display()
+    );
+    let persona = home.write("config/personas/baker.toml", baker);
+    let daemon = home.start().await;
+    let yun = daemon.user("yun");
+    assert!(!yun.say("baker", "hello").await.reply().is_empty());
+    assert_eq!(living_workers(&daemon).len(), 2);
+    std::fs::remove_file(persona).expect("it was written");
+    eventually("its worker has ended", async || {
+        living_workers(&daemon).len() == 1
+    })
+    .await;
+    assert!(!yun.say("joey", "hello").await.reply().is_empty());
 }
 
 #[tokio::test]

@@ -116,6 +116,50 @@ async fn beside_a_running_daemon_it_is_the_same_conversation() {
 }
 
 #[tokio::test]
+async fn it_can_be_left_with_a_word() {
+    let model = FakeModel::start().await;
+    let home = Home::with(&model);
+    for word in ["/quit", "/exit", "/나가기", "/종료"] {
+        let said = home.chat(&[], &["hello", word, "still there?"]).await;
+        assert_eq!(said.sound(), "Okay.\n", "{word}");
+    }
+    assert!(!model.last().contains("still there?"));
+}
+
+#[tokio::test]
+async fn check_beside_a_running_daemon_knows_it() {
+    let model = FakeModel::start().await;
+    let home = Home::with(&model);
+    let daemon = home.start().await;
+    let home = home.set("web.listen", daemon.address());
+    let report = home.run(&["check"]).await.sound();
+    for part in [
+        &format!("a running chatfriends is at {}", daemon.address()),
+        "a running chatfriends holds it",
+        "would start again",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    let report = home.set("web.listen", "127.0.0.1:0").run(&["check"]).await;
+    let said = "is free, but another chatfriends holds the store";
+    assert!(
+        report.code == 1 && report.stdout.contains(said),
+        "{report:?}"
+    );
+}
+
+#[tokio::test]
+async fn check_calls_the_model_server() {
+    let home = Home::at_server(&FakeModel::nobody().await);
+    let report = home.run(&["check"]).await;
+    let said = "the model server cannot be reached";
+    assert!(
+        report.code == 1 && report.stdout.contains(said),
+        "{report:?}"
+    );
+}
+
+#[tokio::test]
 async fn beside_a_daemon_that_is_elsewhere_it_says_where_it_looked() {
     let model = FakeModel::start().await;
     let home = Home::with(&model);

@@ -217,6 +217,13 @@ async fn wishes_reach_the_model_and_unknown_fields_do_not() {
 
     daemon.anyone().completions(&hello(&json!({}))).await;
     assert_eq!(model.last().body.get("ignore_eos"), None);
+    let usual = model.last().body["max_tokens"].clone();
+
+    // As clients of llama.cpp say "no limit".
+    let endless = json!({ "max_tokens": -1, "top_k": -1 });
+    daemon.anyone().completions(&hello(&endless)).await;
+    let body = model.last().body;
+    assert_eq!((&body["max_tokens"], &body["top_k"]), (&usual, &json!(-1)));
 }
 
 #[tokio::test]
@@ -717,6 +724,10 @@ async fn one_person_s_messages_wait_in_line_and_a_full_line_says_so() {
     let mut first = yun.begin("joey", "first").await;
     first.until("taken").await;
     let second = yun.begin("joey", "second").await;
+    eventually("both are in line", async || {
+        daemon.counted("chatfriends_messages_in_line").await == 2
+    })
+    .await;
     assert!(
         yun.say("joey", "third")
             .await

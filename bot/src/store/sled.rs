@@ -47,6 +47,12 @@ impl SledStore {
         Ok(Self(Arc::new(opened)))
     }
 
+    /// Whether a running program holds the store in the folder `path`. Nothing is written.
+    #[must_use]
+    pub fn is_in_use(path: &Path) -> bool {
+        refuse_second_daemon(path).is_err()
+    }
+
     async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Opened) -> Result<T, StoreError> + Send + 'static,

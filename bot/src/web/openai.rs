@@ -50,11 +50,11 @@ struct Asked {
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
     n: Option<u32>,
-    max_tokens: Option<u32>,
-    max_completion_tokens: Option<u32>,
+    max_tokens: Option<i64>,
+    max_completion_tokens: Option<i64>,
     temperature: Option<f32>,
     top_p: Option<f32>,
-    top_k: Option<u32>,
+    top_k: Option<i64>,
     min_p: Option<f32>,
     repeat_penalty: Option<f32>,
     #[serde(default)]
@@ -203,6 +203,8 @@ fn check(asked: Asked) -> Result<Checked, ApiError> {
     if max_tokens == Some(0) {
         return Err(invalid("max_tokens must be at least 1", "max_tokens"));
     }
+    // llama.cpp's clients send -1 where they mean no limit.
+    let max_tokens = max_tokens.and_then(|most| u32::try_from(most).ok());
     let stop = match asked.stop {
         Stops::None => Vec::new(),
         Stops::One(text) => vec![text],
@@ -258,7 +260,7 @@ fn check(asked: Asked) -> Result<Checked, ApiError> {
     let sampling = SamplingChoice {
         temperature: asked.temperature,
         top_p: asked.top_p,
-        top_k: asked.top_k,
+        top_k: asked.top_k.map(|most| u32::try_from(most).unwrap_or(0)),
         min_p: asked.min_p,
         repeat_penalty: asked.repeat_penalty,
         ..SamplingChoice::default()

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chatfriends_engine::Readiness;
 use serde_json::json;
 
 use crate::context::Context;
@@ -19,10 +18,8 @@ pub(super) async fn live() -> &'static str {
 
 /// `/readyz`: 200 when the store and the default model are ready.
 pub(super) async fn ready(State(ctx): State<Arc<Context>>) -> Response {
-    let engine = match ctx.brains.readiness() {
-        Readiness::Ready => None,
-        Readiness::Waiting(reason) | Readiness::Failed(reason) => Some(reason),
-    };
+    let readiness = ctx.brains.readiness();
+    let engine = readiness.trouble().map(str::to_owned);
     let store = ctx
         .memory
         .answers()
