@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use chatfriends_personas::Language;
+use regex::Regex;
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
 
 static PHRASES: LazyLock<Phrases> = LazyLock::new(|| {
     toml::from_str(include_str!("phrases.toml")).expect("a test reads the shipped list")
 });
+static KOREAN: LazyLock<Matcher> = LazyLock::new(|| Matcher::korean(&PHRASES.ko));
+static ENGLISH: LazyLock<Matcher> = LazyLock::new(|| Matcher::english(&PHRASES.en));
 static LINES: LazyLock<Lines> = LazyLock::new(|| {
     toml::from_str(include_str!("lines.toml")).expect("a test reads the shipped list")
 });
@@ -69,8 +72,16 @@ struct Phrases {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Lists {
+    /// Found wherever they stand.
     acute: Vec<String>,
+    /// Found at the beginning of a word only: others contain their letters.
+    #[serde(default)]
+    words: Vec<String>,
+    /// What takes a match away that it covers.
     harmless: Vec<String>,
+    /// Found even there.
+    #[serde(default)]
+    always: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,51 +135,84 @@ struct Line {
 }
 
 fn is_acute(text: &str) -> bool {
-    holds(&PHRASES.ko, &korean(text)) || holds(&PHRASES.en, &english(text))
+    KOREAN.finds(&korean(text)) || ENGLISH.finds(&english(text))
 }
 
-/// Whether an acute phrase stands in the text where no harmless one covers it.
-fn holds(lists: &Lists, text: &str) -> bool {
-    // A harmless phrase is replaced by a mark that no phrase contains; English neighbours keep the space that they need to match.
-    let mark = if text.starts_with(' ') { " \0 " } else { "\0" };
-    let mut rest = text.to_owned();
-    for harmless in &lists.harmless {
-        rest = rest.replace(&padded(harmless, text), mark);
+/// The lists of one language as patterns.
+#[derive(Debug)]
+struct Matcher {
+    acute: Regex,
+    harmless: Regex,
+    always: Regex,
+}
+
+impl Matcher {
+    /// Korean phrases stand for every spacing, those of `words` only at the beginning of a word.
+    fn korean(lists: &Lists) -> Self {
+        let spaced = |phrase: &String| {
+            let letters: Vec<String> = phrase.chars().map(String::from).collect();
+            letters.join(" ?")
+        };
+        let words = lists.words.iter().map(|word| format!(" {word}"));
+        Self {
+            acute: any_of(lists.acute.iter().map(spaced).chain(words)),
+            harmless: any_of(lists.harmless.iter().map(spaced)),
+            always: any_of(lists.always.iter().map(spaced)),
+        }
     }
-    lists
-        .acute
-        .iter()
-        .any(|acute| rest.contains(&padded(acute, text)))
-}
 
-/// English phrases must match whole words: the text of [`english`] has a space on both sides of every word, Korean text has none.
-fn padded(phrase: &str, text: &str) -> String {
-    if text.starts_with(' ') {
-        format!(" {phrase} ")
-    } else {
-        phrase.to_owned()
+    /// English phrases are whole words. An acute one is found across punctuation; a harmless one must stand in one sentence.
+    fn english(lists: &Lists) -> Self {
+        let whole = |phrase: String| format!(r"\b{phrase}\b");
+        let broken = |phrase: &String| whole(phrase.replace(' ', r"(?: \.)* "));
+        Self {
+            acute: any_of(lists.acute.iter().chain(&lists.words).map(broken)),
+            harmless: any_of(lists.harmless.iter().cloned().map(whole)),
+            always: any_of(lists.always.iter().map(broken)),
+        }
+    }
+
+    /// Whether an acute phrase stands in the text where no harmless one covers it.
+    fn finds(&self, text: &str) -> bool {
+        // No phrase contains the mark.
+        self.acute.is_match(&self.harmless.replace_all(text, "\0")) || self.always.is_match(text)
     }
 }
 
-/// Without spaces and punctuation, so that no spacing hides a phrase.
+/// Any of these patterns; none of them, when there are none. What matches first in the list wins, so longer phrases of one beginning
+/// stand first.
+fn any_of(patterns: impl Iterator<Item = String>) -> Regex {
+    let mut patterns: Vec<String> = patterns.collect();
+    patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.len()));
+    if patterns.is_empty() {
+        patterns.push(r"[^\s\S]".to_owned());
+    }
+    Regex::new(&patterns.join("|")).expect("phrases are letters and spaces; a test reads them all")
+}
+
+/// Lower-case words with one space before, between and behind them.
 fn korean(text: &str) -> String {
-    text.nfc()
-        .filter(|character| character.is_alphabetic())
-        .flat_map(char::to_lowercase)
-        .collect()
+    let lower: String = text.nfc().flat_map(char::to_lowercase).collect();
+    let words: Vec<&str> = lower
+        .split(|character: char| !character.is_alphabetic())
+        .filter(|word| !word.is_empty())
+        .collect();
+    format!(" {} ", words.join(" "))
 }
 
-/// Lower-case words with one space before, between and behind them; apostrophes vanish.
+/// Lower-case words with one space before, between and behind them, and a full stop as a word where a sentence ends; apostrophes vanish.
 fn english(text: &str) -> String {
     let lower: String = text
         .nfkc()
         .flat_map(char::to_lowercase)
         .filter(|character| !matches!(character, '\'' | '’' | '`'))
+        .flat_map(|character| match character {
+            '.' | '!' | '?' | ';' | '\n' => vec![' ', '.', ' '],
+            other if other.is_alphanumeric() => vec![other],
+            _ => vec![' '],
+        })
         .collect();
-    let words: Vec<&str> = lower
-        .split(|character: char| !character.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<&str> = lower.split_whitespace().collect();
     format!(" {} ", words.join(" "))
 }
 
@@ -206,6 +250,16 @@ mod tests {
             "I cut myself a lot",
             "I wanna be in Suicide Squad. Kill myself",
             "Suicide Squad made me think about suicide",
+            "I will hang myself a week from now",
+            "I want to kill myself. Laughing doesn't help",
+            "I want to... die",
+            "I want to jump off the bridge into the water and never come back",
+            "자살하고 싶지 않은 날이 없어",
+            "죽고 싶지 않은 적이 없었어",
+            "진짜자살하고싶다",
+            "어제 자해했어",
+            "나 자살할래",
+            "자.살.하.고 싶어",
         ] {
             assert!(is_acute(text), "{text}");
         }
@@ -240,6 +294,22 @@ mod tests {
             "kill some time",
             "I die for chocolate",
             "dead battery",
+            "저는 혼자 살아요",
+            "피자 살게",
+            "모자 살까?",
+            "의자 살 거야",
+            "자, 살까?",
+            "여자 살인마가 나오는 영화야",
+            "남자 살해범 이야기 봤어?",
+            "문자 해줘",
+            "친구가 만나자 해서 나갔어",
+            "점심 같이 먹자 해서",
+            "혼자 해볼게",
+            "각자 해결하자",
+            "혼자해볼게",
+            "남자해설자가 더 낫더라",
+            "자살하고 싶지 않아",
+            "자살 예방 교육 들었어",
         ] {
             assert!(!is_acute(text), "{text}");
         }
@@ -249,7 +319,7 @@ mod tests {
     fn a_harmless_phrase_hides_nothing_beside_it() {
         for lists in [&PHRASES.ko, &PHRASES.en] {
             for harmless in &lists.harmless {
-                for acute in &lists.acute {
+                for acute in lists.acute.iter().chain(&lists.words) {
                     for text in [format!("{harmless} {acute}"), format!("{acute} {harmless}")] {
                         assert!(is_acute(&text), "{text}");
                     }
@@ -300,11 +370,25 @@ mod tests {
 
     #[test]
     fn every_phrase_is_written_as_it_is_compared() {
-        for phrase in PHRASES.ko.acute.iter().chain(&PHRASES.ko.harmless) {
-            assert_eq!(&korean(phrase), phrase);
+        let all = |lists: &'static Lists| {
+            [&lists.acute, &lists.words, &lists.harmless, &lists.always].map(Vec::as_slice)
+        };
+        for phrase in all(&PHRASES.ko).concat() {
+            assert_eq!(korean(&phrase).trim(), phrase);
+            assert!(!phrase.contains(' '), "{phrase}");
         }
-        for phrase in PHRASES.en.acute.iter().chain(&PHRASES.en.harmless) {
-            assert_eq!(english(phrase).trim(), phrase);
+        for phrase in all(&PHRASES.en).concat() {
+            assert_eq!(english(&phrase).trim(), phrase);
+        }
+    }
+
+    #[test]
+    fn every_harmless_phrase_takes_something_away() {
+        for (matcher, lists) in [(&*KOREAN, &PHRASES.ko), (&*ENGLISH, &PHRASES.en)] {
+            for harmless in &lists.harmless {
+                assert!(matcher.acute.is_match(&format!(" {harmless} ")), "{harmless}");
+                assert!(!is_acute(harmless), "{harmless}");
+            }
         }
     }
 }
