@@ -42,6 +42,8 @@ pub struct Seat {
     pub model: Model,
     /// How the persona's words are drawn.
     pub sampling: Sampling,
+    /// How long the engine is waited for.
+    patience: Duration,
 }
 
 impl Brains {
@@ -92,10 +94,7 @@ impl Brains {
         let model = match known {
             Some(model) => model,
             None => {
-                let ready = tokio::time::timeout(self.patience, engine.ready());
-                ready.await.unwrap_or_else(|_| {
-                    Err(EngineError::Gone("it is still starting".to_owned()))
-                })?;
+                ready_within(self.patience, engine.as_ref()).await?;
                 let model = engine
                     .prepare(persona.template.as_deref(), persona.adapter.as_deref())
                     .await?;
@@ -111,6 +110,7 @@ impl Brains {
             engine,
             model,
             sampling,
+            patience: self.patience,
         })
     }
 
@@ -128,7 +128,8 @@ impl Brains {
         self.default.readiness()
     }
 
-    /// Lets go of the engines of models that no persona brings any more; each ends with the last reply that uses it.
+    /// Lets go of the engines of models that no persona brings any more; each ends with the last reply that uses it. One that has failed
+    /// goes, too: the file that was missing may be there now.
     pub fn keep(&self, library: &Library) {
         let named: HashSet<&str> = library
             .iter()
@@ -137,7 +138,10 @@ impl Brains {
         self.others
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain(|path, _| path.to_str().is_some_and(|path| named.contains(path)));
+            .retain(|path, engine| {
+                path.to_str().is_some_and(|path| named.contains(path))
+                    && !matches!(engine.readiness(), Readiness::Failed(_))
+            });
         // The file may be another one when its path is named again.
         self.seats
             .lock()
@@ -188,12 +192,17 @@ impl Seat {
     pub async fn count(&self, texts: Vec<String>) -> Result<Vec<u32>, EngineError> {
         match self.engine.count(texts.clone()).await {
             Err(EngineError::Gone(_)) => {
-                self.engine.ready().await?;
+                ready_within(self.patience, self.engine.as_ref()).await?;
                 self.engine.count(texts).await
             }
             counted => counted,
         }
     }
+}
+
+async fn ready_within(patience: Duration, engine: &dyn Generate) -> Result<(), EngineError> {
+    let ready = tokio::time::timeout(patience, engine.ready()).await;
+    ready.unwrap_or_else(|_| Err(EngineError::Gone("it is still starting".to_owned())))
 }
 
 /// `base` with what was chosen differently.

@@ -101,9 +101,9 @@ fn store(path: &Path, in_use: bool) -> Result<String, String> {
     if !metadata.is_dir() {
         return Err(format!("{} is not a folder", existing.display()));
     }
-    if metadata.permissions().readonly() {
-        return Err(format!("{} cannot be written", existing.display()));
-    }
+    // A file without a name shows what the mode bits do not, and leaves nothing.
+    tempfile::tempfile_in(existing)
+        .map_err(|error| format!("{} cannot be written: {error}", existing.display()))?;
     let note = if in_use {
         " (a running chatfriends holds it)"
     } else {
@@ -130,6 +130,9 @@ async fn default_model(settings: &Settings) -> Result<String, String> {
 
 fn persona_files(persona: &Persona, settings: &Settings) -> Result<String, String> {
     let mut found = vec![format!("{} facts", persona.facts.len())];
+    if let Some(template) = &persona.template {
+        chatfriends_engine::check_template(template).map_err(|error| error.to_string())?;
+    }
     if let Some(path) = &persona.model {
         found.push(model(Path::new(path), persona.template.as_deref())?);
     }

@@ -119,18 +119,18 @@ async fn act(cli: Cli) -> Result<ExitCode, Failure> {
         return inspect::model(file).map(|()| ExitCode::SUCCESS);
     }
     let settings = load(cli.config.as_deref())?;
+    // Beside a conversation or a report only what needs someone's attention is shown.
+    let filter = match action {
+        Action::Run => settings.log_filter.as_str(),
+        _ => "warn",
+    };
+    log(&settings, filter);
     match action {
-        Action::Run => {
-            log(&settings, &settings.log_filter);
-            run::daemon(settings).await?;
-        }
+        Action::Run => run::daemon(settings).await?,
         Action::Chat { persona, user } => {
-            // A conversation is not a log: only what needs someone's attention is shown beside it.
-            log(&settings, "warn");
             terminal::chat(settings, persona_id(persona.as_deref())?, &user).await?;
         }
         Action::Check => {
-            log(&settings, "warn");
             return Ok(if check::check(&settings).await {
                 ExitCode::SUCCESS
             } else {
@@ -158,8 +158,7 @@ fn persona_id(id: Option<&str>) -> Result<Option<PersonaId>, Failure> {
 }
 
 fn log(settings: &Settings, filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter));
+    let filter = tracing_subscriber::EnvFilter::new(filter);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

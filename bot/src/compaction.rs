@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use chatfriends_engine::{Event, Message, Request, Role, Sampling};
 use chatfriends_personas::{Language, Persona};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::brains::Seat;
@@ -17,6 +19,8 @@ use crate::settings::SummariserChoice;
 
 /// A summary by the model is given up after this long; the next turn tries again.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Long enough, when the program ends, for a summary of chosen sentences; one by the model is made another time.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Starts compactions and knows which ones run.
 #[derive(Debug, Clone)]
@@ -26,6 +30,8 @@ pub struct Compactor {
     summary_tokens: u32,
     running: Arc<Mutex<HashSet<Conversation>>>,
     tasks: TaskTracker,
+    /// Cancelled when the daemon has no more time.
+    stop: CancellationToken,
 }
 
 impl Compactor {
@@ -38,6 +44,7 @@ impl Compactor {
             summary_tokens,
             running: Arc::default(),
             tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
         }
     }
 
@@ -62,16 +69,23 @@ impl Compactor {
         self.tasks.spawn(async move {
             // Removed also after a panic, or the conversation would never be compacted again.
             let _running = Running { of: conversation, all: Arc::clone(&this.running) };
-            if let Err(error) = this.compact(&scope, &persona, &seat, window).await {
+            let outcome = tokio::select! {
+                () = this.stop.cancelled() => return,
+                outcome = this.compact(&scope, &persona, &seat, window) => outcome,
+            };
+            if let Err(error) = outcome {
                 tracing::warn!(%error, "A conversation could not be compacted; nothing is lost, the next turn tries again.");
             }
         });
     }
 
-    /// Waits for what is running; call it when no more turns come.
+    /// Waits a moment for what is running and then gives it up, by which nothing is lost; call it when no more turns come.
     pub async fn finish(&self) {
         self.tasks.close();
-        self.tasks.wait().await;
+        if timeout(FAREWELL, self.tasks.wait()).await.is_err() {
+            self.stop.cancel();
+            self.tasks.wait().await;
+        }
     }
 
     async fn compact(
@@ -170,7 +184,6 @@ impl Summariser for ModelSummariser<'_> {
 }
 
 impl ModelSummariser<'_> {
-    /// The request begins like the conversation's own prompts, so that the engine need not compute them again.
     async fn ask(
         &self,
         previous: Option<&str>,

@@ -95,6 +95,8 @@ pub struct Prompt {
     pub holds_all_memory: bool,
     /// Upper bound of its tokens.
     pub tokens: u32,
+    /// Past turns that did.
+    pub turns_shown: usize,
     /// Past turns that did not fit.
     pub turns_left_out: usize,
     /// Tokens that past turns may take beside this system text and this reply, so that the next message has its share.
@@ -312,6 +314,8 @@ impl Draft {
             self.past.len()
         };
 
+        let turns_left_out = first + first_unanswered;
+        let turns_shown = self.past.len() + self.asked.unanswered.len() - turns_left_out;
         let notes = chosen
             .map(|index| self.asked.notes[index].clone())
             .unwrap_or(Notes {
@@ -336,7 +340,8 @@ impl Draft {
             notes: notes.text,
             holds_all_memory: notes.holds_all_memory,
             tokens: room.prompt() - left,
-            turns_left_out: first + first_unanswered,
+            turns_shown,
+            turns_left_out,
             window: room.window(tally.system + tally.examples),
         })
     }

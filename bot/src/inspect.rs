@@ -171,10 +171,16 @@ async fn held_of(
     whose: &Whose,
 ) -> Result<Vec<(Owner, Held)>, Failure> {
     let library = catalogue(settings).now();
-    let personas = match &whose.persona {
-        Some(id) => vec![known(&library, id)?.id.clone()],
-        None => library.ids().cloned().collect(),
-    };
+    let mut personas = memory.personas().await?;
+    if let Some(id) = &whose.persona {
+        // What was told to a persona stays when its file has gone.
+        let gone = personas.iter().find(|persona| persona.as_str() == id);
+        personas = [match gone {
+            Some(persona) => persona.clone(),
+            None => known(&library, id)?.id.clone(),
+        }]
+        .into();
+    }
     let visitor = if whose.web {
         Visitor {
             user: whose.user.clone(),

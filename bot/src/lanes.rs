@@ -61,9 +61,21 @@ impl Lanes {
         }
     }
 
+    /// The stop of a reply outside every lane, which nobody but [`Self::close`] can ask for.
+    #[must_use]
+    pub fn beside(&self) -> CancellationToken {
+        self.closed.child_token()
+    }
+
     /// Stops every reply that is being made or would be.
     pub fn close(&self) {
         self.closed.cancel();
+    }
+
+    /// Whether the daemon has no more time.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
     }
 
     fn lane(&self, conversation: &Conversation) -> Arc<Lane> {

@@ -2,7 +2,7 @@
 
 use chatfriends_personas::Language::{self, English, Korean};
 
-use crate::outlet::TroubleKind;
+use crate::outlet::{Ending, TroubleKind};
 
 /// A sentence for a person. It says what they can do; causes go to the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub enum Sentence {
     PromptTooLong,
     EngineStarting,
     EngineFailed,
+    ShuttingDown,
     NoReply,
     ReplyCut,
     ReplyTookTooLong,
@@ -55,6 +56,25 @@ pub enum Sentence {
     Stopped,
     NothingToStop,
     WhyNothing,
+    WhyMadeBy {
+        persona: String,
+        model: String,
+    },
+    WhyShown {
+        turns: usize,
+        left_out: usize,
+    },
+    WhyTokens {
+        prompt: u32,
+        cached: u32,
+        reply: u32,
+        limit: u32,
+    },
+    WhyEnded(Ending),
+    WhyNoNotes,
+    WhyNotes,
+    TerminalHint,
+    NotUtf8,
     Commands,
     Usage {
         usage: String,
@@ -68,9 +88,11 @@ impl Sentence {
         match self {
             Self::TooManyWaiting => TroubleKind::Busy,
             Self::UnknownPersona { .. } => TroubleKind::UnknownPersona,
-            Self::EngineStarting | Self::EngineFailed | Self::NoReply | Self::StoreTrouble => {
-                TroubleKind::Unavailable
-            }
+            Self::EngineStarting
+            | Self::EngineFailed
+            | Self::ShuttingDown
+            | Self::NoReply
+            | Self::StoreTrouble => TroubleKind::Unavailable,
             Self::Fault => TroubleKind::Fault,
             _ => TroubleKind::Message,
         }
@@ -112,6 +134,12 @@ impl Sentence {
                 "지금은 답할 수 없어요. 운영자에게 알려 주시고, 나중에 다시 말을 걸어 주세요."
                     .into()
             }
+            (English, Self::ShuttingDown) => {
+                "I am being switched off just now. Please try again in a moment.".into()
+            }
+            (Korean, Self::ShuttingDown) => {
+                "지금 꺼지는 중이에요. 잠시 뒤에 다시 말을 걸어 주세요.".into()
+            }
             (English, Self::NoReply) => "I lost my train of thought. Please say it again.".into(),
             (Korean, Self::NoReply) => "생각이 끊겼어요. 다시 말해 주세요.".into(),
             (English, Self::ReplyCut) => "(My reply broke off here.)".into(),
@@ -145,7 +173,7 @@ impl Sentence {
                     typed,
                     nearest: Some(nearest),
                 },
-            ) => format!("{typed} 명령은 없어요. 혹시 /{nearest} 인가요?"),
+            ) => format!("{typed} 명령은 없어요. 혹시 ‘/{nearest}’인가요?"),
             (
                 English,
                 Self::UnknownCommand {
@@ -159,7 +187,7 @@ impl Sentence {
                     typed,
                     nearest: None,
                 },
-            ) => format!("{typed} 명령은 없어요. /도움말 에 쓸 수 있는 명령이 있어요."),
+            ) => format!("{typed} 명령은 없어요. ‘/도움말’에 쓸 수 있는 명령이 있어요."),
             (
                 English,
                 Self::UnknownPersona {
@@ -173,7 +201,7 @@ impl Sentence {
                     typed,
                     nearest: Some(nearest),
                 },
-            ) => format!("{typed} 페르소나는 없어요. 혹시 {nearest} 인가요?"),
+            ) => format!("{typed} 페르소나는 없어요. 혹시 {nearest}인가요?"),
             (
                 English,
                 Self::UnknownPersona {
@@ -187,7 +215,7 @@ impl Sentence {
                     typed,
                     nearest: None,
                 },
-            ) => format!("{typed} 페르소나는 없어요. /페르소나 목록 에서 볼 수 있어요."),
+            ) => format!("{typed} 페르소나는 없어요. ‘/페르소나 목록’에서 볼 수 있어요."),
             (
                 English,
                 Self::PersonaIs {
@@ -219,7 +247,7 @@ impl Sentence {
                     id,
                     chosen: false,
                 },
-            ) => format!("기본 페르소나인 {name}({id})와 이야기하고 있어요."),
+            ) => format!("기본인 {name}({id}) 페르소나와 이야기하고 있어요."),
             (English, Self::PersonaSet { name }) => format!("From now on {name} answers here."),
             (Korean, Self::PersonaSet { name }) => {
                 format!("이제부터 여기서는 {name} 페르소나가 답해요.")
@@ -236,7 +264,7 @@ impl Sentence {
                 "/memory forget NUMBER forgets a line, /memory forget all everything.".into()
             }
             (Korean, Self::MemoryHowToForget) => {
-                "/기억 삭제 번호 는 한 줄을, /기억 삭제 전체 는 모두 지워요.".into()
+                "‘/기억 삭제 번호’는 한 줄을, ‘/기억 삭제 전체’는 모두 지워요.".into()
             }
             (English, Self::MemoryFactForgotten) => "Forgotten.".into(),
             (Korean, Self::MemoryFactForgotten) => "지웠어요.".into(),
@@ -244,7 +272,7 @@ impl Sentence {
                 format!("There is no line {typed}. /memory shows the lines.")
             }
             (Korean, Self::MemoryNoSuchFact { typed }) => {
-                format!("{typed}번 줄은 없어요. /기억 에서 볼 수 있어요.")
+                format!("{typed}번 줄은 없어요. ‘/기억’에서 볼 수 있어요.")
             }
             (English, Self::MemoryAllForgotten { turns }) => {
                 format!("Everything is forgotten: what I knew about you here and {turns} messages.")
@@ -256,7 +284,7 @@ impl Sentence {
                 "A fresh start. What I know about you stays; /memory shows it.".into()
             }
             (Korean, Self::StartedAnew) => {
-                "새로 시작해요. 알고 있는 것은 남아 있고 /기억 에서 볼 수 있어요.".into()
+                "새로 시작해요. 알고 있는 것은 남아 있고 ‘/기억’에서 볼 수 있어요.".into()
             }
             (English, Self::NothingToRegenerate) => "There is nothing to answer again yet.".into(),
             (Korean, Self::NothingToRegenerate) => "아직 다시 답할 것이 없어요.".into(),
@@ -266,6 +294,71 @@ impl Sentence {
             (Korean, Self::NothingToStop) => "지금은 말하고 있지 않아요.".into(),
             (English, Self::WhyNothing) => "I have not answered here since I was started.".into(),
             (Korean, Self::WhyNothing) => "시작한 뒤로 여기서 답한 적이 없어요.".into(),
+            (English, Self::WhyMadeBy { persona, model }) => {
+                format!("{persona} answered with the model {model}.")
+            }
+            (Korean, Self::WhyMadeBy { persona, model }) => {
+                format!("{persona} 페르소나가 {model} 모델로 답했어요.")
+            }
+            (English, Self::WhyShown { turns, left_out }) => format!(
+                "Exchanges of this conversation shown to it: {turns}; left out for want of room: {left_out}."
+            ),
+            (Korean, Self::WhyShown { turns, left_out }) => format!(
+                "이 대화에서 {turns}번 주고받은 말을 참고했고, {left_out}번은 자리가 모자라 뺐어요."
+            ),
+            (
+                English,
+                Self::WhyTokens {
+                    prompt,
+                    cached,
+                    reply,
+                    limit,
+                },
+            ) => format!(
+                "Prompt {prompt} tokens ({cached} of them computed before), reply {reply}, limit {limit}."
+            ),
+            (
+                Korean,
+                Self::WhyTokens {
+                    prompt,
+                    cached,
+                    reply,
+                    limit,
+                },
+            ) => format!(
+                "프롬프트 {prompt}토큰(그중 {cached}개는 계산해 둔 것), 답 {reply}토큰, 한도 {limit}토큰."
+            ),
+            (English, Self::WhyEnded(ending)) => match ending {
+                Ending::Complete => "The reply ended by itself.",
+                Ending::Length => "The reply reached its longest length.",
+                Ending::Stopped => "The reply was stopped.",
+                Ending::Deadline => "The reply ran out of time.",
+                Ending::Broken => "The engine went away in the middle of the reply.",
+            }
+            .into(),
+            (Korean, Self::WhyEnded(ending)) => match ending {
+                Ending::Complete => "답은 스스로 끝났어요.",
+                Ending::Length => "답이 정해진 길이에 닿았어요.",
+                Ending::Stopped => "답을 도중에 멈췄어요.",
+                Ending::Deadline => "답할 시간이 다 되었어요.",
+                Ending::Broken => "답하는 중에 엔진이 사라졌어요.",
+            }
+            .into(),
+            (English, Self::WhyNoNotes) => "No notes stood before your words.".into(),
+            (Korean, Self::WhyNoNotes) => "메모 없이 그 말만 보고 답했어요.".into(),
+            (English, Self::WhyNotes) => "These notes stood before your words:".into(),
+            (Korean, Self::WhyNotes) => "그 말 앞에 놓인 메모:".into(),
+            (English, Self::TerminalHint) => {
+                "(/help shows the commands, Ctrl-C stops a reply, /quit or Ctrl-D ends)".into()
+            }
+            (Korean, Self::TerminalHint) => {
+                "(‘/도움말’에 명령이 있어요. Ctrl-C는 답을 멈추고, ‘/나가기’나 Ctrl-D는 끝내요)"
+                    .into()
+            }
+            (English, Self::NotUtf8) => {
+                "That line is not UTF-8 text; please send it as UTF-8.".into()
+            }
+            (Korean, Self::NotUtf8) => "이 줄은 UTF-8 글자가 아니에요. UTF-8로 보내 주세요.".into(),
             (English, Self::Commands) => "These commands work here:".into(),
             (Korean, Self::Commands) => "쓸 수 있는 명령이에요:".into(),
             (English, Self::Usage { usage }) => format!("It is used like this: {usage}"),

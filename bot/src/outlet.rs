@@ -1,8 +1,11 @@
 //! The way back to the person: what a turn shows, piece by piece. Surfaces decide how it looks.
 
+use std::time::Duration;
+
 use chatfriends_personas::Language;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::messages::Sentence;
 
@@ -89,21 +92,36 @@ pub enum Ending {
     Broken,
 }
 
-/// Where a turn shows things. A full channel slows the turn down, a closed one ends it.
+/// Where a turn shows things. A full channel slows the turn down, a closed one ends it, and one that stays full counts as closed.
 #[derive(Debug, Clone)]
-pub struct Outlet(mpsc::Sender<Show>);
+pub struct Outlet {
+    shows: mpsc::Sender<Show>,
+    /// Cancelled when nobody reads what is shown although somebody seems to be there.
+    stalled: CancellationToken,
+}
+
+/// How long a full channel is waited for.
+const READING_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Outlet {
     /// An outlet and its other end.
     #[must_use]
     pub fn channel() -> (Self, mpsc::Receiver<Show>) {
         let (sender, receiver) = mpsc::channel(64);
-        (Self(sender), receiver)
+        let outlet = Self {
+            shows: sender,
+            stalled: CancellationToken::new(),
+        };
+        (outlet, receiver)
     }
 
     /// Shows something. When nobody listens any more it is dropped: the turn notices through [`Self::left`].
     pub async fn show(&self, show: Show) {
-        drop(self.0.send(show).await);
+        tokio::select! {
+            sent = self.shows.send(show) => drop(sent),
+            () = self.stalled.cancelled() => {}
+            () = tokio::time::sleep(READING_PATIENCE) => self.stalled.cancel(),
+        }
     }
 
     /// Shows a sentence of the bot itself.
@@ -122,6 +140,9 @@ impl Outlet {
 
     /// Waits until nobody listens any more.
     pub async fn left(&self) {
-        self.0.closed().await;
+        tokio::select! {
+            () = self.shows.closed() => {}
+            () = self.stalled.cancelled() => {}
+        }
     }
 }

@@ -1,14 +1,16 @@
 //! Why the last reply of each conversation was as it was, for `/why`. Kept in memory only, and not for long.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use chatfriends_personas::{Language, Persona};
 
 use crate::brains::Seat;
 use crate::compose::Prompt;
 use crate::identity::{Conversation, Owner, Scope};
-use crate::outlet::{Ending, Finished};
+use crate::messages::Sentence;
+use crate::outlet::Finished;
 
 /// Conversations whose last reason is kept.
 const KEPT: usize = 1000;
@@ -35,6 +37,14 @@ struct Kept {
     /// Each with the one who was answered, whose memory it shows.
     by_conversation: HashMap<Conversation, (Owner, Reason)>,
     oldest_first: VecDeque<Conversation>,
+    /// Replies being made, by whose memory they show.
+    watched: Vec<(Owner, Weak<AtomicBool>)>,
+}
+
+/// Knows whether what a reply is made from was forgotten while it was being made.
+#[derive(Debug)]
+pub struct Watch {
+    forgotten: Arc<AtomicBool>,
 }
 
 impl Reason {
@@ -45,7 +55,7 @@ impl Reason {
             persona: persona.name.clone(),
             model: seat.model.name.clone(),
             notes: prompt.notes.clone(),
-            turns_shown: prompt.messages.len().saturating_sub(2) / 2,
+            turns_shown: prompt.turns_shown,
             turns_left_out: prompt.turns_left_out,
             context: seat.model.context,
             finish: None,
@@ -63,79 +73,58 @@ impl Reason {
             turns_left_out,
             context,
             finish,
-        } = self;
-        let korean = language == Language::Korean;
-        let mut lines = vec![if korean {
-            format!("{persona} 페르소나가 {model} 모델로 답했어요.")
-        } else {
-            format!("{persona} answered with the model {model}.")
-        }];
-        lines.push(if korean {
-            format!("이 대화에서 {turns_shown}번의 주고받음을 보았고, {turns_left_out}번은 자리가 모자라 뺐어요.")
-        } else {
-            format!("Exchanges of this conversation shown to it: {turns_shown}; left out for want of room: {turns_left_out}.")
-        });
+        } = self.clone();
+        let mut sentences = vec![
+            Sentence::WhyMadeBy { persona, model },
+            Sentence::WhyShown {
+                turns: turns_shown,
+                left_out: turns_left_out,
+            },
+        ];
         if let Some(finish) = finish {
-            let Finished {
-                prompt_tokens,
-                cached_tokens,
-                completion_tokens,
-                ..
-            } = finish;
-            lines.push(if korean {
-                format!("프롬프트 {prompt_tokens}토큰(그중 {cached_tokens}개는 계산해 둔 것), 답 {completion_tokens}토큰, 한도 {context}토큰.")
-            } else {
-                format!("Prompt {prompt_tokens} tokens ({cached_tokens} of them computed before), reply {completion_tokens}, limit {context}.")
+            sentences.push(Sentence::WhyTokens {
+                prompt: finish.prompt_tokens,
+                cached: finish.cached_tokens,
+                reply: finish.completion_tokens,
+                limit: context,
             });
-            lines.push(ending(finish.reason, korean).to_owned());
+            sentences.push(Sentence::WhyEnded(finish.reason));
         }
-        if notes.is_empty() {
-            lines.push(
-                if korean {
-                    "메모 없이 그 말만 보고 답했어요."
-                } else {
-                    "No notes stood before your words."
-                }
-                .to_owned(),
-            );
+        sentences.push(if notes.is_empty() {
+            Sentence::WhyNoNotes
         } else {
-            lines.push(
-                if korean {
-                    "그 말 앞에 놓인 메모:"
-                } else {
-                    "These notes stood before your words:"
-                }
-                .to_owned(),
-            );
-            lines.push(notes.clone());
-        }
+            Sentence::WhyNotes
+        });
+        let mut lines: Vec<String> = sentences
+            .iter()
+            .map(|sentence| sentence.say(language))
+            .collect();
+        lines.extend(Some(notes).filter(|notes| !notes.is_empty()));
         lines.join("\n")
     }
 }
 
-fn ending(ending: Ending, korean: bool) -> &'static str {
-    match (ending, korean) {
-        (Ending::Complete, false) => "The reply ended by itself.",
-        (Ending::Complete, true) => "답은 스스로 끝났어요.",
-        (Ending::Length, false) => "The reply reached its longest length.",
-        (Ending::Length, true) => "답이 정해진 길이에 닿았어요.",
-        (Ending::Stopped, false) => "The reply was stopped.",
-        (Ending::Stopped, true) => "답을 멈추게 했어요.",
-        (Ending::Deadline, false) => "The reply ran out of time.",
-        (Ending::Deadline, true) => "답할 시간이 다 되었어요.",
-        (Ending::Broken, false) => "The engine went away in the middle of the reply.",
-        (Ending::Broken, true) => "답하는 중에 엔진이 사라졌어요.",
-    }
-}
-
 impl Reasons {
-    /// Keeps the reason of a conversation's newest reply.
-    pub fn keep(&self, scope: &Scope, reason: Reason) {
+    /// Watches for the forgetting of what is remembered of someone; to be called before it is read.
+    pub fn watch(&self, owner: &Owner) -> Watch {
+        let forgotten = Arc::default();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.watched.retain(|(_, flag)| flag.strong_count() > 0);
+        kept.watched
+            .push((owner.clone(), Arc::downgrade(&forgotten)));
+        Watch { forgotten }
+    }
+
+    /// Keeps the reason of a conversation's newest reply, unless what it shows was forgotten meanwhile.
+    pub fn keep(&self, scope: &Scope, reason: Reason, watch: &Watch) {
         let Scope {
             conversation,
             owner,
         } = scope;
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if watch.forgotten.load(Ordering::Relaxed) {
+            return;
+        }
         if kept
             .by_conversation
             .insert(conversation.clone(), (owner.clone(), reason))
@@ -167,7 +156,13 @@ impl Reasons {
         let Kept {
             by_conversation,
             oldest_first,
+            watched,
         } = &mut *kept;
+        for (_, flag) in watched.iter().filter(|(of, _)| of == owner) {
+            if let Some(forgotten) = flag.upgrade() {
+                forgotten.store(true, Ordering::Relaxed);
+            }
+        }
         oldest_first.retain(|conversation| by_conversation.contains_key(conversation));
     }
 }
@@ -212,7 +207,7 @@ mod tests {
         let reasons = Reasons::default();
         let (here, there, other) = (scope("a", "1"), scope("a", "2"), scope("b", "3"));
         for scope in [&here, &there, &other] {
-            reasons.keep(scope, reason());
+            reasons.keep(scope, reason(), &reasons.watch(&scope.owner));
         }
         reasons.forget(&here.owner);
         let kept = |scope: &Scope| reasons.last(&scope.conversation).is_some();
@@ -220,5 +215,17 @@ mod tests {
             [kept(&here), kept(&there), kept(&other)],
             [false, false, true]
         );
+    }
+
+    #[test]
+    fn what_is_forgotten_while_a_reply_is_made_is_not_kept() {
+        let reasons = Reasons::default();
+        let (mine, other) = (scope("a", "1"), scope("b", "2"));
+        let watches = [&mine, &other].map(|scope| reasons.watch(&scope.owner));
+        reasons.forget(&mine.owner);
+        reasons.keep(&mine, reason(), &watches[0]);
+        reasons.keep(&other, reason(), &watches[1]);
+        assert!(reasons.last(&mine.conversation).is_none());
+        assert!(reasons.last(&other.conversation).is_some());
     }
 }

@@ -8,6 +8,7 @@ use chatfriends_engine::{FlashAttention, GpuLayers, KvType};
 use chatfriends_personas::PersonaId;
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
 
 /// The reference of all settings, compiled in.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -161,10 +162,7 @@ impl Settings {
             environment
                 .prefix("CHATFRIENDS")
                 .prefix_separator("__")
-                .separator("__")
-                .try_parsing(true)
-                .list_separator(",")
-                .with_list_parse_key("engine.devices"),
+                .separator("__"),
         );
         let config = builder
             .build()
@@ -222,7 +220,12 @@ impl Reader {
                 )
             }
         });
-        let log_filter = self.take("log.filter");
+        let log_filter = self.take::<String>("log.filter").and_then(|filter| {
+            match EnvFilter::try_new(&filter) {
+                Ok(_) => Some(filter),
+                Err(error) => self.fault("log.filter", &format!("{filter:?}: {error}")),
+            }
+        });
         let log_format = self.take("log.format");
         Some(Settings {
             listen: listen?,
@@ -285,7 +288,7 @@ impl Reader {
 
     fn engine(&mut self) -> Option<EngineSettings> {
         let gpu_layers = self.take("engine.gpu_layers");
-        let devices = self.take("engine.devices");
+        let devices = self.list("engine.devices");
         let slots = self.within("engine.slots", 1, 64);
         let context = self.within("engine.context", 0, 1_048_576);
         let kv_type = self.take("engine.kv_type");
@@ -339,6 +342,21 @@ impl Reader {
         text.parse()
             .ok()
             .or_else(|| self.fault(key, &format!("{text:?} is not {wanted}")))
+    }
+
+    /// Several texts; the environment separates them by commas.
+    fn list(&mut self, key: &'static str) -> Option<Vec<String>> {
+        if let Ok(text) = self.config.get::<String>(key) {
+            self.read.push(key);
+            let parts = text.split(',').map(str::trim);
+            return Some(
+                parts
+                    .filter(|part| !part.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            );
+        }
+        self.take(key)
     }
 
     fn within(&mut self, key: &'static str, least: u32, most: u32) -> Option<u32> {
@@ -459,8 +477,21 @@ mod tests {
             ("CHATFRIENDS__ENGINE__DEVICES", "CUDA0,CUDA1"),
             ("CHATFRIENDS__ENGINE__GPU_LAYERS", "20"),
             ("CHATFRIENDS__ENGINE__MMAP", "false"),
+            ("CHATFRIENDS__SERVER__URL", "http://127.0.0.1:1/v1"),
+            ("CHATFRIENDS__SERVER__KEY", "0123"),
+            ("CHATFRIENDS__SERVER__MODEL", "2.0"),
+            ("CHATFRIENDS__SERVER__CONTEXT", "4096"),
         ];
-        let engine = load("", &environment).unwrap().engine;
+        let settings = load("", &environment).unwrap();
+        let Brain::Server(server) = settings.brain else {
+            panic!("{:?}", settings.brain);
+        };
+        // Texts stay as they were written.
+        assert_eq!(
+            (server.key.as_deref(), server.model.as_str(), server.context),
+            (Some("0123"), "2.0", 4096)
+        );
+        let engine = settings.engine;
         assert_eq!(engine.devices, ["CUDA0", "CUDA1"]);
         assert_eq!(engine.gpu_layers, GpuLayers::Count(20));
         assert!(!engine.mmap);

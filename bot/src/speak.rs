@@ -34,9 +34,6 @@ pub enum Silent {
     /// It has no room for another request.
     #[error("the engine is busy")]
     Busy,
-    /// The person asked for it, or left, before the first word.
-    #[error("stopped")]
-    Stopped,
     /// It will not take this request.
     #[error(transparent)]
     Refused(EngineError),
@@ -47,7 +44,7 @@ pub enum Silent {
 /// A worker that dies before anything was shown gets one more try after its restart; later, the reply ends where it broke off.
 ///
 /// # Errors
-/// When nothing was said at all and nobody asked for that.
+/// When nothing was said at all although nobody stopped it.
 pub async fn speak(
     engine: &dyn Generate,
     request: Request,
@@ -59,8 +56,7 @@ pub async fn speak(
     let mut died = None;
     for _attempt in 0..2 {
         tokio::select! {
-            () = stop.cancelled() => return Err(Silent::Stopped),
-            () = out.left() => return Err(Silent::Stopped),
+            () = over(stop, out) => return Ok(spoke(String::new(), Ending::Stopped, Usage::default())),
             ready = wait_for(engine, until) => ready?,
         }
         let mut request = request.clone();
@@ -81,6 +77,29 @@ pub async fn speak(
         }
     }
     Err(Silent::Gone(died.unwrap_or_default()))
+}
+
+/// Waits until the reply is not wanted any more.
+async fn over(stop: &CancellationToken, out: &Outlet) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = out.left() => {}
+    }
+}
+
+fn spoke(text: String, reason: Ending, usage: Usage) -> Spoke {
+    Spoke {
+        reply: Spoken {
+            text: text.trim().to_owned(),
+            complete: reason == Ending::Complete,
+        },
+        finish: Finished {
+            reason,
+            prompt_tokens: usage.prompt_tokens,
+            cached_tokens: usage.cached_tokens,
+            completion_tokens: usage.completion_tokens,
+        },
+    }
 }
 
 async fn wait_for(engine: &dyn Generate, until: Instant) -> Result<(), Silent> {
@@ -119,40 +138,28 @@ async fn one_try(
     stop: &CancellationToken,
     out: &Outlet,
 ) -> Result<Spoke, EngineError> {
-    let mut events = engine.generate(request).await?.events;
-    let mut text = String::new();
-    let ended = |text: String, reason: Ending, usage: Usage| Spoke {
-        reply: Spoken {
-            text: text.trim().to_owned(),
-            complete: reason == Ending::Complete,
-        },
-        finish: Finished {
-            reason,
-            prompt_tokens: usage.prompt_tokens,
-            cached_tokens: usage.cached_tokens,
-            completion_tokens: usage.completion_tokens,
-        },
+    // A server may send nothing before its first token, and an engine may wait for room.
+    let mut events = tokio::select! {
+        () = over(stop, out) => return Ok(spoke(String::new(), Ending::Stopped, Usage::default())),
+        reply = engine.generate(request) => reply?.events,
     };
+    let mut text = String::new();
     loop {
         let event = tokio::select! {
-            () = stop.cancelled() => return Ok(ended(text, Ending::Stopped, Usage::default())),
-            () = out.left() => return Ok(ended(text, Ending::Stopped, Usage::default())),
+            () = over(stop, out) => return Ok(spoke(text, Ending::Stopped, Usage::default())),
             event = events.recv() => event,
         };
         match event {
             Some(Ok(Event::Text(piece))) => {
-                // Models like to begin with a space or an empty line; nothing before the first word is shown.
-                let piece = if text.is_empty() {
-                    piece.trim_start().to_owned()
-                } else {
-                    piece
+                if text.is_empty() {
+                    metrics::time(Timing::FirstText, asked.elapsed());
+                }
+                let show = Show::Text {
+                    text: piece.clone(),
                 };
-                if !piece.is_empty() {
-                    if text.is_empty() {
-                        metrics::time(Timing::FirstText, asked.elapsed());
-                    }
-                    text.push_str(&piece);
-                    out.show(Show::Text { text: piece }).await;
+                tokio::select! {
+                    () = out.show(show) => text.push_str(&piece),
+                    () = over(stop, out) => return Ok(spoke(text, Ending::Stopped, Usage::default())),
                 }
             }
             Some(Ok(Event::Done(Finish { reason, usage }))) => {
@@ -161,7 +168,7 @@ async fn one_try(
                     FinishReason::Length => Ending::Length,
                     FinishReason::Deadline => Ending::Deadline,
                 };
-                return Ok(ended(text, reason, usage));
+                return Ok(spoke(text, reason, usage));
             }
             Some(Err(error)) if text.is_empty() => return Err(error),
             None if text.is_empty() => {
@@ -171,9 +178,9 @@ async fn one_try(
             }
             Some(Err(error)) => {
                 tracing::warn!(%error, "A reply broke off.");
-                return Ok(ended(text, Ending::Broken, Usage::default()));
+                return Ok(spoke(text, Ending::Broken, Usage::default()));
             }
-            None => return Ok(ended(text, Ending::Broken, Usage::default())),
+            None => return Ok(spoke(text, Ending::Broken, Usage::default())),
         }
     }
 }

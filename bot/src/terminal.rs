@@ -3,6 +3,7 @@
 //! It talks to a running daemon where one holds the store, and brings its own engine otherwise; the conversation is the same one.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -15,6 +16,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::inbound::Manner;
 use crate::inspect;
+use crate::messages::Sentence;
 use crate::outlet::{Outlet, Show, TroubleKind};
 use crate::run;
 use crate::settings::Settings;
@@ -61,15 +63,19 @@ pub async fn chat(
         shown: String::new(),
     };
     let at_keyboard = std::io::stdin().is_terminal();
+    let mut interrupts = interrupts().context("listening for Ctrl-C")?;
     let outcome = if at_keyboard {
-        talk.greet().await;
-        talk.with_a_person().await
+        talk.with_a_person(&mut interrupts).await
     } else {
-        talk.with_lines().await
+        talk.with_lines(&mut interrupts).await
     };
     let unanswered = talk.unanswered;
     talk.end().await;
-    outcome?;
+    match outcome {
+        // Nobody reads any more, as behind `| head -1`.
+        Err(error) if is_closed_pipe(&error) => return Ok(()),
+        outcome => outcome?,
+    }
     if unanswered > 0 && !at_keyboard {
         return Err(Failure::Other(anyhow::anyhow!(
             "lines without an answer: {unanswered}"
@@ -99,8 +105,7 @@ struct Talk {
 }
 
 impl Talk {
-    #[expect(clippy::print_stdout, reason = "this is the conversation")]
-    async fn greet(&self) {
+    async fn greet(&mut self) -> anyhow::Result<()> {
         if let Link::Here(ctx) = &self.link {
             let inbound = self.visitor.says(
                 self.persona.clone(),
@@ -109,21 +114,15 @@ impl Talk {
                 Manner::Talk,
             );
             if let Ok(persona) = ctx.persona_for(&inbound).await {
-                println!("{}: {}", persona.name, persona.greeting);
+                let greeting = format!("{}: {}", persona.name, persona.greeting);
+                self.tell(greeting)?;
             }
         }
-        println!(
-            "{}",
-            match self.language {
-                Language::English =>
-                    "(/help shows the commands, Ctrl-C stops a reply, /quit or Ctrl-D ends)",
-                Language::Korean =>
-                    "(/도움말 에 명령이 있어요. Ctrl-C는 답을 멈추고 /나가기 나 Ctrl-D는 끝내요)",
-            }
-        );
+        self.tell(Sentence::TerminalHint.say(self.language))
     }
 
-    async fn with_a_person(&mut self) -> anyhow::Result<()> {
+    async fn with_a_person(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<()> {
+        self.greet().await?;
         // The line editor blocks, so it has a thread of its own and is asked for one line at a time.
         let (ask, asked) = std::sync::mpsc::channel::<()>();
         let (typed, mut lines) = mpsc::channel::<Option<String>>(1);
@@ -132,7 +131,11 @@ impl Talk {
             match lines.recv().await {
                 Some(Some(line)) if line.trim().is_empty() => {}
                 Some(Some(line)) if LEAVE.contains(&line.trim()) => break,
-                Some(Some(line)) => self.say(line).await?,
+                Some(Some(line)) => {
+                    if self.say(line, interrupts).await?.is_break() {
+                        break;
+                    }
+                }
                 Some(None) | None => break,
             }
         }
@@ -142,39 +145,38 @@ impl Talk {
             .map_err(|_| anyhow::anyhow!("the line editor ended in a panic"))
     }
 
-    async fn with_lines(&mut self) -> anyhow::Result<()> {
+    async fn with_lines(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<()> {
         let mut input = BufReader::new(tokio::io::stdin());
         let mut line = Vec::new();
         loop {
             line.clear();
-            if input
-                .read_until(b'\n', &mut line)
-                .await
-                .context("reading standard input")?
-                == 0
-            {
+            let bytes = tokio::select! {
+                bytes = input.read_until(b'\n', &mut line) => bytes.context("reading standard input")?,
+                _ = interrupts.recv() => 0,
+            };
+            if bytes == 0 {
                 return Ok(());
             }
             match std::str::from_utf8(&line) {
                 Ok(text) if text.trim().is_empty() => {}
                 Ok(text) if LEAVE.contains(&text.trim()) => return Ok(()),
-                Ok(text) => self.say(text.trim().to_owned()).await?,
-                Err(_) => self.show(&Show::Notice {
-                    text: match self.language {
-                        Language::English => {
-                            "That line is not UTF-8 text; please send it as UTF-8.".to_owned()
-                        }
-                        Language::Korean => {
-                            "이 줄은 UTF-8 글자가 아니에요. UTF-8로 보내 주세요.".to_owned()
-                        }
-                    },
-                }),
+                Ok(text) => {
+                    let text = text.trim().to_owned();
+                    if self.say(text, interrupts).await?.is_break() {
+                        return Ok(());
+                    }
+                }
+                Err(_) => self.tell(Sentence::NotUtf8.say(self.language))?,
             }
         }
     }
 
-    /// Says something and shows the answer as it comes; Ctrl-C meanwhile stops the reply.
-    async fn say(&mut self, text: String) -> anyhow::Result<()> {
+    /// Says something and shows the answer as it comes; Ctrl-C meanwhile stops the reply, and once more leaves.
+    async fn say(
+        &mut self,
+        text: String,
+        interrupts: &mut Interrupts,
+    ) -> anyhow::Result<ControlFlow<()>> {
         self.shown.clear();
         let mut shows = self
             .link
@@ -184,8 +186,10 @@ impl Talk {
         loop {
             let show = tokio::select! {
                 show = shows.recv() => show,
-                interrupt = tokio::signal::ctrl_c(), if !stopping => {
-                    interrupt.context("listening for Ctrl-C")?;
+                _ = interrupts.recv() => {
+                    if stopping {
+                        return Ok(ControlFlow::Break(()));
+                    }
                     stopping = true;
                     drop(self.link.send(&self.visitor, self.persona.as_ref(), "/stop".to_owned(), self.language).await?);
                     continue;
@@ -196,43 +200,45 @@ impl Talk {
                 Some(Show::Done { .. }) => break,
                 Some(
                     show @ Show::Trouble {
-                        kind: TroubleKind::Unavailable | TroubleKind::Fault,
+                        kind: TroubleKind::Busy | TroubleKind::Unavailable | TroubleKind::Fault,
                         ..
                     },
                 ) => {
                     self.unanswered += 1;
-                    self.show(&show);
+                    self.show(&show)?;
                 }
-                Some(show) => self.show(&show),
+                Some(show) => self.show(&show)?,
                 None => anyhow::bail!("the daemon went away in the middle of a reply"),
             }
         }
-        self.show(&Show::Notice {
-            text: String::new(),
-        });
-        Ok(())
+        self.tell(String::new())?;
+        Ok(ControlFlow::Continue(()))
     }
 
-    #[expect(clippy::print_stdout, reason = "this is the conversation")]
-    fn show(&mut self, show: &Show) {
+    fn tell(&mut self, text: String) -> anyhow::Result<()> {
+        self.show(&Show::Notice { text })
+    }
+
+    fn show(&mut self, show: &Show) -> anyhow::Result<()> {
+        let mut terminal = std::io::stdout().lock();
         match show {
             Show::Text { text } => {
-                print!("{}", printable(text));
+                write!(terminal, "{}", printable(text))?;
                 self.shown.push_str(text);
             }
             Show::Notice { text } | Show::Trouble { text, .. } => {
                 // What was streamed so far ends its line first.
                 if !self.shown.is_empty() {
-                    println!();
+                    writeln!(terminal)?;
                     self.shown.clear();
                 }
                 if !text.is_empty() {
-                    println!("{}", printable(text));
+                    writeln!(terminal, "{}", printable(text))?;
                 }
             }
             Show::Taken { .. } | Show::Persona { .. } | Show::Done { .. } => {}
         }
-        drop(std::io::stdout().flush());
+        Ok(terminal.flush()?)
     }
 
     async fn end(self) {
@@ -274,11 +280,14 @@ impl Link {
 
 /// Passes a daemon's events on; a refusal of the whole request is shown like any trouble. A stream that breaks off closes the outlet without a `Done`, which the reader notices.
 async fn relay(response: reqwest::Response, out: Outlet) {
-    if let Err(refused) = response.error_for_status_ref() {
-        let text = format!("the daemon refused the message: {refused}");
+    let status = response.status();
+    if !status.is_success() {
+        // The daemon's own sentence, where it has one.
+        let said = response.json::<serde_json::Value>().await.ok();
+        let said = said.and_then(|said| said["error"].as_str().map(str::to_owned));
         out.show(Show::Trouble {
-            text,
-            kind: TroubleKind::Message,
+            text: said.unwrap_or_else(|| format!("the daemon answered {status}")),
+            kind: TroubleKind::Fault,
         })
         .await;
         out.show(Show::Done { finish: None }).await;
@@ -298,6 +307,25 @@ async fn relay(response: reqwest::Response, out: Outlet) {
             }
         }
     }
+}
+
+/// Ctrl-C, also when it comes while nobody waits for it.
+#[cfg(unix)]
+type Interrupts = tokio::signal::unix::Signal;
+#[cfg(windows)]
+type Interrupts = tokio::signal::windows::CtrlC;
+
+fn interrupts() -> std::io::Result<Interrupts> {
+    #[cfg(unix)]
+    return tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+    #[cfg(windows)]
+    return tokio::signal::windows::ctrl_c();
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn edit_lines(asked: &std::sync::mpsc::Receiver<()>, typed: &mpsc::Sender<Option<String>>) {

@@ -14,14 +14,14 @@ use crate::commands;
 use crate::compose::{Draft, Ingredients, Prompt, Room, Speaker, TooLong};
 use crate::context::Context;
 use crate::gate::{self, Admitted, PlaceInLine};
-use crate::identity::{Audience, Scope};
+use crate::identity::{Audience, Conversation, Scope};
 use crate::inbound::{Inbound, Manner, Wishes};
 use crate::lanes::InLane;
 use crate::memory::{Known, Said, TurnId};
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::outlet::{Ending, Finished, Outlet, Show, TroubleKind};
-use crate::reasons::Reason;
+use crate::reasons::{Reason, Watch};
 use crate::safety;
 use crate::speak::{Silent, Spoke, speak};
 use crate::store::StoreError;
@@ -94,8 +94,8 @@ async fn take(
     };
     match outcome {
         Ok(finish) => finish,
-        // Whoever asked for it knows.
-        Err(Trouble::Silent(Silent::Stopped)) => None,
+        // Whoever asked for it knows; at the daemon's end nobody did.
+        Err(Trouble::Stopped) if !ctx.lanes.is_closed() => None,
         Err(trouble) => {
             trouble.log();
             let sentence = trouble.sentence();
@@ -173,13 +173,18 @@ async fn answer_alone(
 ) -> Result<Finished, Trouble> {
     let persona = ctx.persona_for(admitted.inbound()).await?;
     let _place_in_line = line_up(ctx, admitted)?;
-    let seat = ctx.brains.seat(&persona).await?;
+    let stop = ctx.lanes.beside();
+    let seat = unless_over(&stop, out, async {
+        ctx.brains.seat(&persona).await.map_err(Trouble::from)
+    })
+    .await?;
     let wishes = wishes(admitted);
     let draft = Draft::for_program(&persona, wishes.system.as_deref(), history, admitted.text());
-    let prompt = fit(&seat, draft, reply_tokens(&persona, wishes.max_tokens)).await?;
+    let reply_tokens = reply_tokens(&persona, wishes.max_tokens);
+    let prompt = unless_over(&stop, out, fit(&seat, draft, reply_tokens)).await?;
     let request = request(ctx, &persona, &seat, prompt.messages, &wishes);
-    let nobody_stops_it = CancellationToken::new();
-    let spoke = speak(seat.engine.as_ref(), request, &nobody_stops_it, out).await?;
+    let spoke = speak(seat.engine.as_ref(), request, &stop, out).await?;
+    let spoke = heard(ctx, spoke)?;
     explain(&spoke, admitted.language(), out).await;
     Ok(spoke.finish)
 }
@@ -194,6 +199,41 @@ async fn explain(spoke: &Spoke, language: Language, out: &Outlet) {
         }
         Ending::Complete | Ending::Length | Ending::Stopped => {}
     }
+}
+
+/// What comes of `work`, unless the reply is stopped or its reader leaves before.
+async fn unless_over<T>(
+    stop: &CancellationToken,
+    out: &Outlet,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    tokio::select! {
+        () = stop.cancelled() => Err(Trouble::Stopped),
+        () = out.left() => Err(Trouble::Stopped),
+        outcome = work => outcome,
+    }
+}
+
+/// A reply of which nothing was said because the daemon ends is none.
+fn heard(ctx: &Context, spoke: Spoke) -> Result<Spoke, Trouble> {
+    let nothing = spoke.reply.text.is_empty() && spoke.finish.reason == Ending::Stopped;
+    if nothing && ctx.lanes.is_closed() {
+        return Err(Trouble::Stopped);
+    }
+    Ok(spoke)
+}
+
+/// Takes the next turn of the conversation, within the number that one person may have waiting.
+///
+/// # Errors
+/// When too many wait already.
+pub async fn in_lane(
+    ctx: &Context,
+    admitted: &Admitted,
+    conversation: &Conversation,
+) -> Result<(PlaceInLine, InLane), Trouble> {
+    let place_in_line = line_up(ctx, admitted)?;
+    Ok((place_in_line, ctx.lanes.enter(conversation).await))
 }
 
 fn line_up(ctx: &Context, admitted: &Admitted) -> Result<PlaceInLine, Trouble> {
@@ -211,6 +251,7 @@ struct Stage<'a> {
     scope: Scope,
     seat: Seat,
     lane: InLane,
+    watch: Watch,
     _place_in_line: PlaceInLine,
 }
 
@@ -229,19 +270,21 @@ impl<'a> Stage<'a> {
     ) -> Result<Self, Trouble> {
         let persona = ctx.persona_for(admitted.inbound()).await?;
         let scope = admitted.scope(&persona.id);
-        let place_in_line = line_up(ctx, admitted)?;
-        let lane = ctx.lanes.enter(&scope.conversation).await;
-        // An engine that is starting may take long; whoever stops or leaves must not keep the lane.
-        let seat = tokio::select! {
-            () = lane.stop().cancelled() => return Err(Trouble::Silent(Silent::Stopped)),
-            () = out.left() => return Err(Trouble::Silent(Silent::Stopped)),
-            seat = ctx.brains.seat(&persona) => seat?,
+        let (place_in_line, lane) = tokio::select! {
+            () = out.left() => return Err(Trouble::Stopped),
+            entered = in_lane(ctx, admitted, &scope.conversation) => entered?,
         };
+        // An engine that is starting may take long; whoever stops or leaves must not keep the lane.
+        let seat = unless_over(lane.stop(), out, async {
+            ctx.brains.seat(&persona).await.map_err(Trouble::from)
+        })
+        .await?;
         Ok(Self {
             ctx,
             admitted,
             out,
             persona,
+            watch: ctx.reasons.watch(&scope.owner),
             scope,
             seat,
             lane,
@@ -269,11 +312,8 @@ impl<'a> Stage<'a> {
 
     async fn fit(&self, draft: Draft) -> Result<Prompt, Trouble> {
         let reply_tokens = reply_tokens(&self.persona, wishes(self.admitted).max_tokens);
-        tokio::select! {
-            () = self.lane.stop().cancelled() => Err(Trouble::Silent(Silent::Stopped)),
-            () = self.out.left() => Err(Trouble::Silent(Silent::Stopped)),
-            prompt = fit(&self.seat, draft, reply_tokens) => prompt,
-        }
+        let fitted = fit(&self.seat, draft, reply_tokens);
+        unless_over(self.lane.stop(), self.out, fitted).await
     }
 
     fn said(&self, prompt: &Prompt, known: &Known) -> Said {
@@ -309,9 +349,10 @@ impl<'a> Stage<'a> {
             self.out,
         )
         .await?;
+        let spoke = heard(self.ctx, spoke)?;
         explain(&spoke, self.admitted.language(), self.out).await;
         reason.finish = Some(spoke.finish);
-        self.ctx.reasons.keep(&self.scope, reason);
+        self.ctx.reasons.keep(&self.scope, reason, &self.watch);
         Ok(spoke)
     }
 
@@ -395,6 +436,9 @@ pub enum Trouble {
     /// The engine could not even prepare.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The person stopped it or left, or the daemon ends, before anything was said.
+    #[error("stopped")]
+    Stopped,
     /// The engine said nothing.
     #[error(transparent)]
     Silent(#[from] Silent),
@@ -424,13 +468,13 @@ impl Trouble {
             Self::Silent(Silent::Gone(_)) => Sentence::NoReply,
             Self::Engine(EngineError::Refused(_))
             | Self::Silent(Silent::Failed(_) | Silent::Refused(_)) => Sentence::EngineFailed,
-            Self::Silent(Silent::Stopped) => Sentence::Stopped,
+            Self::Stopped => Sentence::ShuttingDown,
         }
     }
 
     fn log(&self) {
         match self {
-            Self::Told(_) | Self::TooLong(_) => {
+            Self::Told(_) | Self::TooLong(_) | Self::Stopped => {
                 tracing::debug!(trouble = %self, "A message was not answered.")
             }
             Self::Store(error) => tracing::error!(

@@ -21,4 +21,5 @@ pub use generate::{
 };
 pub use gguf::{Gguf, GgufError, GgufFault, Kind, inspect};
 pub use server::{Server, ServerSettings};
+pub use template::check_template;
 pub use worker::{FlashAttention, GpuLayers, KvType, Worker, WorkerSettings, run_worker};

@@ -31,6 +31,18 @@ pub(crate) struct Marks {
     pub(crate) eos: String,
 }
 
+/// Checks a template by itself, without a model: that its name is known, or that its text compiles and tells people from the model.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_template(source: &str) -> Result<(), EngineError> {
+    let marks = Marks {
+        bos: "<s>".to_owned(),
+        eos: "</s>".to_owned(),
+    };
+    Template::new(source, marks).map(|_| ())
+}
+
 /// A template that has passed its probes.
 #[derive(Debug)]
 pub(crate) struct Template {

@@ -198,7 +198,9 @@ impl Generate for Worker {
 
     async fn stop(&self) {
         self.stop.cancel();
-        if let Some(task) = self.supervisor.lock().await.take()
+        // Held until the task has ended, so that every caller waits for the end.
+        let mut supervisor = self.supervisor.lock().await;
+        if let Some(task) = supervisor.take()
             && let Err(error) = task.await
         {
             tracing::error!(%error, "The engine's supervisor ended badly.");

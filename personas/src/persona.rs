@@ -30,7 +30,7 @@ pub struct Persona {
     pub facts: Facts,
     /// A chat template in place of the model's own: a name the engine knows, or Jinja text.
     pub template: Option<String>,
-    /// A model in place of the default one: the path of a GGUF file, or the name of a configured model.
+    /// A model in place of the default one: the path of a GGUF file.
     pub model: Option<String>,
     /// The path of a LoRA adapter in a GGUF file.
     pub adapter: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 use super::{Call, Command, Outcome};
 use crate::messages::Sentence;
+use crate::turn;
 
 pub(super) const COMMAND: Command = Command {
     english: "memory",
@@ -61,8 +62,9 @@ async fn show(call: &Call<'_>) -> Outcome {
 async fn forget(call: &Call<'_>, number: &str) -> Outcome {
     let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
     let scope = call.admitted.scope(&persona.id);
-    let _lane = call.ctx.lanes.enter(&scope.conversation).await;
+    let _lane = turn::in_lane(call.ctx, call.admitted, &scope.conversation).await?;
     let held = call.ctx.memory.held(&scope.owner).await?;
+    let number = number.trim_end_matches('번');
     let line = number
         .parse::<usize>()
         .ok()
@@ -83,7 +85,7 @@ async fn forget(call: &Call<'_>, number: &str) -> Outcome {
 async fn forget_all(call: &Call<'_>) -> Outcome {
     let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
     let scope = call.admitted.scope(&persona.id);
-    let _lane = call.ctx.lanes.enter(&scope.conversation).await;
+    let _lane = turn::in_lane(call.ctx, call.admitted, &scope.conversation).await?;
     let forgotten = call.ctx.memory.forget_all(&scope.owner).await?;
     call.ctx.reasons.forget(&scope.owner);
     call.tell(Sentence::MemoryAllForgotten {

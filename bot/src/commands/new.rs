@@ -2,6 +2,7 @@
 
 use super::{Call, Command, Outcome};
 use crate::messages::Sentence;
+use crate::turn;
 
 pub(super) const COMMAND: Command = Command {
     english: "new",
@@ -14,7 +15,7 @@ pub(super) const COMMAND: Command = Command {
 async fn run(call: Call<'_>) -> Outcome {
     let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
     let scope = call.admitted.scope(&persona.id);
-    let _lane = call.ctx.lanes.enter(&scope.conversation).await;
+    let _lane = turn::in_lane(call.ctx, call.admitted, &scope.conversation).await?;
     call.ctx.memory.start_anew(&scope).await?;
     call.tell(Sentence::StartedAnew).await
 }

@@ -73,7 +73,7 @@ fn candidates(previous: Option<&str>, evicted: &[Turn]) -> Vec<String> {
 fn choose<'a>(lines: &'a [String], tokens: &[u32], budget: u32) -> Vec<&'a str> {
     let mut ranked: Vec<usize> = (0..lines.len()).collect();
     // Of equally telling ones the newest.
-    ranked.sort_by_key(|&index| {
+    ranked.sort_by_cached_key(|&index| {
         (
             std::cmp::Reverse(telling(&lines[index])),
             std::cmp::Reverse(index),

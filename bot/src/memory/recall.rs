@@ -1,6 +1,6 @@
 //! Which earlier words resemble a message: BM25 over words and, for Korean, pairs of syllables. Pure; whose words they are is decided before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -35,33 +35,30 @@ pub(super) fn nearest(message: &str, texts: &[&str], limit: usize) -> Vec<usize>
     if wanted.is_empty() || texts.is_empty() {
         return Vec::new();
     }
-    let documents: Vec<Vec<String>> = texts.iter().map(|text| tokens(text)).collect();
-    let mean = documents.iter().map(Vec::len).sum::<usize>() as f64 / documents.len() as f64;
+    let documents: Vec<Document<'_>> = texts
+        .iter()
+        .map(|text| Document::new(text, &wanted))
+        .collect();
+    let mean = documents
+        .iter()
+        .map(|document| document.length)
+        .sum::<usize>() as f64
+        / documents.len() as f64;
     let mut in_texts: HashMap<&str, usize> = HashMap::new();
-    for document in &documents {
-        for token in document
-            .iter()
-            .filter(|token| wanted.contains(*token))
-            .collect::<HashSet<_>>()
-        {
-            *in_texts.entry(token).or_default() += 1;
-        }
+    for token in documents.iter().flat_map(|document| document.often.keys()) {
+        *in_texts.entry(token).or_default() += 1;
     }
     let total = documents.len().max(FEWEST) as f64;
     let weight = |token: &str| {
-        let count = in_texts.get(token).copied().unwrap_or_default() as f64;
+        let count = in_texts[token] as f64;
         (1.0 + (total - count + 0.5) / (count + 0.5)).ln()
     };
-    let score = |document: &[String]| -> f64 {
-        let length = 1.0 - LENGTH + LENGTH * document.len() as f64 / mean.max(1.0);
-        let often = |token: &str| document.iter().filter(|other| *other == token).count() as f64;
-        wanted
-            .iter()
-            .map(|token| (token, often(token)))
-            .map(|(token, often)| {
-                weight(token) * often * (SATURATION + 1.0) / (often + SATURATION * length)
-            })
-            .sum()
+    let score = |document: &Document<'_>| -> f64 {
+        let length = 1.0 - LENGTH + LENGTH * document.length as f64 / mean.max(1.0);
+        let part = |(token, often): (&&str, &f64)| {
+            weight(token) * often * (SATURATION + 1.0) / (often + SATURATION * length)
+        };
+        document.often.iter().map(part).sum()
     };
     let mut scored: Vec<(usize, f64)> = documents
         .iter()
@@ -78,6 +75,30 @@ pub(super) fn nearest(message: &str, texts: &[&str], limit: usize) -> Vec<usize>
         .filter(|&index| seen.insert(texts[index].trim()))
         .take(limit)
         .collect()
+}
+
+/// What is counted of one text.
+struct Document<'a> {
+    /// All of its tokens.
+    length: usize,
+    /// How often it has each of the wanted ones that it has.
+    often: BTreeMap<&'a str, f64>,
+}
+
+impl<'a> Document<'a> {
+    fn new(text: &str, wanted: &'a HashSet<String>) -> Self {
+        let tokens = tokens(text);
+        let mut often = BTreeMap::new();
+        for token in &tokens {
+            if let Some(token) = wanted.get(token) {
+                *often.entry(token.as_str()).or_default() += 1.0;
+            }
+        }
+        Self {
+            length: tokens.len(),
+            often,
+        }
+    }
 }
 
 /// A text on one line, cut behind a word when it is longer than `chars`.

@@ -213,6 +213,11 @@ pub(super) async fn sayings(
     record::read_all(store, of_owner(Key::of(Saying::TABLE), owner).under()).await
 }
 
+/// Which turns are anybody's.
+pub(super) async fn all_sayings(store: &dyn Store) -> Result<Vec<Found<Saying>>, StoreError> {
+    record::read_all(store, Key::of(Saying::TABLE).under()).await
+}
+
 fn turn_key(conversation: &Conversation, turn: TurnId) -> Key {
     in_conversation(Key::of(Turn::TABLE), conversation).number(turn.0)
 }

@@ -241,12 +241,19 @@ impl Memory {
             .filter_map(|found| found.record)
             .filter(|turn| turn.person == owner.person && !struck.contains(&turn.id))
             .collect();
-        let texts: Vec<_> = own.iter().map(|turn| turn.text.as_str()).collect();
-        let nearest = recall::nearest(said, &texts, self.limits.recalled);
-        Ok(nearest
-            .into_iter()
-            .map(|index| line(&own[index], owner, self.limits.recalled_chars))
-            .collect())
+        let (said, owner) = (said.to_owned(), owner.clone());
+        let (most, chars) = (self.limits.recalled, self.limits.recalled_chars);
+        // Hundreds of long messages take long enough to hold up others.
+        let work = tokio::task::spawn_blocking(move || {
+            let texts: Vec<_> = own.iter().map(|turn| turn.text.as_str()).collect();
+            recall::nearest(&said, &texts, most)
+                .into_iter()
+                .map(|index| line(&own[index], &owner, chars))
+                .collect()
+        });
+        Ok(work
+            .await
+            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
     }
 }
 

@@ -386,7 +386,10 @@ mod tests {
     fn every_harmless_phrase_takes_something_away() {
         for (matcher, lists) in [(&*KOREAN, &PHRASES.ko), (&*ENGLISH, &PHRASES.en)] {
             for harmless in &lists.harmless {
-                assert!(matcher.acute.is_match(&format!(" {harmless} ")), "{harmless}");
+                assert!(
+                    matcher.acute.is_match(&format!(" {harmless} ")),
+                    "{harmless}"
+                );
                 assert!(!is_acute(harmless), "{harmless}");
             }
         }

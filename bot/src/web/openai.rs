@@ -186,15 +186,15 @@ fn check(asked: Asked) -> Result<Checked, ApiError> {
     if asked.n.is_some_and(|n| n != 1) {
         return Err(invalid("n: one reply a request", "n"));
     }
-    for (name, value, most) in [
-        ("temperature", asked.temperature, 5.0),
-        ("top_p", asked.top_p, 1.0),
-        ("min_p", asked.min_p, 1.0),
-        ("repeat_penalty", asked.repeat_penalty, 5.0),
+    for (name, value, least, most) in [
+        ("temperature", asked.temperature, 0.0, 5.0),
+        ("top_p", asked.top_p, 0.0, 1.0),
+        ("min_p", asked.min_p, 0.0, 1.0),
+        ("repeat_penalty", asked.repeat_penalty, 0.01, 5.0),
     ] {
-        if value.is_some_and(|value| !(0.0..=most).contains(&value)) {
+        if value.is_some_and(|value| !(least..=most).contains(&value)) {
             return Err(invalid(
-                &format!("{name} must be between 0 and {most}"),
+                &format!("{name} must be between {least} and {most}"),
                 name,
             ));
         }

@@ -52,10 +52,10 @@ pub(super) fn serve(
             .run(&llama, &mut computer, &mut adapters, commands)
             .map_err(End::Broken)?;
         drop(computer);
-        let Some(path) = wanted else { return Ok(()) };
-        let loaded = llama.load_adapter(&path, &mut adapters);
+        let Some(file) = wanted else { return Ok(()) };
+        let loaded = llama.load_adapter(&file.path, &mut adapters);
         service
-            .adapter_loaded(&llama, &path, loaded)
+            .adapter_loaded(&llama, file, loaded)
             .map_err(End::Broken)?;
     }
 }
@@ -81,7 +81,7 @@ struct Service<'a> {
     adapters: HashMap<AdapterFile, Adapter>,
     streams: HashMap<CallId, Stream>,
     /// The adapter to load next, and the commands that wait for it.
-    wanted: Option<PathBuf>,
+    wanted: Option<AdapterFile>,
     parked: Vec<Parked>,
 }
 
@@ -112,7 +112,7 @@ impl<'a> Service<'a> {
         computer: &mut Computer,
         adapters: &mut Adapters,
         commands: &Receiver<Command>,
-    ) -> Result<Option<PathBuf>, String> {
+    ) -> Result<Option<AdapterFile>, String> {
         loop {
             while let Some(command) = self.next_command(commands) {
                 if command == Command::Stop {
@@ -121,8 +121,8 @@ impl<'a> Service<'a> {
                 self.take(llama, computer, command)?;
             }
             self.expire(computer, Instant::now())?;
-            if let Some(path) = self.wanted.take_if(|_| self.scheduler.is_drained()) {
-                return Ok(Some(path));
+            if let Some(file) = self.wanted.take_if(|_| self.scheduler.is_drained()) {
+                return Ok(Some(file));
             }
             self.step(llama, computer, adapters)?;
         }
@@ -174,8 +174,8 @@ impl<'a> Service<'a> {
                 template,
                 adapter,
             } => match self.adapter(adapter.as_deref()) {
-                Ok(Found::NotLoaded(path)) => self.park(
-                    path,
+                Ok(Found::NotLoaded(file)) => self.park(
+                    file,
                     Command::Prepare {
                         call,
                         template,
@@ -193,8 +193,8 @@ impl<'a> Service<'a> {
                 }),
             },
             Command::Generate { call, request } => match self.adapter(request.adapter.as_deref()) {
-                Ok(Found::NotLoaded(path)) => {
-                    self.park(path, Command::Generate { call, request }, since)
+                Ok(Found::NotLoaded(file)) => {
+                    self.park(file, Command::Generate { call, request }, since)
                 }
                 Ok(Found::Loaded(adapter)) => {
                     let outcome = self.submit(llama, call, &request, adapter, since);
@@ -429,17 +429,19 @@ impl<'a> Service<'a> {
         let Some(path) = path else {
             return Ok(Found::Loaded(None));
         };
-        if let Some(adapter) = self.adapters.get(&AdapterFile::new(path)) {
+        // As it is now: what is saved while it is being loaded is another file.
+        let file = AdapterFile::new(path);
+        if let Some(adapter) = self.adapters.get(&file) {
             return Ok(Found::Loaded(Some(*adapter)));
         }
         let checked = gguf::inspect(path).and_then(|adapter| adapter.check_adapter(&self.base));
         checked.map_err(|error| EngineError::Refused(error.to_string()))?;
-        Ok(Found::NotLoaded(path.to_owned()))
+        Ok(Found::NotLoaded(file))
     }
 
-    fn park(&mut self, path: PathBuf, command: Command, since: Instant) -> Result<(), String> {
+    fn park(&mut self, file: AdapterFile, command: Command, since: Instant) -> Result<(), String> {
         // One at a time; a second adapter is asked for again when the first is there.
-        self.wanted.get_or_insert(path);
+        self.wanted.get_or_insert(file);
         self.parked.push(Parked { command, since });
         Ok(())
     }
@@ -448,15 +450,17 @@ impl<'a> Service<'a> {
     fn adapter_loaded(
         &mut self,
         llama: &Llama,
-        path: &Path,
+        file: AdapterFile,
         loaded: Result<Adapter, String>,
     ) -> Result<(), String> {
         // The new context's cache is empty. Nobody was generating.
         self.scheduler.lose_everything();
         let refused = match loaded {
             Ok(adapter) => {
-                tracing::info!(adapter = %path.display(), "The adapter is loaded.");
-                self.adapters.insert(AdapterFile::new(path), adapter);
+                tracing::info!(adapter = %file.path.display(), "The adapter is loaded.");
+                // The weights of an earlier state of the file stay in memory with the model: llama-cpp-2 has no way to free them.
+                self.adapters.retain(|known, _| known.path != file.path);
+                self.adapters.insert(file.clone(), adapter);
                 None
             }
             Err(reason) => Some(EngineError::Refused(reason)),
@@ -470,14 +474,14 @@ impl<'a> Service<'a> {
                         ..
                     },
                     Some(error),
-                ) if own == path => {
+                ) if own == file.path => {
                     self.output.say(&Report::Prepared {
                         call,
                         outcome: Err(error.clone()),
                     })?;
                 }
                 (Command::Generate { call, request }, Some(error))
-                    if request.adapter.as_deref() == Some(path) =>
+                    if request.adapter.as_deref() == Some(&file.path) =>
                 {
                     self.output.say(&Report::Accepted {
                         call,
@@ -493,7 +497,7 @@ impl<'a> Service<'a> {
 
 enum Found {
     Loaded(Option<Adapter>),
-    NotLoaded(PathBuf),
+    NotLoaded(AdapterFile),
 }
 
 impl AdapterFile {

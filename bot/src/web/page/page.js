@@ -159,7 +159,7 @@ async function submit() {
     announce(box.showNote());
   } else if (!shown.stopper) {
     toEnd();
-    await send(shown, text);
+    await send(shown, text, { fromBox: true });
   } else if (commandOf(text, about.commands) === "stop") {
     box.remove(text);
     await stop(shown);
@@ -169,7 +169,7 @@ async function submit() {
 }
 
 /** One exchange in a conversation, which takes part in one at a time. */
-async function send(thread, text) {
+async function send(thread, text, { fromBox = false } = {}) {
   if (thread.stopper) {
     return;
   }
@@ -183,10 +183,16 @@ async function send(thread, text) {
   const told = await exchange(thread, text, {
     commands: about.commands,
     // The words stay in the box until the daemon has them.
-    accepted: () => box.remove(text),
+    accepted: () => fromBox && box.remove(text),
     isInBox: (text) => box.text === text,
     handBack: (text) => box.takeBack(text),
-    switched: choose,
+    switched: async (id) => {
+      if (!about.personas.some((persona) => persona.id === id)) {
+        // Its file has come since the page was opened.
+        await look();
+      }
+      return choose(id);
+    },
     lost: look,
     repeat: (text, { fromBox }) => {
       toEnd();
