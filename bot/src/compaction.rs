@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::brains::Seat;
-use crate::compose;
+use crate::compose::{self, Exchange, Voices};
 use crate::identity::{Audience, Conversation, Scope};
 use crate::memory::{Extractive, Memory, Summariser, TokenCounter, Turn, WindowBudget};
 use crate::metrics::{self, Count};
@@ -236,25 +236,22 @@ impl ModelSummariser<'_> {
 
 /// The turns in the order a template needs, person and model in turn: words without a reply stand before the next, or before the instruction.
 fn talk(turns: &[Turn], instruction: &str) -> Vec<Message> {
+    let (exchanges, mut last) = compose::exchanges(turns, None, Voices::One);
     let mut messages = Vec::new();
-    let mut unanswered = Vec::new();
-    for turn in turns {
-        unanswered.push(compose::sent(turn, None, false));
-        if let Some(reply) = turn.reply.as_ref().filter(|reply| !reply.text.is_empty()) {
-            messages.push(Message {
-                role: Role::User,
-                content: std::mem::take(&mut unanswered).join("\n"),
-            });
-            messages.push(Message {
-                role: Role::Assistant,
-                content: reply.text.clone(),
-            });
-        }
+    for Exchange { user, assistant } in exchanges {
+        messages.push(Message {
+            role: Role::User,
+            content: user,
+        });
+        messages.push(Message {
+            role: Role::Assistant,
+            content: assistant,
+        });
     }
-    unanswered.push(instruction.to_owned());
+    last.push(instruction.to_owned());
     messages.push(Message {
         role: Role::User,
-        content: unanswered.join("\n\n"),
+        content: last.join("\n\n"),
     });
     messages
 }

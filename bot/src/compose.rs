@@ -25,9 +25,20 @@ pub struct Draft {
 
 /// What was said and answered.
 #[derive(Debug, Clone)]
-struct Exchange {
-    user: String,
-    assistant: String,
+pub struct Exchange {
+    /// The person's words, as they stand in the prompt.
+    pub user: String,
+    /// The persona's.
+    pub assistant: String,
+}
+
+/// Whose words stand in a prompt beside the persona's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voices {
+    /// One person's, without a name: in private, or where only theirs are shown.
+    One,
+    /// Several people's, each led by a name.
+    Several,
 }
 
 /// The message to be answered: the same words with ever fewer notes.
@@ -167,7 +178,11 @@ impl Draft {
                 assistant: example.reply.clone(),
             })
             .collect();
-        let (past, unanswered) = exchanges(of.known, of.speaker.is_some());
+        let voices = match of.speaker {
+            None => Voices::One,
+            Some(_) => Voices::Several,
+        };
+        let (past, unanswered) = exchanges(&of.known.window, of.known.opening.as_deref(), voices);
         Self {
             system,
             examples,
@@ -182,11 +197,14 @@ impl Draft {
 
     /// The same message once more, with the notes that were sent with it.
     #[must_use]
-    pub fn again(persona: &Persona, before: &Known, last: &Turn, shared: bool) -> Self {
-        let speaker = shared.then_some(Speaker {
-            name: &last.name,
-            person: &last.person,
-        });
+    pub fn again(persona: &Persona, before: &Known, last: &Turn, voices: Voices) -> Self {
+        let speaker = match voices {
+            Voices::One => None,
+            Voices::Several => Some(Speaker {
+                name: &last.name,
+                person: &last.person,
+            }),
+        };
         let opening = before
             .opening
             .as_deref()
@@ -401,13 +419,17 @@ fn newest(tokens: &[u32], left: &mut u32) -> usize {
 
 /// The window as exchanges, and the messages at its end that were never answered.
 ///
-/// A template needs person and model in turn, so a message without a reply stands before the next one of the person.
-fn exchanges(known: &Known, shared: bool) -> (Vec<Exchange>, Vec<String>) {
+/// A template needs person and model in turn, so a message without a reply stands before the next one of the person. `opening` takes the
+/// place of the first turn's notes.
+pub fn exchanges(
+    turns: &[Turn],
+    opening: Option<&str>,
+    voices: Voices,
+) -> (Vec<Exchange>, Vec<String>) {
     let mut exchanges = Vec::new();
     let mut unanswered = Vec::new();
-    for (index, turn) in known.window.iter().enumerate() {
-        let opening = known.opening.as_deref().filter(|_| index == 0);
-        unanswered.push(sent(turn, opening, shared));
+    for (index, turn) in turns.iter().enumerate() {
+        unanswered.push(sent(turn, opening.filter(|_| index == 0), voices));
         if let Some(reply) = turn.reply.as_ref().filter(|reply| !reply.text.is_empty()) {
             exchanges.push(Exchange {
                 user: std::mem::take(&mut unanswered).join("\n"),
@@ -419,12 +441,14 @@ fn exchanges(known: &Known, shared: bool) -> (Vec<Exchange>, Vec<String>) {
 }
 
 /// A past user message as it was sent, or with the notes that compaction gave it.
-#[must_use]
-pub fn sent(turn: &Turn, opening: Option<&str>, shared: bool) -> String {
-    let speaker = shared.then_some(Speaker {
-        name: &turn.name,
-        person: &turn.person,
-    });
+fn sent(turn: &Turn, opening: Option<&str>, voices: Voices) -> String {
+    let speaker = match voices {
+        Voices::One => None,
+        Voices::Several => Some(Speaker {
+            name: &turn.name,
+            person: &turn.person,
+        }),
+    };
     below(opening.unwrap_or(&turn.notes), &spoken(&turn.text, speaker))
 }
 

@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 pub enum Count {
     /// Messages handed to the turn.
     Messages,
-    /// Replies that were shown to their end.
+    /// Replies that were shown as far as they were wanted and allowed: also those that a limit or their reader ended.
     Replies,
     /// Replies that broke off or never came.
     RepliesFailed,
@@ -57,7 +57,7 @@ impl Count {
     fn meaning(self) -> &'static str {
         match self {
             Self::Messages => "Messages handed to the turn.",
-            Self::Replies => "Replies shown to their end.",
+            Self::Replies => "Replies shown as far as they were wanted and allowed.",
             Self::RepliesFailed => "Replies that broke off or never came.",
             Self::HelpCards => "Help cards shown.",
             Self::TurnPanics => "Turns that ended in a panic.",

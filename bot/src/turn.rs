@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::brains::{Seat, overlaid};
 use crate::commands;
-use crate::compose::{Draft, Ingredients, Prompt, Room, Speaker, TooLong};
+use crate::compose::{Draft, Ingredients, Prompt, Room, Speaker, TooLong, Voices};
 use crate::context::Context;
 use crate::gate::{self, Admitted, PlaceInLine};
 use crate::identity::{Audience, Conversation, Scope};
@@ -151,12 +151,7 @@ pub async fn again(
         return Ok(None);
     };
     let prompt = stage
-        .fit(Draft::again(
-            &stage.persona,
-            &known,
-            &last,
-            stage.is_shared(),
-        ))
+        .fit(Draft::again(&stage.persona, &known, &last, stage.voices()))
         .await?;
     let window = prompt.window;
     let spoke = stage
@@ -292,8 +287,11 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn is_shared(&self) -> bool {
-        self.scope.owner.audience != Audience::Private
+    fn voices(&self) -> Voices {
+        match self.scope.owner.audience {
+            Audience::Private => Voices::One,
+            Audience::Place(_) => Voices::Several,
+        }
     }
 
     fn draft(&self, known: &Known) -> Draft {
@@ -302,10 +300,13 @@ impl<'a> Stage<'a> {
             extra_system: wishes(self.admitted).system.as_deref(),
             known,
             words: self.admitted.text(),
-            speaker: self.is_shared().then(|| Speaker {
-                name: self.admitted.name(),
-                person: &self.scope.owner.person,
-            }),
+            speaker: match self.voices() {
+                Voices::One => None,
+                Voices::Several => Some(Speaker {
+                    name: self.admitted.name(),
+                    person: &self.scope.owner.person,
+                }),
+            },
             language: self.admitted.language(),
         })
     }

@@ -73,7 +73,6 @@ class Persona:
     facts: list[str]
     # (what the person says, with its blocks; the reply)
     examples: list[tuple[str, str]]
-    # language -> what it says when it does not know
 
 
 def personas(folder: Path = LIBRARY) -> dict[str, Persona]:

@@ -23,6 +23,7 @@ use crate::context::Context;
 
 /// Larger requests are refused before they are read.
 const BODY_BYTES: usize = 1024 * 1024;
+
 /// A web surface that has its address but does not serve yet.
 #[derive(Debug)]
 pub struct Web {

@@ -8,10 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use chatfriends_engine::{Message, Role};
 use chatfriends_personas::{PersonaId, SamplingChoice};
@@ -31,6 +31,15 @@ pub(super) fn routes() -> Router<Arc<Context>> {
     Router::new()
         .route("/v1/models", get(models))
         .route("/v1/chat/completions", post(completions))
+        .route("/v1/{*rest}", any(unknown))
+}
+
+async fn unknown(uri: Uri) -> ApiError {
+    let message = format!(
+        "there is no {}; /v1/models and /v1/chat/completions are",
+        uri.path()
+    );
+    ApiError::invalid(StatusCode::NOT_FOUND, message, None)
 }
 
 async fn models(State(ctx): State<Arc<Context>>) -> Json<Value> {
