@@ -29,18 +29,23 @@ use crate::store::StoreError;
 /// Takes a message and answers it; the last thing shown is [`Show::Done`].
 pub async fn run(ctx: Arc<Context>, inbound: Inbound, out: Outlet) {
     let language = inbound.language;
-    guarded(take(ctx, inbound, None, out.clone()), language, out).await;
+    let turn = take(ctx, inbound, Past::Remembered, out.clone());
+    guarded(turn, language, out).await;
 }
 
 /// Answers a program that brings its whole conversation along: nothing is looked up and nothing is kept.
 pub async fn run_alone(ctx: Arc<Context>, inbound: Inbound, history: Vec<Message>, out: Outlet) {
     let language = inbound.language;
-    guarded(
-        take(ctx, inbound, Some(history), out.clone()),
-        language,
-        out,
-    )
-    .await;
+    let turn = take(ctx, inbound, Past::Brought(history), out.clone());
+    guarded(turn, language, out).await;
+}
+
+/// What was said before a message.
+enum Past {
+    /// The log of its conversation.
+    Remembered,
+    /// What came with it.
+    Brought(Vec<Message>),
 }
 
 /// A panic ends one turn, never the daemon.
@@ -61,12 +66,7 @@ async fn guarded(
     out.show(Show::Done { finish }).await;
 }
 
-async fn take(
-    ctx: Arc<Context>,
-    inbound: Inbound,
-    brought: Option<Vec<Message>>,
-    out: Outlet,
-) -> Option<Finished> {
+async fn take(ctx: Arc<Context>, inbound: Inbound, past: Past, out: Outlet) -> Option<Finished> {
     metrics::count(Count::Messages);
     // Before the gate, the persona, the engine and the store: the card comes whatever is too long, full or broken, and is kept nowhere.
     let words = gate::clean_text(&inbound.text);
@@ -85,12 +85,12 @@ async fn take(
     };
     let language = admitted.language();
 
-    let outcome = match (admitted.command_line(), brought) {
+    let outcome = match (admitted.command_line(), past) {
         (Some(line), _) => commands::run(&ctx, &admitted, line, &out).await,
-        (None, Some(history)) => answer_alone(&ctx, &admitted, &history, &out)
+        (None, Past::Brought(history)) => answer_alone(&ctx, &admitted, &history, &out)
             .await
             .map(Some),
-        (None, None) => answer(&ctx, &admitted, &out).await.map(Some),
+        (None, Past::Remembered) => answer(&ctx, &admitted, &out).await.map(Some),
     };
     match outcome {
         Ok(finish) => finish,

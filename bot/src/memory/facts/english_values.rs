@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::english_words::{
-    ANIMALS, MONTHS, NOT_DONE, NOT_HOMES, NOT_JOBS, NOT_LIKED, NOT_NAMES, NOT_PROPER, NOT_REALLY,
-    NOT_STUDIED, TRADES,
+    ALLERGENS, ANIMALS, GIVEN_NAMES, MONTHS, NOT_DONE, NOT_GOING_ON, NOT_HOMES, NOT_JOBS,
+    NOT_LIKED, NOT_NAMES, NOT_PROPER, NOT_REALLY, NOT_STUDIED, SUBJECTS, TRADES,
 };
 use crate::memory::FactKey;
 
@@ -23,6 +23,28 @@ pub(super) fn judge(group: &str, text: &str) -> Vec<(FactKey, String, bool)> {
         "name" => sure(FactKey::Name, name(text)),
         "proper" => sure(FactKey::Name, proper(text)),
         "job" => sure(FactKey::Job, job(text)),
+        "given" => sure(
+            FactKey::Name,
+            Some(text.to_owned()).filter(|name| listed(GIVEN_NAMES, name)),
+        ),
+        "taught" => sure(FactKey::Job, taught(text)),
+        "drives" => sure(FactKey::Job, Some(format!("{text} driver"))),
+        "diet" => all(FactKey::Dislikes, not_eaten(text)),
+        "does" => sure(FactKey::Hobby, Some(doing(text))),
+        "collects" => all(
+            FactKey::Hobby,
+            list(text)
+                .iter()
+                .map(|what| format!("collecting {what}"))
+                .collect(),
+        ),
+        "allergen" => all(
+            FactKey::Allergy,
+            list(text)
+                .into_iter()
+                .filter(|one| listed(ALLERGENS, one.trim_end_matches('s')))
+                .collect(),
+        ),
         "state" => sure(FactKey::Job, Some(text.to_owned())),
         "trade" => sure(FactKey::Job, trade(text)),
         "work" => perhaps(FactKey::Job, work(text)),
@@ -126,6 +148,53 @@ fn is_trade(text: &str) -> bool {
     head.len() <= 4 && head.last().is_some_and(|last| listed(TRADES, last))
 }
 
+/// What someone teaches is their trade; whom they teach is not.
+fn taught(text: &str) -> Option<String> {
+    let subject = item(text)?;
+    let subject = subject.split(" to ").next().unwrap_or_default().to_owned();
+    let of_school = listed(SUBJECTS, subject.split_whitespace().last()?);
+    let pupils = [
+        "kids",
+        "children",
+        "students",
+        "school",
+        "kindergarten",
+        "elementary",
+        "pupils",
+    ];
+    if of_school {
+        Some(format!("{subject} teacher"))
+    } else {
+        subject
+            .split_whitespace()
+            .any(|word| pupils.contains(&word))
+            .then(|| "teacher".to_owned())
+    }
+}
+
+/// "run" as "running".
+fn doing(verb: &str) -> String {
+    let verb = verb.to_lowercase();
+    let stem = match verb.as_str() {
+        "run" => "runn",
+        "swim" => "swimm",
+        "jog" => "jogg",
+        "knit" => "knitt",
+        other => other.strip_suffix('e').unwrap_or(other),
+    };
+    format!("{stem}ing")
+}
+
+/// What a diet leaves out.
+fn not_eaten(diet: &str) -> Vec<String> {
+    let left_out: &[&str] = match diet.to_lowercase().as_str() {
+        "vegan" => &["meat", "fish", "eggs", "milk"],
+        "vegetarian" => &["meat", "fish"],
+        _ => &["meat"],
+    };
+    left_out.iter().map(|food| (*food).to_owned()).collect()
+}
+
 fn work(text: &str) -> Option<String> {
     static NOT_A_PLACE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(?:at|in|for) (?:\d|night|home|myself|us |the (?:morning|evening|afternoon|moment|weekend)|you|me|him|her|them|hours|fun|money|free|life|silence|progress|peace|my |a (?:while|long)|what|it|that|this|teams|groups|shifts|general)")
@@ -163,8 +232,14 @@ fn list(text: &str) -> Vec<String> {
     static AND: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i),? and (?:also )?|,? or |, ?| & |/").expect("the pattern is a constant")
     });
+    let goes_on = |(place, part): &(usize, &str)| {
+        let first = part.split_whitespace().next().unwrap_or_default();
+        *place == 0 || !listed(NOT_GOING_ON, first)
+    };
     AND.split(text)
-        .map(item)
+        .enumerate()
+        .take_while(goes_on)
+        .map(|(_, part)| item(part))
         .take_while(Option::is_some)
         .flatten()
         .collect()
@@ -189,7 +264,8 @@ fn item(text: &str) -> Option<String> {
         bare
     };
     let words: Vec<&str> = text.split_whitespace().collect();
-    let of_someone = |word: &&str| ["you", "him", "her", "them", "myself", "me"].contains(word);
+    let of_someone =
+        |word: &&str| ["you", "him", "her", "them", "em", "myself", "me"].contains(word);
     let looks_right = (1..=6).contains(&words.len())
         && !listed(NOT_LIKED, words[0])
         && !words.iter().any(of_someone)
@@ -250,7 +326,7 @@ fn birthday(text: &str) -> Option<String> {
 /// The value up to where the sentence goes on to something else.
 pub(super) fn cut(text: &str) -> &str {
     static TAIL: LazyLock<Regex> = LazyLock::new(|| {
-        let words = "btw|by the way|though|tho|right now|for now|now|these days|nowadays|currently|at the moment|since|because|cause|cuz|but|so|if|when|whenever|while|where|who|which|that|and|as well|too|also|actually|anyways?|lol|haha\\w*|\
+        let words = "btw|by the way|though|tho|right now|for now|now|these days|nowadays|currently|at the moment|at all|at uni|at university|at college|rn|atm|imo|imho|tbh|ngl|means|last (?:week|month|year|summer|winter)|yesterday|recently|since|because|cause|cuz|but|so|if|when|whenever|while|where|who|which|that|and|as well|too|also|actually|anyways?|lol|haha\\w*|\
             please|pls|you know|for a living|by trade|by profession|for (?:about |almost |over )?(?:\\d+|a|an|two|three|four|five|six|ten|many|some|years|ages|life)|with (?:my|a|the|two|three|friends|family|roommates?)|nice|pleased|good to|glad|\
             how|what|right|okay|ok|today|again|more than|better than|very much|a lot|lots|the most|most|the best|best|to death|in general|especially|even|from|i'm|i|my|you|instead|and stuff|or something|or whatever|really|mostly|already|every|any ?more";
         Regex::new(&format!(

@@ -56,9 +56,14 @@ interesting hard difficult different same another one some two what which where 
 reality house apartment dorm flat person it me you him us them nowhere everywhere somewhere it's back meetings debt style agony regret
 ";
 
+/// Begins no further thing of a list, but the next thought.
+pub(super) const NOT_GOING_ON: &str = "
+super so very really yes yeah no nope don't doesn't can't never mostly mainly on at in literally always it's its that's thats not which too even especially sadly sorry thanks never-mind got been just only
+";
+
 /// Begins something that is liked without being a taste.
 pub(super) const NOT_LIKED: &str = "
-up down tonight today still straight no none many several lots you u ya it that this these those him her them me us myself yourself himself herself themselves your my his our their how what when where why who which whatever if because everything nothing something anything
+on i we up down tonight today still straight no none many several lots you u ya it that this these those him her them me us myself yourself himself herself themselves your my his our their how what when where why who which whatever if because everything nothing something anything
 everyone everybody people someone anyone nobody being feeling both neither either all one it's that's there here so too and or but not life living waking having to-be hearing seeing meeting talking chatting
 knowing thinking the-way the-idea the-fact the-sound-of-that anymore any another before after more until with without alone at now today right much very well as than then again us each him-
 ";
@@ -79,4 +84,28 @@ pub(super) const MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec
 pub(super) const NOT_STUDIED: &str = "
 hard alone a every all at in with for on from to and but so because when while there here now right it that this too very really well always often sometimes abroad together online harder more less better
 day night your my his her people you together late early tonight today tomorrow by until till about how what why
+";
+
+/// Given names that are known as such after "im", even in small letters. Left out are those that are words, too.
+pub(super) const GIVEN_NAMES: &str = "
+james john robert michael david william richard joseph thomas christopher charles daniel matthew anthony steven andrew paul joshua kenneth kevin brian george timothy ronald jason edward jeffrey ryan jacob
+gary nicholas eric jonathan stephen larry justin scott brandon benjamin samuel gregory alexander patrick jack dennis jerry tyler aaron jose adam nathan henry zachary douglas peter kyle noah ethan jeremy
+christian walter keith austin roger terry sean gerald carl dylan harold jordan jesse bryan lawrence arthur gabriel bruce logan billy joe alan juan elijah willie albert wayne randy vincent mason roy ralph
+bobby russell bradley philip eugene liam oliver lucas leo oscar theo felix hugo max tom ben sam alex dan matt mike nick chris tim jim luke danny tommy jake josh zack
+mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy betty sandra margaret ashley kimberly emily donna michelle carol amanda melissa deborah stephanie rebecca sharon laura
+cynthia dorothy amy kathleen angela shirley emma brenda pamela nicole anna samantha katherine christine helen debra rachel carolyn janet maria catherine heather diane olivia julie joyce victoria ruth virginia
+lauren kelly christina joan evelyn judith andrea hannah megan cheryl jacqueline martha madison teresa gloria sara janice ann kathryn abigail sophia frances jean alice judy isabella julia denise amber
+danielle marilyn beverly charlotte natalie theresa diana brittany kayla alexis lori tiffany kate katie lucy chloe ella mia zoe sophie sofia lena nina eva clara elena lily kim jenny annie maggie molly
+";
+
+/// What children and grown-ups are taught.
+pub(super) const SUBJECTS: &str = "
+maths math mathematics english korean japanese chinese french german spanish history science physics chemistry biology geography music art piano violin guitar drums singing dance dancing ballet yoga pilates
+swimming tennis economics philosophy literature latin programming coding drawing painting
+";
+
+/// What bodies take badly, without a plural's s.
+pub(super) const ALLERGENS: &str = "
+peanut nut almond cashew walnut hazelnut pistachio egg milk dairy wheat gluten soy sesame fish shellfish shrimp prawn crab lobster oyster kiwi mango peach strawberry strawberrie banana tomato tomatoe celery
+mustard pollen cat dog dust latex penicillin bee wasp
 ";

@@ -6,8 +6,8 @@ use regex::Regex;
 
 use super::korean_particles::{before_and, has_subject, noun, without_particle};
 use super::korean_words::{
-    ANIMALS, CITIES, FAMILY_NAMES, GIVEN_NAMES, NOT_HOMES, NOT_LIKED, NOT_NAMES, NOT_STUDIED,
-    NOT_VALUES, NOT_WORK, TRADES,
+    ACTIVITIES, ANIMALS, CITIES, FAMILY_NAMES, FIELDS, GIVEN_NAMES, NOT_ABSORBING, NOT_HOMES,
+    NOT_LIKED, NOT_NAMES, NOT_STUDIED, NOT_VALUES, NOT_WORK, SUBJECTS, TRADES,
 };
 use crate::memory::FactKey;
 
@@ -24,9 +24,22 @@ pub(super) fn judge(group: &str, text: &str) -> Vec<(FactKey, String, bool)> {
         "name" => sure(FactKey::Name, name(&noun(text))),
         "called" => sure(FactKey::Name, name(text)),
         "proper" => sure(FactKey::Name, proper(&noun(text))),
+        "introduced" => sure(FactKey::Name, proper(text)),
         "job" => sure(FactKey::Job, job(&noun(text))),
         "role" => sure(FactKey::Job, job(text)),
         "trade" => sure(FactKey::Job, trade(text)),
+        "taught" => sure(
+            FactKey::Job,
+            Some(text)
+                .filter(|subject| listed(SUBJECTS, subject))
+                .map(|subject| format!("{subject} 선생님")),
+        ),
+        "field" => sure(
+            FactKey::Job,
+            Some(text)
+                .filter(|field| listed(FIELDS, field))
+                .map(|field| format!("{field} 일")),
+        ),
         "work" => perhaps(
             FactKey::Job,
             workplace(text).map(|place| format!("{place}에서 일함")),
@@ -38,6 +51,10 @@ pub(super) fn judge(group: &str, text: &str) -> Vec<(FactKey, String, bool)> {
             FactKey::Home,
             Some(text.to_owned()).filter(|city| listed(CITIES, city)),
         ),
+        "city_is" => sure(
+            FactKey::Home,
+            Some(noun(text)).filter(|city| listed(CITIES, city)),
+        ),
         "birthplace" => perhaps(
             FactKey::Home,
             Some(text.to_owned()).filter(|city| listed(CITIES, city)),
@@ -46,6 +63,30 @@ pub(super) fn judge(group: &str, text: &str) -> Vec<(FactKey, String, bool)> {
         "studies" => sure(FactKey::Studies, studies(&noun(text))),
         "allergy" => all(FactKey::Allergy, list(text)),
         "likes" => all(FactKey::Likes, list(text)),
+        "absorbed" => all(
+            FactKey::Likes,
+            if listed(
+                NOT_ABSORBING,
+                text.split_whitespace().last().unwrap_or_default(),
+            ) {
+                Vec::new()
+            } else {
+                list(text)
+            },
+        ),
+        "activity" => all(
+            FactKey::Hobby,
+            Some(without_particle(text))
+                .filter(|activity| listed(ACTIVITIES, activity))
+                .into_iter()
+                .collect(),
+        ),
+        "diet" => all(FactKey::Dislikes, not_eaten(text)),
+        "does" => all(FactKey::Hobby, list(text)),
+        "pastime" => sure(
+            FactKey::Hobby,
+            text.strip_suffix('는').map(|doing| format!("{doing}기")),
+        ),
         "favourite" => all(FactKey::Likes, list(&noun(text))),
         "dislikes" => all(FactKey::Dislikes, list(text)),
         "hobby" => all(FactKey::Hobby, list(&noun(text))),
@@ -124,6 +165,10 @@ fn job(text: &str) -> Option<String> {
 
 fn trade(text: &str) -> Option<String> {
     let noun = noun(text);
+    let noun = ["평범한 ", "그냥 ", "일개 "]
+        .iter()
+        .find_map(|plain| noun.strip_prefix(plain))
+        .map_or_else(|| noun.clone(), str::to_owned);
     (is_trade(&noun)
         && !has_subject(&noun)
         && noun.split_whitespace().count() <= 3
@@ -147,6 +192,16 @@ fn is_trade(noun: &str) -> bool {
     TRADES
         .split_whitespace()
         .any(|trade| last == trade || trade.chars().count() >= 3 && last.ends_with(trade))
+}
+
+/// What a diet leaves out.
+fn not_eaten(diet: &str) -> Vec<String> {
+    let left_out: &[&str] = match diet {
+        "비건" => &["고기", "생선", "달걀", "우유"],
+        "페스코" => &["고기"],
+        _ => &["고기", "생선"],
+    };
+    left_out.iter().map(|food| (*food).to_owned()).collect()
 }
 
 fn workplace(text: &str) -> Option<String> {
@@ -280,16 +335,19 @@ fn tells_nothing(text: &str) -> bool {
         .any(|stem| text.split_whitespace().any(|word| of_stem(word, stem)))
 }
 
-/// Whether these words tell in what way, which no value of ours does.
+/// Whether these words tell in what way or when, which no value of ours does.
 fn tells_how(text: &str) -> bool {
-    text.split_whitespace().last().is_some_and(|last| {
-        [
-            "하게", "없이", "처럼", "면서", "려고", "니까", "아서", "어서", "해서", "라서", "워서",
-            "러서", "파서", "퍼서", "으면",
-        ]
-        .iter()
-        .any(|ending| last.ends_with(ending))
-    })
+    let ends = |word: &str, endings: &[&str]| endings.iter().any(|ending| word.ends_with(ending));
+    let when = ["으면", "하면", "가면", "나면", "되면", "오면"];
+    let how = [
+        "하게", "없이", "처럼", "면서", "려고", "니까", "아서", "어서", "해서", "이라", "라서",
+        "워서", "러서", "파서", "퍼서",
+    ];
+    text.split_whitespace().any(|word| ends(word, &when))
+        || text
+            .split_whitespace()
+            .last()
+            .is_some_and(|last| ends(last, &how))
 }
 
 fn listed(words: &str, word: &str) -> bool {
