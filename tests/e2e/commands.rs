@@ -395,7 +395,16 @@ async fn a_command_waits_for_no_reply_but_forgetting_waits_for_its_conversation(
             .notice()
             .contains("name: Yun")
     );
-    let forgetting = yun.begin("joey", "/memory forget all").await;
+    let mut forgetting = yun.begin("joey", "/memory forget all").await;
+    eventually("both are in line", async || {
+        daemon.counted("chatfriends_messages_in_line").await == 2
+    })
+    .await;
+    assert_eq!(
+        yun.talk("joey").await,
+        [("My name is Yun".to_owned(), None)]
+    );
+    assert!(forgetting.is_silent(), "it waits");
     pen.write("Hi Yun.");
     drop(pen);
     assert_eq!(events.rest().await.reply(), "Hi Yun.");

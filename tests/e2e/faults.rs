@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::support::eventually;
-use crate::support::fake_model::FakeModel;
+use crate::support::fake_model::{FakeModel, Nobody};
 use crate::support::home::Home;
 
 /// The moments of a reply at which the daemon is killed.
@@ -79,6 +79,8 @@ async fn what_was_taken_survives_kill_9_at_any_moment() {
         let mut events = yun.begin("joey", &words).await;
         events.until("taken").await;
         taken.push(words);
+        // Its reader must not have left before the blow falls.
+        let _behind;
         match moment {
             Moment::Sent | Moment::Taken => {}
             Moment::Shown(pieces) => {
@@ -99,8 +101,12 @@ async fn what_was_taken_survives_kill_9_at_any_moment() {
                 );
             }
             Moment::Queued => {
-                let _second = yun.begin("joey", &format!("behind {round}")).await;
+                _behind = yun.begin("joey", &format!("behind {round}")).await;
                 model.asked(asked + 1).await;
+                eventually("it waits", async || {
+                    daemon.counted("chatfriends_messages_in_line").await == 2
+                })
+                .await;
             }
         }
         daemon.kill();
@@ -226,7 +232,8 @@ async fn faulty_settings_end_with_code_3_and_the_nearest_key() {
 async fn a_port_in_use_ends_with_code_5() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let home = Home::at_server(&FakeModel::nobody().await).set("web.listen", address);
+    let nobody = Nobody::new();
+    let home = Home::at_server(&nobody.url()).set("web.listen", address);
     let error = home.run(&["run"]).await.failed(5);
     assert!(
         error.contains(&address.to_string())
@@ -298,7 +305,8 @@ async fn a_damaged_store_ends_with_code_4_and_the_remedy() {
 
 #[tokio::test]
 async fn a_store_that_cannot_be_made_is_named() {
-    let home = Home::at_server(&FakeModel::nobody().await);
+    let nobody = Nobody::new();
+    let home = Home::at_server(&nobody.url());
     home.write("data", "not a folder");
     let error = home.run(&["run"]).await.failed(4);
     assert!(error.contains("data/memory"), "{error}");
@@ -307,8 +315,8 @@ async fn a_store_that_cannot_be_made_is_named() {
 
 #[tokio::test]
 async fn a_model_server_that_is_away_is_waited_for_some_seconds_only() {
-    let patient = "3600";
-    let home = Home::at_server(&FakeModel::nobody().await).set("limits.reply_seconds", patient);
+    let nobody = Nobody::new();
+    let home = Home::at_server(&nobody.url()).set("limits.reply_seconds", 3600);
     let daemon = home.start_without_waiting().await;
     let shown = daemon.user("yun").say("joey", "hello").await;
     assert!(shown.trouble().contains("waking up"), "{shown:?}");
@@ -439,13 +447,17 @@ async fn a_model_server_that_takes_openai_s_fields_only_is_served() {
 async fn a_reply_that_takes_too_long_ends_where_it_stands() {
     let model = FakeModel::start().await;
     let daemon = Home::with(&model)
-        .set("limits.reply_seconds", 1)
+        // What comes must come within it even on a busy machine.
+        .set("limits.reply_seconds", 5)
         .start()
         .await;
     let yun = daemon.user("yun");
-    let pen = model.next_written();
+    let pen = model.written_to("What do you think?");
     pen.write("I think");
-    let shown = yun.say("joey", "What do you think?").await;
+    let _silent = model.written_to("And now?");
+    let (shown, nothing) = tokio::join!(yun.say("joey", "What do you think?"), async {
+        daemon.user("min").say("joey", "And now?").await
+    });
     assert_eq!(
         (
             shown.reply().as_str(),
@@ -457,9 +469,10 @@ async fn a_reply_that_takes_too_long_ends_where_it_stands() {
     pen.unread().await;
     assert_eq!(yun.talk("joey").await[0].1.as_deref(), Some("I think"));
     // Not one word in time.
-    let _silent = model.next_written();
-    let shown = yun.say("joey", "And now?").await;
-    assert!(!(shown.trouble() + &shown.notice()).is_empty(), "{shown:?}");
+    assert!(
+        !(nothing.trouble() + &nothing.notice()).is_empty(),
+        "{nothing:?}"
+    );
 }
 
 #[tokio::test]
@@ -467,32 +480,18 @@ async fn without_a_model_server_people_are_told_and_it_is_used_when_it_comes() {
     let model = FakeModel::start().await;
     model.set_health(503);
     let daemon = Home::with(&model)
-        .set("limits.reply_seconds", 1)
+        // Long enough for the reply that comes at last.
+        .set("limits.reply_seconds", 5)
         .start_without_waiting()
         .await;
+    let (yun, anyone) = (daemon.user("yun"), daemon.anyone());
     let body = json!({ "model": "joey", "messages": [{ "role": "user", "content": "hi" }] });
-    assert!(
-        daemon
-            .anyone()
-            .completions(&body)
-            .await
-            .error(503)
-            .contains("waking up")
-    );
-    assert!(
-        daemon
-            .user("yun")
-            .say("joey", "안녕")
-            .await
-            .trouble()
-            .contains("준비하고 있어요")
-    );
+    let (refused, shown) = tokio::join!(anyone.completions(&body), yun.say("joey", "안녕"));
+    assert!(refused.error(503).contains("waking up"));
+    assert!(shown.trouble().contains("준비하고 있어요"), "{shown:?}");
     model.set_health(200);
     daemon.ready().await;
-    assert_eq!(
-        daemon.user("yun").say("joey", "안녕").await.reply(),
-        "Okay."
-    );
+    assert_eq!(yun.say("joey", "안녕").await.reply(), "Okay.");
 }
 
 #[tokio::test]
@@ -604,5 +603,49 @@ async fn a_told_end_does_not_wait_for_ever() {
         "{status} after {took:?}"
     );
     let daemon = home.start().await;
-    assert_eq!(daemon.user("yun").talk("joey").await[0].0, "hello");
+    assert_eq!(
+        daemon.user("yun").talk("joey").await,
+        [("hello".to_owned(), Some("Hm".to_owned()))]
+    );
+}
+
+/// Some servers send nothing, not even a status, before their first token.
+#[tokio::test]
+async fn a_reply_that_has_not_begun_can_be_stopped() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    let silent = model.next_withheld();
+    let events = yun.begin("joey", "hello").await;
+    model.asked(1).await;
+    assert_eq!(yun.say("joey", "/stop").await.notice(), "Stopped.");
+    let shown = events.rest().await;
+    assert_eq!(
+        (shown.reply().as_str(), shown.ending().as_str()),
+        ("", "stopped")
+    );
+    silent.unread().await;
+    assert_eq!(yun.say("joey", "Are you there?").await.reply(), "Okay.");
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_silent_server_is_told_of_the_end() {
+    let model = FakeModel::start().await;
+    let home = Home::with(&model);
+    let mut daemon = home.start().await;
+    let _silent = model.next_withheld();
+    let events = daemon.user("yun").begin("joey", "hello").await;
+    model.asked(1).await;
+    daemon.terminate();
+    let shown = events.rest().await;
+    assert!(
+        shown.trouble().contains("I am being switched off just now"),
+        "{shown:?}"
+    );
+    assert_eq!(daemon.ended().await.0.code(), Some(0));
+    let daemon = home.start().await;
+    assert_eq!(
+        daemon.user("yun").talk("joey").await,
+        [("hello".to_owned(), None)]
+    );
 }

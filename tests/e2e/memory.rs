@@ -457,12 +457,11 @@ async fn a_capable_model_writes_the_summary_itself() {
     })
     .await;
     yun.say("joey", "hello").await;
+    let prompt = model.last_to("hello");
     assert!(
-        model
-            .last()
-            .contains("<summary>\nYun adopted a canary.\n</summary>"),
+        prompt.contains("<summary>\nYun adopted a canary.\n</summary>"),
         "{}",
-        model.last().text()
+        prompt.text()
     );
 }
 
@@ -492,11 +491,12 @@ async fn a_model_that_writes_no_summary_loses_nothing() {
     .await;
     assert_eq!(yun.talk("joey").await.len(), 22);
     yun.say("joey", "What's my name?").await;
-    assert_eq!(memory_shown(&model.last()), ["name: Yun"]);
+    let prompt = model.last_to("What's my name?");
+    assert_eq!(memory_shown(&prompt), ["name: Yun"]);
     assert!(
-        model.last().contains("<summary>") && model.last().contains("seaside"),
+        prompt.contains("<summary>") && prompt.contains("seaside"),
         "{}",
-        model.last().text()
+        prompt.text()
     );
 }
 

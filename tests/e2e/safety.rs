@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::fake_model::FakeModel;
+use crate::support::fake_model::{FakeModel, Nobody};
 use crate::support::home::Home;
 
 const PERSONAS: [&str; 10] = [
@@ -71,7 +71,8 @@ async fn the_card_comes_on_every_persona_and_is_kept_nowhere() {
 
 #[tokio::test]
 async fn the_card_comes_without_a_model() {
-    let home = Home::at_server(&FakeModel::nobody().await).set("limits.reply_seconds", 1);
+    let nobody = Nobody::new();
+    let home = Home::at_server(&nobody.url()).set("limits.reply_seconds", 1);
     let daemon = home.start_without_waiting().await;
     assert_eq!(daemon.get("/readyz").await.status, 503);
     let started = Instant::now();

@@ -1,6 +1,6 @@
 //! `chatfriends chat` through pipes, and the subcommands that look at things.
 
-use crate::support::fake_model::FakeModel;
+use crate::support::fake_model::{FakeModel, Nobody};
 use crate::support::home::Home;
 
 #[tokio::test]
@@ -150,7 +150,8 @@ async fn check_beside_a_running_daemon_knows_it() {
 
 #[tokio::test]
 async fn check_calls_the_model_server() {
-    let home = Home::at_server(&FakeModel::nobody().await);
+    let nobody = Nobody::new();
+    let home = Home::at_server(&nobody.url());
     let report = home.run(&["check"]).await;
     let said = "the model server cannot be reached";
     assert!(
@@ -164,17 +165,15 @@ async fn beside_a_daemon_that_is_elsewhere_it_says_where_it_looked() {
     let model = FakeModel::start().await;
     let home = Home::with(&model);
     let _daemon = home.start().await;
-    let nobody = FakeModel::nobody()
-        .await
-        .replace("http://", "")
-        .replace("/v1", "");
+    let nobody = Nobody::new();
     let error = home
-        .set("web.listen", &nobody)
+        .set("web.listen", nobody.address())
         .chat(&[], &["hello"])
         .await
         .failed(1);
     assert!(
-        error.contains("another chatfriends holds the store") && error.contains(&nobody),
+        error.contains("another chatfriends holds the store")
+            && error.contains(&nobody.address().to_string()),
         "{error}"
     );
 }

@@ -241,6 +241,8 @@ async fn bad_requests_are_refused_in_openai_s_form() {
     let model = FakeModel::start().await;
     let daemon = Home::with(&model).start().await;
     let anyone = daemon.anyone();
+    let elsewhere = anyone.post("/v1/embeddings", &json!({})).await;
+    assert!(elsewhere.error(404).contains("/v1/embeddings"));
     let user = |content: &str| json!([{ "role": "user", "content": content }]);
     for (body, status, about) in [
         (
@@ -720,7 +722,7 @@ async fn one_person_s_messages_wait_in_line_and_a_full_line_says_so() {
         .start()
         .await;
     let yun = daemon.user("yun");
-    let pen = model.next_written();
+    let pen = model.written_to("first");
     let mut first = yun.begin("joey", "first").await;
     first.until("taken").await;
     let second = yun.begin("joey", "second").await;

@@ -125,7 +125,8 @@ impl Link {
     }
 
     async fn obituary(&mut self) -> String {
-        let status = match timeout(Duration::from_millis(200), self.child.wait()).await {
+        // A process with much memory takes a while to end; the death must be told within a second all the same.
+        let status = match timeout(Duration::from_millis(600), self.child.wait()).await {
             Ok(Ok(status)) => describe(status),
             _ => "it closed its output".into(),
         };

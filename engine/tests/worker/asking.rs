@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chatfriends_engine::{
     ChatKey, EngineError, Event, Finish, Generate, Message, Reply, Request, Role, Sampling, Worker,
+    WorkerSettings,
 };
 
 use crate::rig::{settings, start};
@@ -48,6 +49,32 @@ pub(crate) fn in_chat(chat: &str, request: Request) -> Request {
         chat: Some(ChatKey(chat.into())),
         ..request
     }
+}
+
+/// A worker with room for long replies. In the starter's own context they would end within a second; in 8,192 tokens they take many
+/// seconds, and in 65,536 minutes.
+pub(crate) async fn ready_for_long(slots: u32, context: u32) -> Worker {
+    let worker = start(WorkerSettings {
+        slots,
+        context: Some(context),
+        ..settings()
+    });
+    worker.ready().await.expect("the starter model must load");
+    worker
+}
+
+/// A reply that takes all the room there is, at its first text.
+pub(crate) async fn begin_endless(worker: &Worker, chat: &str) -> Reply {
+    let request = Request {
+        max_tokens: u32::MAX,
+        deadline: Duration::from_secs(3600),
+        ..request("tell me everything")
+    };
+    let reply = worker.generate(in_chat(chat, request)).await;
+    let mut reply = reply.expect("the request is sound");
+    let first = reply.events.recv().await;
+    assert!(matches!(first, Some(Ok(Event::Text(_)))), "{first:?}");
+    reply
 }
 
 pub(crate) async fn collect(mut reply: Reply) -> (String, Result<Finish, EngineError>) {

@@ -1,15 +1,12 @@
 //! What a worker answers.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chatfriends_engine::{
-    EngineError, Event, FinishReason, Generate, Request, Role, Sampling, WorkerSettings,
-};
+use chatfriends_engine::{EngineError, Event, FinishReason, Generate, Request, Role, Sampling};
 use libtest_mimic::Trial;
 
-use crate::asking::{ask, in_chat, message, ready, request};
-use crate::rig::{settings, start, trial};
+use crate::asking::{ask, begin_endless, in_chat, message, ready, ready_for_long, request};
+use crate::rig::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -184,71 +181,28 @@ async fn the_next_turn_computes_only_what_is_new() {
 }
 
 async fn three_chats_stream_at_once() {
-    let worker = Arc::new(ready().await);
-    let order = Arc::new(Mutex::new(Vec::new()));
-    let mut chats = Vec::new();
-    for chat in 0..3 {
-        let request = in_chat(
-            &chat.to_string(),
-            Request {
-                max_tokens: 300,
-                ..request("hello there")
-            },
-        );
-        let mut reply = worker.generate(request).await.unwrap();
-        let order = Arc::clone(&order);
-        chats.push(tokio::spawn(async move {
-            let mut first = true;
-            while let Some(event) = reply.events.recv().await {
-                match event.unwrap() {
-                    Event::Text(_) if std::mem::take(&mut first) => {
-                        order.lock().unwrap().push((chat, "begins"))
-                    }
-                    Event::Text(_) => {}
-                    Event::Done(finish) => {
-                        assert_eq!(finish.usage.completion_tokens, 300);
-                        order.lock().unwrap().push((chat, "ends"));
-                    }
-                }
-            }
-        }));
+    let worker = ready_for_long(4, 8192).await;
+    let mut replies = Vec::new();
+    for chat in ["a", "b", "c"] {
+        replies.push(begin_endless(&worker, chat).await);
     }
-    for chat in chats {
-        chat.await.unwrap();
+    // All have begun, and none has ended for that.
+    for reply in &mut replies {
+        while let Ok(event) = reply.events.try_recv() {
+            assert!(matches!(event, Ok(Event::Text(_))), "{event:?}");
+        }
+        let more = reply.events.recv().await;
+        assert!(matches!(more, Some(Ok(Event::Text(_)))), "{more:?}");
     }
-    let order = std::mem::take(&mut *order.lock().unwrap());
-    assert_eq!(order.len(), 6);
-    assert!(
-        order[..3].iter().all(|(_, what)| *what == "begins"),
-        "{order:?}"
-    );
     worker.stop().await;
 }
 
 async fn a_dropped_reply_frees_its_slot() {
-    let worker = start(WorkerSettings {
-        slots: 1,
-        ..settings()
-    });
-    worker.ready().await.unwrap();
-    // With one slot, twenty whole replies of 900 tokens would stand in the way of the last request.
+    let worker = ready_for_long(1, 65_536).await;
     for _ in 0..20 {
-        let mut reply = worker
-            .generate(in_chat(
-                "a",
-                Request {
-                    max_tokens: 900,
-                    ..request("tell me everything")
-                },
-            ))
-            .await
-            .unwrap();
-        assert!(matches!(
-            reply.events.recv().await,
-            Some(Ok(Event::Text(_)))
-        ));
-        drop(reply);
+        drop(begin_endless(&worker, "a").await);
     }
+    // It has a minute itself, and behind a single one of them would wait for longer.
     let (_, finish) = ask(&worker, request("hi")).await;
     assert_eq!(finish.usage.completion_tokens, 24);
     worker.stop().await;

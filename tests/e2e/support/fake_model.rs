@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
@@ -13,6 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -57,6 +59,8 @@ struct Next {
 
 enum Reply {
     Written(mpsc::UnboundedReceiver<Piece>),
+    /// Not even a status comes while the pen is there.
+    Withheld(mpsc::UnboundedReceiver<Piece>),
     Refused(StatusCode),
 }
 
@@ -67,6 +71,34 @@ enum Piece {
 
 /// Writes a reply piece by piece. Dropping it ends the reply.
 pub(crate) struct Pen(mpsc::UnboundedSender<Piece>);
+
+/// An address at which nothing listens.
+pub(crate) struct Nobody {
+    address: SocketAddr,
+    /// Bound and not listening: connections are refused, and no other test gets the port.
+    _socket: TcpSocket,
+}
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket can be made");
+        socket
+            .bind(([127, 0, 0, 1], 0).into())
+            .expect("loopback has free ports");
+        Self {
+            address: socket.local_addr().expect("a bound socket has an address"),
+            _socket: socket,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+}
 
 impl FakeModel {
     /// With room for any conversation.
@@ -116,19 +148,6 @@ impl FakeModel {
         }
     }
 
-    /// An address at which nothing listens.
-    pub(crate) async fn nobody() -> String {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has free ports");
-        format!(
-            "http://{}/v1",
-            listener
-                .local_addr()
-                .expect("a bound listener has an address")
-        )
-    }
-
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -149,6 +168,16 @@ impl FakeModel {
         lock(&self.state.next).push_back(Next {
             to: words.to_owned(),
             reply: Reply::Written(pieces),
+        });
+        Pen(pen)
+    }
+
+    /// The next request is taken, and nothing at all is sent.
+    pub(crate) fn next_withheld(&self) -> Pen {
+        let (pen, pieces) = mpsc::unbounded_channel();
+        lock(&self.state.next).push_back(Next {
+            to: String::new(),
+            reply: Reply::Withheld(pieces),
         });
         Pen(pen)
     }
@@ -180,6 +209,14 @@ impl FakeModel {
             .last()
             .expect("there was a prompt")
             .clone()
+    }
+
+    /// The newest prompt that asks for an answer to these words; others may have come since, such as those for a summary.
+    pub(crate) fn last_to(&self, words: &str) -> Prompt {
+        let prompts = self.prompts();
+        let asking = |prompt: &Prompt| prompt.last().ends_with(words);
+        let newest = prompts.into_iter().rfind(asking);
+        newest.unwrap_or_else(|| panic!("nobody asked for an answer to {words:?}"))
     }
 
     /// Waits until there were so many.
@@ -395,6 +432,10 @@ async fn completions(State(state): State<Arc<Served>>, body: Bytes) -> Response 
     match next {
         Some(Reply::Refused(status)) => refusal(status, "as the test wants it", "server_error"),
         Some(Reply::Written(pieces)) => written(&prompt, pieces),
+        Some(Reply::Withheld(mut pieces)) => {
+            while pieces.recv().await.is_some() {}
+            refusal(StatusCode::GATEWAY_TIMEOUT, "too late", "server_error")
+        }
         None => {
             let (pen, pieces) = mpsc::unbounded_channel();
             for piece in script(&prompt).split_inclusive(' ') {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use futures::FutureExt as _;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -234,6 +235,15 @@ impl Events {
         self.next_data()
             .await
             .map(|data| serde_json::from_str(&data).expect("an event is JSON"))
+    }
+
+    /// Whether nothing has come that was not read yet.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        let more = self.response.chunk().now_or_never();
+        if let Some(Ok(Some(bytes))) = &more {
+            self.pending.extend_from_slice(bytes);
+        }
+        more.is_none() && self.pending.is_empty()
     }
 
     /// Reads until something is shown that has this kind.

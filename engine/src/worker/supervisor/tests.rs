@@ -6,8 +6,12 @@ use crate::request::tests::harmless;
 use crate::worker::Worker;
 
 fn start(path: &str, args: &[&str]) -> Worker {
+    start_within(Limits::default().handshake, path, args)
+}
+
+fn start_within(handshake: Duration, path: &str, args: &[&str]) -> Worker {
     let limits = Limits {
-        handshake: Duration::from_millis(300),
+        handshake,
         first_pause: Duration::from_millis(1),
         deaths: 3,
         farewell: Duration::from_millis(300),
@@ -23,7 +27,7 @@ fn start(path: &str, args: &[&str]) -> Worker {
 }
 
 async fn check_fails(worker: Worker, expected: &str) {
-    let waited = tokio::time::timeout(Duration::from_secs(20), worker.ready())
+    let waited = tokio::time::timeout(Duration::from_secs(60), worker.ready())
         .await
         .expect("it must give up");
     match waited {
@@ -86,7 +90,12 @@ async fn a_program_that_speaks_something_else_is_given_up() {
 
 #[tokio::test]
 async fn a_program_that_says_nothing_is_killed() {
-    check_fails(start("/bin/sleep", &["1000"]), "no greeting came").await;
+    let patience = Duration::from_millis(300);
+    check_fails(
+        start_within(patience, "/bin/sleep", &["1000"]),
+        "no greeting came",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -180,7 +189,7 @@ async fn a_model_that_has_run_and_does_not_fit_for_a_moment_is_tried_again() {
         }
         seen
     };
-    let seen = tokio::time::timeout(Duration::from_secs(10), came_back)
+    let seen = tokio::time::timeout(Duration::from_secs(60), came_back)
         .await
         .expect("it must come back");
     assert!(
