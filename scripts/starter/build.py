@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--resume", type=Path, help="weights to go on from; takes the tokenizer in --work")
     parser.add_argument("--same-tokenizer", action="store_true", help="take the tokenizer in --work")
     parser.add_argument("--level-until", type=float, default=0.4, help="share of the time after which the learning rate falls")
+    parser.add_argument("--pace", type=float, default=1.0, help="share of the learning rates, for going on with trained weights")
     parser.add_argument("--lookups", type=float, default=0.25, help="look-up rows for each dialogue")
+    parser.add_argument("--blend", nargs=2, metavar=("WEIGHTS", "SHARE"), help="with --export: mix these weights in by this share")
     parser.add_argument("--export", type=Path, help="only write and measure these weights")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
@@ -62,13 +64,17 @@ def main() -> None:
     model = Starter(Shape(words.get_vocab_size(), layers=LAYERS, feed_forward=FEED_FORWARD))
     weights = arguments.export or arguments.resume
     if weights:
-        model.load_state_dict(torch.load(weights))
+        state = torch.load(weights)
+        if arguments.blend:
+            other, share = torch.load(arguments.blend[0]), float(arguments.blend[1])
+            state = {name: value.lerp(other[name], share) for name, value in state.items()}
+        model.load_state_dict(state)
     else:
         sample = train.encode(words, lookup.continuations(Random(arguments.seed))).tokens[:200]
         induction.wire(model, torch.tensor([sample]))
     print(f"model: {sum(parameter.numel() for parameter in model.parameters()) / 1e6:.2f} M parameters", flush=True)
     if not arguments.export:
-        recipe = train.Recipe(minutes=arguments.minutes, seed=arguments.seed, level_until=arguments.level_until, lookups=arguments.lookups)
+        recipe = train.Recipe(minutes=arguments.minutes, seed=arguments.seed, level_until=arguments.level_until, pace=arguments.pace, lookups=arguments.lookups)
         train.train(model, words, recipe, arguments.work / "weights.pt", together)
     if together.rank:
         return

@@ -14,6 +14,8 @@ FOLLOWING = {"why", "tell_me_more", "really", "laugh", "agree_yes", "disagree_no
 # What may only be said after a dish was recommended.
 AFTER_A_DISH = {"another", "reject_dish", "accept_dish", "how_to_make", "ask_calorie", "ask_spicy", "ask_price_where"}
 CLOSING = {"goodbye", "thanks", "good_night", "bye", "thank_you"}
+# What the seeds' samples ask comes up more often than the rest.
+OFTEN = {"plans_tonight": 4, "how_are_you": 2, "predict_future": 8, "exam_failed": 4, "exam_worry": 3, "scolded_by_mom": 4, "hopeful": 5}
 # After the persona was asked how it is, and asked back.
 BACK = "i_am_good_and_you"
 ASKING_HOW = {"how_are_you", "greet"}
@@ -55,7 +57,8 @@ def _next(random: Random, voice: Voice, before: str | None, last: str) -> str:
             return random.choice(["another", "another", "reject_dish", "accept_dish", random.choice(dishes)])
     if before and following and roll < 0.3:
         return random.choice(following)
-    return random.choice([intent for intent in voice.intents if intent not in AFTER_A_DISH])
+    intents = [intent for intent in voice.intents if intent not in AFTER_A_DISH]
+    return random.choices(intents, [OFTEN.get(intent, 1) for intent in intents])[0]
 
 
 def _turns(random: Random, corpus: Corpus, voice: Voice, name: str, count: int) -> Iterator[User | str]:

@@ -34,6 +34,8 @@ class Recipe:
     # Learning rates of AdamW (embedding and norms) and of Muon (the layers' matrices).
     peak_rate: float = 3e-3
     matrix_rate: float = 2e-2
+    # Share of both; less than 1 to go on with trained weights without losing what they have settled to.
+    pace: float = 1.0
     # Shares of the time: until the peak, and until the rate begins to fall.
     warm_up: float = 0.01
     level_until: float = 0.4
@@ -112,11 +114,11 @@ def batches(source: Source, tokenizer: Tokenizer, step_tokens: int, lookups: flo
 
 
 def rate(done: float, recipe: Recipe) -> float:
-    """The share of the peak rate when a share of the time (0 to 1) has passed: a short rise, level, and a cosine down to a hundredth."""
+    """The share of the peak rates when a share of the time (0 to 1) has passed: a short rise, level, and a cosine down to a hundredth."""
     if done < recipe.warm_up:
-        return (done + 1e-4) / recipe.warm_up
+        return recipe.pace * (done + 1e-4) / recipe.warm_up
     along = min(1.0, max(0.0, (done - recipe.level_until) / (1 - recipe.level_until)))
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along))
+    return recipe.pace * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along)))
 
 
 class Muon:

@@ -19,28 +19,9 @@ const HOT: &str =
     "떡볶이|닭볶음탕|김치찌개|짬뽕|낙지|불닭|마라|육개장|제육|닭발|매콤|매운|얼큰|쫄면|비빔|고추";
 const FEELING: &str = "우울|속상|슬프|힘드|힘들|아쉬|마음|실망|괜찮";
 const WORRY: &str = "불안|걱정|무서|두려|혼날|긴장|마음";
-const SUPPORT: &str = "응원|좋은 생각|괜찮|잘 |잘될|다행|믿|바라|희망|기대";
+const SUPPORT: &str = "응원|좋은 생각|괜찮|잘 |잘될|다행|믿|바라|희망|기대|용기";
 const MOOD: &str = "good|great|well|fine|doing|okay|ok|better|not bad|hungry|busy|tired|perfect|wonderful|lovely|amazing|happy|alive";
 const EVENING: &str = "tonight|evening|plan|watch|tv|relax|movie|pizza|couch|nap|home|dinner|cook|read|music|sleep|nothing|book|museum|sing|guitar|shop|clean|sandwich|eat|coffee|laundry|documentary|bed|walk|stay";
-
-/// What the shipped starter does not answer sensibly yet, by persona and message; scripts/README.md says what it can and cannot do.
-/// A better model makes this list shorter; nothing may be added that it once could.
-const NOT_YET: &[(&str, &str)] = &[
-    ("joey", "i'm good too, do you have any plan tonight?"),
-    ("monica", "i'm good too, do you have any plan tonight?"),
-    ("rachel", "i'm good too, do you have any plan tonight?"),
-    ("ross", "i'm good too, do you have any plan tonight?"),
-    ("joey", "What's my job and my name?"),
-    ("helper", "내일 복권 당첨 번호가 뭐야?"),
-    ("helper", "What will the lottery numbers be tomorrow?"),
-    ("mechuri", "중식이 먹고싶어"),
-    ("mechuri", "시원한 거 마시고 싶어"),
-    ("mechuri", "뭘 먹을까"),
-    ("mechuri", "국물있는 거 먹고싶어"),
-    ("mechuri", "어떤 빵 먹을까"),
-    ("listener", "오늘 시험 망쳐서 우울해"),
-    ("listener", "내일 시험 잘 보면 괜찮을거 같기도 해"),
-];
 
 /// The name and the job, as the first seed shows them.
 const NAME_AND_JOB: &[Line] = &[
@@ -366,19 +347,14 @@ async fn through_the_terminal(home: &Home, number: usize, chat: &Exchange) -> Ve
         .collect()
 }
 
-/// What is wrong with the replies that came one way, and the entries of `NOT_YET` that are still needed for them.
-fn judge(way: &str, replies: &[Vec<String>]) -> (Vec<String>, Vec<(&'static str, &'static str)>) {
-    let (mut failed, mut needed) = (Vec::new(), Vec::new());
+/// What is wrong with the replies that came one way.
+fn judge(way: &str, replies: &[Vec<String>]) -> Vec<String> {
+    let mut failed = Vec::new();
     for (Exchange(seed, persona, lines), replies) in EXCHANGES.iter().zip(replies) {
         assert_eq!(replies.len(), lines.len(), "{replies:?}");
         for (line, reply) in lines.iter().zip(replies) {
             let faults = faults(line, reply).join("; ");
-            if faults.is_empty() {
-                continue;
-            }
-            if NOT_YET.contains(&(persona, line.0)) {
-                needed.push((*persona, line.0));
-            } else {
+            if !faults.is_empty() {
                 failed.push(format!(
                     "{way}, seed {seed}, {persona}: {:?} was answered {reply:?}: {faults}",
                     line.0
@@ -392,7 +368,7 @@ fn judge(way: &str, replies: &[Vec<String>]) -> (Vec<String>, Vec<(&'static str,
             ));
         }
     }
-    (failed, needed)
+    failed
 }
 
 #[tokio::test]
@@ -415,14 +391,7 @@ async fn the_seeds_exchanges_make_sense_through_the_endpoint_and_the_terminal() 
     };
     let (endpoint, terminal) = tokio::join!(endpoint, terminal);
     let all = endpoint.iter().chain(&terminal).flatten().count();
-    let (mut failed, mut needed) = judge("endpoint", &endpoint);
-    let (more_failed, more_needed) = judge("terminal", &terminal);
-    failed.extend(more_failed);
-    needed.extend(more_needed);
-    let stale = NOT_YET.iter().filter(|entry| !needed.contains(entry));
-    failed.extend(
-        stale.map(|entry| format!("{entry:?} is answered well both ways: strike it from NOT_YET")),
-    );
+    let failed = [judge("endpoint", &endpoint), judge("terminal", &terminal)].concat();
     assert!(
         failed.is_empty(),
         "{} faults in {all} replies:\n{}",
