@@ -1,7 +1,7 @@
 """The documents point at things that are there."""
 
+import os
 import re
-import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -10,15 +10,17 @@ LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]*)?\)")
 
 
 def documents() -> list[Path]:
-    """Every Markdown file that belongs to the project."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [ROOT / line for line in listed.stdout.splitlines()]
+    """Every Markdown file of the project; what was built, fetched or hidden is not its own."""
+    found = []
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name not in ("target", "data", "models", "node_modules")
+        ]
+        found += [Path(folder) / name for name in files if name.endswith(".md")]
+    return found
 
 
 def anchors(document: Path) -> set[str]:
