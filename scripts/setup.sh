@@ -1,7 +1,8 @@
 # Sourced by run and test: finds what the build needs, installs it where it can, and says what is missing where it cannot.
 # shellcheck shell=bash
 
-say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+# To where errors go: what stands on standard output is chatfriends' own, as in `./scripts/run chat <lines.txt`.
+say() { printf '\n\033[1m== %s\033[0m\n' "$*" >&2; }
 fail() { printf '\nchatfriends: %s\n' "$*" >&2; exit 1; }
 
 as_root() {

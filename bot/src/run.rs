@@ -23,7 +23,7 @@ use crate::memory::{Memory, MemoryLimits};
 use crate::metrics;
 use crate::reasons::Reasons;
 use crate::routes::Routes;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::store::sled::SledStore;
 use crate::web::Web;
@@ -186,7 +186,13 @@ fn welcome(address: SocketAddr) {
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "chatfriends".to_owned());
-    println!("  in a terminal, too:       {program} chat");
+    // Whoever starts a second program has not set what this one was started with.
+    let same = if address.to_string() == settings::DEFAULT_LISTEN {
+        String::new()
+    } else {
+        format!("CHATFRIENDS__WEB__LISTEN={address} ")
+    };
+    println!("  in a terminal, too:       {same}{program} chat");
     println!(
         "  from another machine:     ssh -L {port}:127.0.0.1:{port} THIS_MACHINE, then http://127.0.0.1:{port}/"
     );

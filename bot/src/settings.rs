@@ -13,6 +13,9 @@ use tracing_subscriber::EnvFilter;
 /// The reference of all settings, compiled in.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
+/// What `web.listen` is in [`DEFAULTS`].
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
+
 /// Everything that can be set, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -445,7 +448,7 @@ mod tests {
     #[test]
     fn the_defaults_are_complete_and_valid() {
         let settings = load("", &[]).unwrap();
-        assert_eq!(settings.listen.port(), 8787);
+        assert_eq!(settings.listen.to_string(), DEFAULT_LISTEN);
         assert_eq!(settings.default_persona.as_str(), "joey");
         assert!(matches!(settings.brain, Brain::Starter));
     }

@@ -200,7 +200,11 @@ impl Talk {
                 Some(Show::Done { .. }) => break,
                 Some(
                     show @ Show::Trouble {
-                        kind: TroubleKind::Busy | TroubleKind::Unavailable | TroubleKind::Fault,
+                        kind:
+                            TroubleKind::Busy
+                            | TroubleKind::UnknownPersona
+                            | TroubleKind::Unavailable
+                            | TroubleKind::Fault,
                         ..
                     },
                 ) => {
@@ -329,21 +333,25 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn edit_lines(asked: &std::sync::mpsc::Receiver<()>, typed: &mpsc::Sender<Option<String>>) {
-    let Ok(mut editor) = rustyline::DefaultEditor::new() else {
-        drop(typed.blocking_send(None));
-        return;
-    };
+    let mut earlier: Vec<String> = Vec::new();
     while asked.recv().is_ok() {
-        let line = editor.readline("> ").ok();
-        if let Some(line) = &line {
-            // History is a comfort; without it the line is still said.
-            drop(editor.add_history_entry(line));
-        }
+        let line = edit_line(&earlier);
+        earlier.extend(line.clone());
         let ended = line.is_none();
         if typed.blocking_send(line).is_err() || ended {
             return;
         }
     }
+}
+
+/// Reads one line. The editor does not outlive it: as long as there is one, it keeps Ctrl-C for itself.
+fn edit_line(earlier: &[String]) -> Option<String> {
+    let mut editor = rustyline::DefaultEditor::new().ok()?;
+    for line in earlier {
+        // History is a comfort; without it the line is still said.
+        drop(editor.add_history_entry(line));
+    }
+    editor.readline("> ").ok()
 }
 
 /// Text that cannot steer the terminal: a reply might contain escape sequences.

@@ -110,6 +110,8 @@ async fn beside_a_running_daemon_it_is_the_same_conversation() {
         model.last().text()
     );
     assert_eq!(daemon.user("terminal:me").talk("joey").await.len(), 2);
+    let stranger = home.chat(&["--persona", "nobody"], &["hello"]).await;
+    assert!(stranger.failed(1).contains("lines without an answer"));
     assert_eq!(daemon.stop().await.0.code(), Some(0));
     assert_eq!(home.chat(&[], &["third"]).await.sound(), "Okay.\n");
     assert!(model.last().contains("second"));

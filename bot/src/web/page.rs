@@ -147,7 +147,7 @@ async fn talk(
 ) -> Result<Json<Value>, Refused> {
     let conversation = scope(&headers, with)?.conversation;
     let turns = ctx.memory.recent(&conversation, 50).await?;
-    let turns: Vec<Value> = turns.iter().map(|turn| json!({ "said": turn.text, "reply": turn.reply.as_ref().map(|reply| &reply.text) })).collect();
+    let turns: Vec<Value> = turns.iter().map(|turn| json!({ "said": turn.text, "reply": turn.reply.as_ref().map(|reply| &reply.text), "complete": turn.reply.as_ref().is_some_and(|reply| reply.complete) })).collect();
     Ok(Json(json!({ "turns": turns })))
 }
 

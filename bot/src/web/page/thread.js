@@ -40,7 +40,7 @@ export class Thread {
       if (turn.reply !== null) {
         this.last = this.reply();
         this.last.write(turn.reply);
-        this.last.end();
+        this.last.end(turn.complete ? undefined : "unfinished");
       }
     }
     this.offerRegenerate();

@@ -27,10 +27,11 @@ const SENTENCES = {
   footNote: ["AI, not a person. It can be wrong.", "사람이 아닌 AI예요. 틀릴 수 있어요."],
   stillAnswering: ["{name} is still answering. Stop the reply or wait for its end.", "{name}: 아직 답하는 중이에요. 멈추거나 끝날 때까지 기다려 주세요."],
   lengthLeft: ["{count} of {longest} characters", "{longest}자 중 {count}자"],
-  tooLong: ["Too long by {over} characters (at most {longest}).", "{over}자를 줄여 주세요. {longest}자까지 보낼 수 있어요."],
+  tooLong: ["Too long by {over} (at most {longest} characters).", "{over}자를 줄여 주세요. {longest}자까지 보낼 수 있어요."],
 
   regenerate: ["Answer again", "다시 답하기"],
   stopped: ["Stopped", "멈췄어요"],
+  unfinished: ["Unfinished", "끝까지 하지 않은 답"],
   lengthReached: ["The reply reached its longest length.", "답이 정해진 길이에 닿았어요."],
   noReply: ["This message has no reply yet.", "이 말에는 아직 답이 없어요."],
   answerNow: ["Answer now", "지금 답하기"],
