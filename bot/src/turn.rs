@@ -99,10 +99,13 @@ async fn take(ctx: Arc<Context>, inbound: Inbound, past: Past, out: Outlet) -> O
         Err(trouble) => {
             trouble.log();
             let sentence = trouble.sentence();
-            if matches!(
-                sentence.trouble(),
-                TroubleKind::Unavailable | TroubleKind::Fault
-            ) {
+            let wanted_reply = admitted.command_line().is_none();
+            if wanted_reply
+                && matches!(
+                    sentence.trouble(),
+                    TroubleKind::Unavailable | TroubleKind::Fault
+                )
+            {
                 metrics::count(Count::RepliesFailed);
             }
             out.trouble(&sentence, language).await;
