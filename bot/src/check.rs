@@ -1,4 +1,5 @@
-//! `chatfriends check`: everything that the daemon would use, looked at in turn. Nothing is started and nothing is written.
+//! `chatfriends check`: everything that the daemon would use, looked at in turn. A model server is called; nothing is started, and nothing
+//! stays written.
 
 use std::io::ErrorKind;
 use std::path::Path;

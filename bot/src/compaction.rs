@@ -237,17 +237,7 @@ impl ModelSummariser<'_> {
 /// The turns in the order a template needs, person and model in turn: words without a reply stand before the next, or before the instruction.
 fn talk(turns: &[Turn], instruction: &str) -> Vec<Message> {
     let (exchanges, mut last) = compose::exchanges(turns, None, Voices::One);
-    let mut messages = Vec::new();
-    for Exchange { user, assistant } in exchanges {
-        messages.push(Message {
-            role: Role::User,
-            content: user,
-        });
-        messages.push(Message {
-            role: Role::Assistant,
-            content: assistant,
-        });
-    }
+    let mut messages: Vec<Message> = exchanges.into_iter().flat_map(Exchange::messages).collect();
     last.push(instruction.to_owned());
     messages.push(Message {
         role: Role::User,

@@ -41,6 +41,28 @@ pub enum Voices {
     Several,
 }
 
+impl Voices {
+    /// Who leads the words of this person.
+    #[must_use]
+    pub fn speaker<'a>(self, name: &'a str, person: &'a PersonId) -> Option<Speaker<'a>> {
+        match self {
+            Self::One => None,
+            Self::Several => Some(Speaker { name, person }),
+        }
+    }
+}
+
+impl Exchange {
+    /// What the engine is given of it.
+    #[must_use]
+    pub fn messages(self) -> [Message; 2] {
+        [
+            message(Role::User, self.user),
+            message(Role::Assistant, self.assistant),
+        ]
+    }
+}
+
 /// The message to be answered: the same words with ever fewer notes.
 #[derive(Debug, Clone)]
 struct Asked {
@@ -198,13 +220,7 @@ impl Draft {
     /// The same message once more, with the notes that were sent with it.
     #[must_use]
     pub fn again(persona: &Persona, before: &Known, last: &Turn, voices: Voices) -> Self {
-        let speaker = match voices {
-            Voices::One => None,
-            Voices::Several => Some(Speaker {
-                name: &last.name,
-                person: &last.person,
-            }),
-        };
+        let speaker = voices.speaker(&last.name, &last.person);
         let opening = before
             .opening
             .as_deref()
@@ -346,10 +362,7 @@ impl Draft {
             .into_iter()
             .filter(|_| with_examples)
             .chain(self.past.into_iter().skip(first));
-        for exchange in shown {
-            messages.push(message(Role::User, exchange.user));
-            messages.push(message(Role::Assistant, exchange.assistant));
-        }
+        messages.extend(shown.flat_map(Exchange::messages));
         let mut asked = self.asked.unanswered.split_off(first_unanswered);
         asked.push(below(&notes.text, &self.asked.words));
         messages.push(message(Role::User, asked.join("\n")));
@@ -442,13 +455,7 @@ pub fn exchanges(
 
 /// A past user message as it was sent, or with the notes that compaction gave it.
 fn sent(turn: &Turn, opening: Option<&str>, voices: Voices) -> String {
-    let speaker = match voices {
-        Voices::One => None,
-        Voices::Several => Some(Speaker {
-            name: &turn.name,
-            person: &turn.person,
-        }),
-    };
+    let speaker = voices.speaker(&turn.name, &turn.person);
     below(opening.unwrap_or(&turn.notes), &spoken(&turn.text, speaker))
 }
 

@@ -80,7 +80,7 @@ pub async fn speak(
 }
 
 /// Waits until the reply is not wanted any more.
-async fn over(stop: &CancellationToken, out: &Outlet) {
+pub async fn over(stop: &CancellationToken, out: &Outlet) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = out.left() => {}

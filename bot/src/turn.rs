@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::brains::{Seat, overlaid};
 use crate::commands;
-use crate::compose::{Draft, Ingredients, Prompt, Room, Speaker, TooLong, Voices};
+use crate::compose::{Draft, Ingredients, Prompt, Room, TooLong, Voices};
 use crate::context::Context;
 use crate::gate::{self, Admitted, PlaceInLine};
 use crate::identity::{Audience, Conversation, Scope};
@@ -23,7 +23,7 @@ use crate::metrics::{self, Count};
 use crate::outlet::{Ending, Finished, Outlet, Show, TroubleKind};
 use crate::reasons::{Reason, Watch};
 use crate::safety;
-use crate::speak::{Silent, Spoke, speak};
+use crate::speak::{Silent, Spoke, over, speak};
 use crate::store::StoreError;
 
 /// Takes a message and answers it; the last thing shown is [`Show::Done`].
@@ -172,10 +172,7 @@ async fn answer_alone(
     let persona = ctx.persona_for(admitted.inbound()).await?;
     let _place_in_line = line_up(ctx, admitted)?;
     let stop = ctx.lanes.beside();
-    let seat = unless_over(&stop, out, async {
-        ctx.brains.seat(&persona).await.map_err(Trouble::from)
-    })
-    .await?;
+    let seat = unless_over(&stop, out, ctx.brains.seat(&persona)).await?;
     let wishes = wishes(admitted);
     let draft = Draft::for_program(&persona, wishes.system.as_deref(), history, admitted.text());
     let reply_tokens = reply_tokens(&persona, wishes.max_tokens);
@@ -200,15 +197,17 @@ async fn explain(spoke: &Spoke, language: Language, out: &Outlet) {
 }
 
 /// What comes of `work`, unless the reply is stopped or its reader leaves before.
-async fn unless_over<T>(
+async fn unless_over<T, E>(
     stop: &CancellationToken,
     out: &Outlet,
-    work: impl Future<Output = Result<T, Trouble>>,
-) -> Result<T, Trouble> {
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Trouble>
+where
+    Trouble: From<E>,
+{
     tokio::select! {
-        () = stop.cancelled() => Err(Trouble::Stopped),
-        () = out.left() => Err(Trouble::Stopped),
-        outcome = work => outcome,
+        () = over(stop, out) => Err(Trouble::Stopped),
+        outcome = work => Ok(outcome?),
     }
 }
 
@@ -273,10 +272,7 @@ impl<'a> Stage<'a> {
             entered = in_lane(ctx, admitted, &scope.conversation) => entered?,
         };
         // An engine that is starting may take long; whoever stops or leaves must not keep the lane.
-        let seat = unless_over(lane.stop(), out, async {
-            ctx.brains.seat(&persona).await.map_err(Trouble::from)
-        })
-        .await?;
+        let seat = unless_over(lane.stop(), out, ctx.brains.seat(&persona)).await?;
         Ok(Self {
             ctx,
             admitted,
@@ -303,13 +299,9 @@ impl<'a> Stage<'a> {
             extra_system: wishes(self.admitted).system.as_deref(),
             known,
             words: self.admitted.text(),
-            speaker: match self.voices() {
-                Voices::One => None,
-                Voices::Several => Some(Speaker {
-                    name: self.admitted.name(),
-                    person: &self.scope.owner.person,
-                }),
-            },
+            speaker: self
+                .voices()
+                .speaker(self.admitted.name(), &self.scope.owner.person),
             language: self.admitted.language(),
         })
     }

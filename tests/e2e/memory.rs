@@ -9,6 +9,11 @@ use crate::support::http::Person;
 /// So small that a window holds a few turns only.
 const SMALL: usize = 1024;
 
+/// A home whose model has room for a short window only.
+fn small(model: &FakeModel) -> Home {
+    Home::with(model).set("server.context", SMALL)
+}
+
 /// Things to talk about that tell nothing of oneself.
 const SMALL_TALK: [&str; 8] = [
     "Did you see the rain this morning?",
@@ -66,7 +71,7 @@ async fn check_two_hundred_turns(
 ) {
     let model = FakeModel::with_context(SMALL).await;
     model.replies(|prompt| format!("I see, number {}.", prompt.messages.len()));
-    let home = Home::with(&model).set("server.context", SMALL);
+    let home = small(&model);
     let daemon = home.start().await;
     for line in told {
         daemon.user("yun").say(persona, line).await;
@@ -230,10 +235,7 @@ async fn a_corrected_fact_takes_the_place_of_the_old_one() {
 #[tokio::test]
 async fn earlier_words_are_recalled_when_they_have_left_the_window() {
     let model = FakeModel::with_context(SMALL).await;
-    let daemon = Home::with(&model)
-        .set("server.context", SMALL)
-        .start()
-        .await;
+    let daemon = small(&model).start().await;
     let yun = daemon.user("yun");
     yun.say(
         "joey",
@@ -260,10 +262,7 @@ async fn earlier_words_are_recalled_when_they_have_left_the_window() {
 #[tokio::test]
 async fn a_forgotten_line_is_in_no_later_notes() {
     let model = FakeModel::with_context(SMALL).await;
-    let daemon = Home::with(&model)
-        .set("server.context", SMALL)
-        .start()
-        .await;
+    let daemon = small(&model).start().await;
     let yun = daemon.user("yun");
     yun.say("joey", "My name is Yun").await;
     yun.say("joey", "My job is a bartender.").await;
@@ -295,7 +294,7 @@ async fn after_forgetting_everything_nothing_of_it_is_sent() {
             prompt.last().lines().last().unwrap_or_default()
         )
     });
-    let home = Home::with(&model).set("server.context", SMALL);
+    let home = small(&model);
     let daemon = home.start().await;
     let yun = daemon.user("yun");
     for line in [
@@ -445,11 +444,7 @@ async fn a_capable_model_writes_the_summary_itself() {
             "Okay.".to_owned()
         }
     });
-    let daemon = Home::with(&model)
-        .set("server.context", SMALL)
-        .set("memory.summariser", "auto")
-        .start()
-        .await;
+    let daemon = small(&model).set("memory.summariser", "auto").start().await;
     let yun = daemon.user("yun");
     small_talk(&yun, "joey", &SMALL_TALK, 12).await;
     eventually("the window is moved", async || {
@@ -475,8 +470,7 @@ async fn a_model_that_writes_no_summary_loses_nothing() {
             "Okay.".to_owned()
         }
     });
-    let daemon = Home::with(&model)
-        .set("server.context", SMALL)
+    let daemon = small(&model)
         .set("memory.summariser", "model")
         .start()
         .await;
@@ -504,10 +498,7 @@ async fn a_model_that_writes_no_summary_loses_nothing() {
 #[tokio::test]
 async fn long_messages_without_a_reply_neither_lock_the_conversation_nor_hide_the_memory() {
     let model = FakeModel::with_context(SMALL).await;
-    let daemon = Home::with(&model)
-        .set("server.context", SMALL)
-        .start()
-        .await;
+    let daemon = small(&model).start().await;
     let yun = daemon.user("yun");
     yun.say("joey", "My name is Yun").await;
     yun.say("joey", "hello").await;

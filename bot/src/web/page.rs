@@ -90,17 +90,13 @@ async fn about(State(ctx): State<Arc<Context>>) -> Json<Value> {
             json!({ "name": both(&|language| command.name(language).to_owned()), "usage": both(&|language| command.usage(language)), "summary": both(&|language| command.summary(language).to_owned()) })
         })
         .collect();
-    let (trouble, lasting) = match ctx.brains.readiness() {
-        Readiness::Ready => (None, false),
-        Readiness::Waiting(reason) => (Some(reason), false),
-        Readiness::Failed(reason) => (Some(reason), true),
-    };
+    let readiness = ctx.brains.readiness();
     Json(json!({
         "personas": personas,
         "default": ctx.settings.default_persona,
         "starter": matches!(ctx.settings.brain, Brain::Starter),
-        "trouble": trouble,
-        "lasting": lasting,
+        "trouble": readiness.trouble(),
+        "lasting": matches!(readiness, Readiness::Failed(_)),
         "longest": ctx.settings.limits.message_characters,
         "commands": commands,
     }))

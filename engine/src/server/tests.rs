@@ -256,10 +256,7 @@ async fn a_server_that_knows_openais_fields_only_is_asked_again_without_the_othe
     assert_eq!(fake.seen.lock().unwrap().len(), 3);
 }
 
-#[tokio::test]
-async fn stop_texts_are_cut_here_too() {
-    let fake =
-        Fake::saying(&[OK, &text("네\nUs"), &text("er: 뭐"), &end("stop"), DONE].concat()).await;
+async fn check_stops_at_user(fake: &Fake) {
     let request = Request {
         stop: vec!["\nUser:".into()],
         ..harmless()
@@ -272,18 +269,17 @@ async fn stop_texts_are_cut_here_too() {
 }
 
 #[tokio::test]
+async fn stop_texts_are_cut_here_too() {
+    let fake =
+        Fake::saying(&[OK, &text("네\nUs"), &text("er: 뭐"), &end("stop"), DONE].concat()).await;
+    check_stops_at_user(&fake).await;
+}
+
+#[tokio::test]
 async fn what_follows_a_stop_text_is_not_read() {
     let answer = [OK, &text("네\nUser:"), "data: <html>\n\n"].concat();
     let fake = Fake::saying(&answer).await;
-    let request = Request {
-        stop: vec!["\nUser:".into()],
-        ..harmless()
-    };
-    let (shown, outcome) = ask(&fake.server(), request).await;
-    assert_eq!(
-        (shown.as_str(), outcome.unwrap().reason),
-        ("네", FinishReason::Stop)
-    );
+    check_stops_at_user(&fake).await;
 }
 
 #[tokio::test]

@@ -25,6 +25,15 @@ async fn fact(memory: &Memory, scope: &Scope, key: FactKey) -> FactId {
         .id
 }
 
+/// Another conversation of the same person, with nobody else there either.
+fn private_elsewhere(person: &str) -> Scope {
+    scope(
+        person,
+        PlaceId::new(Platform::Web, "elsewhere"),
+        Audience::Private,
+    )
+}
+
 #[tokio::test]
 async fn one_fact_leaves_memory_notes_and_summary() {
     let (memory, me) = (memory(), private("u1"));
@@ -186,11 +195,7 @@ async fn a_reply_that_comes_late_does_not_bring_its_turn_back() {
 async fn forgetting_reaches_every_conversation_of_the_audience() {
     let memory = memory();
     let here = private("u1");
-    let there = scope(
-        "u1",
-        PlaceId::new(Platform::Web, "elsewhere"),
-        Audience::Private,
-    );
+    let there = private_elsewhere("u1");
     say(&memory, &here, "My name is Yun").await;
     say(&memory, &there, "what's my name?").await;
     assert!(prompt(&memory, &there, "hm").await.contains("Yun"));
@@ -202,11 +207,7 @@ async fn forgetting_reaches_every_conversation_of_the_audience() {
 async fn what_is_forgotten_elsewhere_after_it_was_recalled_does_not_come_back() {
     let memory = memory();
     let here = private("u1");
-    let there = scope(
-        "u1",
-        PlaceId::new(Platform::Web, "elsewhere"),
-        Audience::Private,
-    );
+    let there = private_elsewhere("u1");
     say(&memory, &here, "My name is Yun").await;
     let known = memory.recall(&there, "who am I?").await.unwrap();
     memory.forget_all(&here.owner).await.unwrap();
