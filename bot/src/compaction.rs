@@ -290,6 +290,7 @@ mod tests {
                 complete: true,
             }),
             at_ms: 0,
+            source: None,
         }
     }
 

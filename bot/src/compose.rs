@@ -559,6 +559,7 @@ mod tests {
                 complete: true,
             }),
             at_ms: 0,
+            source: None,
         }
     }
 

@@ -7,14 +7,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::brains::Brains;
 use crate::catalogue::Catalogue;
+use crate::commands::Audit;
 use crate::compaction::Compactor;
 use crate::gate::Gate;
+use crate::house::House;
 use crate::inbound::Inbound;
+use crate::inbox::Inbox;
 use crate::lanes::Lanes;
 use crate::memory::Memory;
 use crate::messages::Sentence;
+use crate::platforms::health::Health;
 use crate::reasons::Reasons;
-use crate::routes::Routes;
 use crate::settings::Settings;
 use crate::turn::Trouble;
 
@@ -29,12 +32,18 @@ pub struct Context {
     pub lanes: Lanes,
     /// The turns that run, so that the end can wait for them.
     pub turns: TaskTracker,
+    /// What moderators did.
+    pub audit: Audit,
+    /// How the chat apps are.
+    pub health: Health,
     /// Who can answer.
     pub catalogue: Catalogue,
-    /// Who answers where.
-    pub routes: Routes,
+    /// The rules of places.
+    pub house: House,
     /// What generates.
     pub brains: Brains,
+    /// What came from chat apps and is not answered yet.
+    pub inbox: Inbox,
     /// What is remembered.
     pub memory: Memory,
     /// Summaries in the background.
@@ -44,11 +53,11 @@ pub struct Context {
 }
 
 impl Context {
-    /// Who answers a message: the surface's pick, else the place's, else the default.
+    /// Who answers a message: the one that was picked or called, else the first of the place's, else the default.
     ///
     /// # Errors
-    /// When the pick is unknown, or the store cannot tell the place's.
-    pub async fn persona_for(&self, inbound: &Inbound) -> Result<Arc<Persona>, Trouble> {
+    /// When the pick is unknown.
+    pub fn persona_for(&self, inbound: &Inbound) -> Result<Arc<Persona>, Trouble> {
         let library = self.catalogue.now();
         if let Some(picked) = &inbound.persona {
             return library.get(picked).cloned().ok_or_else(|| {
@@ -59,14 +68,15 @@ impl Context {
                 })
             });
         }
-        let route = self.routes.of(&inbound.place).await?;
-        // A persona whose file is gone leaves its places to the default one.
-        let persona = library
-            .get(&route.persona)
-            .or_else(|| library.get(&self.settings.default_persona));
+        let at_home = self.house.at(&inbound.levels).personas.rule;
+        // A persona whose file is gone leaves its places to the others there, and to the default one.
+        let persona = at_home
+            .iter()
+            .chain([&self.settings.default_persona])
+            .find_map(|id| library.get(id));
         persona.cloned().ok_or_else(|| {
             Trouble::Told(Sentence::UnknownPersona {
-                typed: route.persona.to_string(),
+                typed: self.settings.default_persona.to_string(),
                 nearest: None,
             })
         })

@@ -122,9 +122,10 @@ impl Admitted {
     /// The command line, for a person's message that begins with a slash.
     #[must_use]
     pub fn command_line(&self) -> Option<&str> {
-        matches!(self.0.manner, Manner::Talk)
-            .then(|| self.text().strip_prefix('/'))
-            .flatten()
+        match self.0.manner {
+            Manner::Talk | Manner::Command(_) => self.text().strip_prefix('/'),
+            Manner::Program(_) => None,
+        }
     }
 
     /// The language to answer in: the message's own, or the surface's where the message has no words of a language.
@@ -205,7 +206,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::identity::{Audience, PlaceId, Platform};
+    use crate::identity::{Audience, PlaceId, Platform, Rank};
 
     fn inbound(text: &str) -> Inbound {
         Inbound {
@@ -214,10 +215,14 @@ mod tests {
             place: PlaceId::new(Platform::Web, "yun"),
             thread: None,
             audience: Audience::Private,
+            levels: Vec::new(),
+            rank: Rank::Member,
             persona: None,
             text: text.into(),
             language: Language::English,
             manner: Manner::Talk,
+            source: None,
+            about: None,
         }
     }
 

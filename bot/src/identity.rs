@@ -17,11 +17,15 @@ pub struct PlaceId(String);
 pub struct ThreadId(String);
 
 /// Where messages come from and go to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Platform {
     /// The page, the terminal and the OpenAI-compatible endpoint.
     Web,
+    /// Discord: a place is a channel, a thread is one of its public threads.
+    Discord,
+    /// Telegram: a place is a chat, a thread is a forum's topic.
+    Telegram,
 }
 
 impl Platform {
@@ -30,6 +34,8 @@ impl Platform {
     pub fn word(self) -> &'static str {
         match self {
             Self::Web => "web",
+            Self::Discord => "discord",
+            Self::Telegram => "telegram",
         }
     }
 }
@@ -45,6 +51,12 @@ impl PersonId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What its platform calls the person.
+    #[must_use]
+    pub fn raw(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, raw)| raw)
     }
 
     /// Four hexadecimal digits that stand behind the name in prompts, so that two people of one name stay two.
@@ -75,6 +87,131 @@ impl ThreadId {
     #[must_use]
     pub fn new(raw: &str) -> Self {
         Self(raw.to_owned())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Something that moderators can set rules for, such as `discord:server/815`. What is set nearer to a message wins.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Level {
+    platform: Platform,
+    /// What it is.
+    pub kind: LevelKind,
+    raw: String,
+}
+
+/// What a [`Level`] is, from the inside out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LevelKind {
+    /// A thread of a Discord channel, a topic of a Telegram forum.
+    Thread,
+    /// A channel of a Discord server.
+    Channel,
+    /// A Discord server with all its channels.
+    Server,
+    /// A Telegram group with all its topics.
+    Group,
+    /// A chat of one person with the bot.
+    Chat,
+}
+
+impl LevelKind {
+    const ALL: [Self; 5] = [
+        Self::Thread,
+        Self::Channel,
+        Self::Server,
+        Self::Group,
+        Self::Chat,
+    ];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Thread => "thread",
+            Self::Channel => "channel",
+            Self::Server => "server",
+            Self::Group => "group",
+            Self::Chat => "chat",
+        }
+    }
+}
+
+impl Level {
+    /// The `kind` that `platform` calls `raw`.
+    #[must_use]
+    pub fn new(platform: Platform, kind: LevelKind, raw: &str) -> Self {
+        Self {
+            platform,
+            kind,
+            raw: raw.to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            platform,
+            kind,
+            raw,
+        } = self;
+        write!(f, "{}:{}/{raw}", platform.word(), kind.word())
+    }
+}
+
+impl std::str::FromStr for Level {
+    type Err = NoLevel;
+
+    fn from_str(text: &str) -> Result<Self, NoLevel> {
+        let no_level = || NoLevel(text.to_owned());
+        let (platform, rest) = text.split_once(':').ok_or_else(no_level)?;
+        let (kind, raw) = rest.split_once('/').ok_or_else(no_level)?;
+        let platform = [Platform::Web, Platform::Discord, Platform::Telegram]
+            .into_iter()
+            .find(|known| known.word() == platform);
+        let kind = LevelKind::ALL
+            .into_iter()
+            .find(|known| known.word() == kind);
+        match (platform, kind) {
+            (Some(platform), Some(kind)) if !raw.is_empty() => Ok(Self::new(platform, kind, raw)),
+            _ => Err(no_level()),
+        }
+    }
+}
+
+/// A text that names no [`Level`].
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0:?} is not a place such as \"discord:server/ID\", \"discord:channel/ID\", \"discord:thread/ID\", \"telegram:group/ID\" or \"telegram:thread/ID/TOPIC\""
+)]
+pub struct NoLevel(String);
+
+/// What a person may change in a place; a higher one may do all that the lower ones may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rank {
+    /// Their own memory and talk.
+    Member,
+    /// The rules of this channel.
+    ManagesChannel,
+    /// The rules of the whole server or group, and its personas.
+    ManagesAll,
+}
+
+/// Something that came from a platform, such as `telegram:-100/5`. The same thing that comes twice has the same id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EventId(String);
+
+impl EventId {
+    /// What `platform` calls `raw`.
+    #[must_use]
+    pub fn new(platform: Platform, raw: &str) -> Self {
+        Self(format!("{}:{raw}", platform.word()))
     }
 
     /// The id as text.

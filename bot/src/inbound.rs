@@ -2,7 +2,8 @@
 
 use chatfriends_personas::{Language, PersonaId, SamplingChoice};
 
-use crate::identity::{Audience, PersonId, PlaceId, ThreadId};
+use crate::commands::Asked;
+use crate::identity::{Audience, EventId, Level, PersonId, PlaceId, Rank, ThreadId};
 
 /// One message as it came in, unchecked.
 #[derive(Debug, Clone)]
@@ -17,7 +18,11 @@ pub struct Inbound {
     pub thread: Option<ThreadId>,
     /// Who can read along.
     pub audience: Audience,
-    /// The persona that the surface's user picked, where the surface has a picker.
+    /// Where rules for it may stand, the nearest first.
+    pub levels: Vec<Level>,
+    /// What the author may change there.
+    pub rank: Rank,
+    /// The persona that was picked or called by name.
     pub persona: Option<PersonaId>,
     /// What they wrote.
     pub text: String,
@@ -25,6 +30,10 @@ pub struct Inbound {
     pub language: Language,
     /// How it is to be treated.
     pub manner: Manner,
+    /// The event that it came as, where it waits in the inbox: its turn is found again by it.
+    pub source: Option<EventId>,
+    /// The event whose answer it is about, as when a button below that was pressed.
+    pub about: Option<EventId>,
 }
 
 /// How a message is to be treated.
@@ -32,6 +41,8 @@ pub struct Inbound {
 pub enum Manner {
     /// A person at a keyboard: a leading slash is a command.
     Talk,
+    /// A person who chose a command from an app's own menu; the text is the same as it would be typed.
+    Command(Asked),
     /// A program at the OpenAI-compatible endpoint: text is only text, and the request may set how the reply is made.
     Program(Box<Wishes>),
 }

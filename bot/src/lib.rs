@@ -2,7 +2,9 @@
 //!
 //! Begin with [`turn`]. Models live in `chatfriends-engine`, personas in `chatfriends-personas`; this package knows both.
 
+pub mod attention;
 pub mod brains;
+pub mod bursts;
 pub mod catalogue;
 pub mod check;
 pub mod cli;
@@ -10,18 +12,23 @@ pub mod commands;
 pub mod compaction;
 pub mod compose;
 pub mod context;
+pub mod delivery;
 pub mod failure;
 pub mod gate;
+pub mod house;
 pub mod identity;
 pub mod inbound;
+pub mod inbox;
 pub mod inspect;
+pub mod intake;
 pub mod lanes;
 pub mod memory;
 pub mod messages;
 pub mod metrics;
 pub mod outlet;
+pub mod platforms;
+pub mod quiet;
 pub mod reasons;
-pub mod routes;
 pub mod run;
 pub mod safety;
 pub mod settings;

@@ -2,6 +2,9 @@
 
 use chatfriends_personas::Language;
 
+use crate::attention::Silence;
+use crate::house::Answers;
+use crate::identity::{LevelKind, Rank};
 use crate::outlet::{Ending, TroubleKind};
 
 /// A sentence for a person. It says what they can do; causes go to the log.
@@ -34,8 +37,45 @@ pub enum Sentence {
     PersonaIs {
         name: String,
         id: String,
-        chosen: bool,
+        origin: String,
     },
+    PersonaOthers {
+        names: String,
+    },
+    SetHere,
+    SetNowhere,
+    Inherited(LevelKind),
+    NotAllowed {
+        needs: Rank,
+    },
+    Introduction,
+    Privacy,
+    SafetyProtocol,
+    Stats {
+        persona: String,
+        turns: usize,
+        facts: usize,
+    },
+    RulePersonas {
+        names: String,
+    },
+    RuleAnswers(Answers),
+    RuleQuiet {
+        hours: Option<String>,
+    },
+    RulePerPerson {
+        hourly: u32,
+    },
+    RulePerPlace {
+        hourly: u32,
+    },
+    NoHours {
+        typed: String,
+    },
+    NoNumber {
+        typed: String,
+    },
+    LogEmpty,
     PersonaSet {
         name: String,
     },
@@ -53,6 +93,12 @@ pub enum Sentence {
     },
     StartedAnew,
     NothingToRegenerate,
+    NotTheLastReply,
+    WordsOnly,
+    TooOld,
+    NotYourReply,
+    CommandInterrupted,
+    WhySilent(Silence),
     Stopped,
     NothingToStop,
     WhyNothing,
@@ -185,21 +231,122 @@ impl Sentence {
                 format!("There is no persona {typed}. /persona list shows all."),
                 format!("{typed} 페르소나는 없어요. ‘/페르소나 목록’에서 볼 수 있어요."),
             ),
-            Self::PersonaIs {
-                name,
-                id,
-                chosen: true,
-            } => both(
-                format!("You talk with {name} ({id}), chosen here."),
-                format!("여기서는 {name}({id}) 페르소나를 골라 두었어요."),
+            Self::PersonaIs { name, id, origin } => both(
+                format!("You talk with {name} ({id}), {origin}."),
+                format!("여기서는 {name}({id}) 페르소나가 답해요. ({origin})"),
             ),
-            Self::PersonaIs {
-                name,
-                id,
-                chosen: false,
+            Self::PersonaOthers { names } => both(
+                format!("Called by name, these answer, too: {names}."),
+                format!("이름을 부르면 답하는 페르소나: {names}"),
+            ),
+            Self::SetHere => both("chosen here", "여기서 정함"),
+            Self::SetNowhere => both("the default", "기본값"),
+            Self::Inherited(kind) => both(
+                match kind {
+                    LevelKind::Thread => "inherited from the thread",
+                    LevelKind::Channel => "inherited from the channel",
+                    LevelKind::Server => "inherited from the server",
+                    LevelKind::Group => "inherited from the group",
+                    LevelKind::Chat => "inherited from the chat",
+                },
+                match kind {
+                    LevelKind::Thread => "스레드에서 물려받음",
+                    LevelKind::Channel => "채널에서 물려받음",
+                    LevelKind::Server => "서버에서 물려받음",
+                    LevelKind::Group => "그룹에서 물려받음",
+                    LevelKind::Chat => "대화에서 물려받음",
+                },
+            ),
+            Self::NotAllowed { needs } => both(
+                match needs {
+                    Rank::Member | Rank::ManagesChannel => {
+                        "That is for those who manage this channel or group."
+                    }
+                    Rank::ManagesAll => "That is for those who manage the whole server or group.",
+                },
+                match needs {
+                    Rank::Member | Rank::ManagesChannel => {
+                        "이 채널이나 그룹을 관리하는 사람만 할 수 있어요."
+                    }
+                    Rank::ManagesAll => "서버나 그룹 전체를 관리하는 사람만 할 수 있어요.",
+                },
+            ),
+            Self::Introduction => both(
+                "I am an AI, not a person. I keep what you tell me here so that I can remember it, in this place only; /memory shows it and deletes it. I can be wrong. /help shows what I can do, /privacy what I keep, /safety whom to call when things are hard.",
+                "저는 사람이 아니라 AI예요. 여기서 들려준 말은 기억하려고 이곳에서만 보관하고, ‘/기억’으로 보거나 지울 수 있어요. 틀릴 때도 있어요. 할 수 있는 일은 ‘/도움말’, 보관하는 것은 ‘/개인정보’, 힘들 때 전화할 곳은 ‘/안전’에 있어요.",
+            ),
+            Self::Privacy => both(
+                "What I keep: your words and my replies, and short facts from them such as your name or what you like, under your id in this app. What you say in private is used in private only; what you say in a channel or group is used there only. It lies on the machine of whoever runs me, and goes to no one else unless they use a model server. /memory show lists it, /memory forget deletes a line or all of it, /memory export gives it to you. Words in which you ask for help in distress are kept nowhere.",
+                "보관하는 것: 나눈 말과 거기서 알게 된 짧은 사실(이름, 좋아하는 것 등)을 이 앱의 사용자 번호로 보관해요. 개인 대화에서 한 말은 개인 대화에서만, 채널이나 그룹에서 한 말은 그곳에서만 써요. 저를 운영하는 사람의 컴퓨터에 있고, 모델 서버를 따로 쓰지 않는 한 다른 곳으로 가지 않아요. ‘/기억 보기’로 보고, ‘/기억 삭제’로 한 줄이나 전부를 지우고, ‘/기억 내보내기’로 받을 수 있어요. 힘들다고 도움을 구한 말은 어디에도 보관하지 않아요.",
+            ),
+            Self::SafetyProtocol => both(
+                "Words of acute distress are answered at once with people to call, in every place and by every persona, also when the model is down. They are not kept. I am no substitute for a person who can help.",
+                "많이 힘들다는 말에는 어디서나, 어떤 페르소나든, 모델이 멈춰 있어도 바로 전화할 곳을 알려 드려요. 그 말은 보관하지 않아요. 저는 도와줄 수 있는 사람을 대신하지 못해요.",
+            ),
+            Self::Stats {
+                persona,
+                turns,
+                facts,
             } => both(
-                format!("You talk with {name} ({id}), the default."),
-                format!("기본인 {name}({id}) 페르소나와 이야기하고 있어요."),
+                format!(
+                    "With {persona} you have exchanged {turns} messages here, and {facts} things are remembered of you."
+                ),
+                format!(
+                    "여기서 {persona} 페르소나와 메시지 {turns}개를 주고받았고, 기억하는 것은 {facts}가지예요."
+                ),
+            ),
+            Self::RulePersonas { names } => both(
+                format!("Who answers: {names}"),
+                format!("답하는 페르소나: {names}"),
+            ),
+            Self::RuleAnswers(answers) => both(
+                match answers {
+                    Answers::Called => "I answer when I am called: mentioned, answered, or named.",
+                    Answers::Everything => "I answer every message.",
+                    Answers::Nothing => "I answer nothing but commands.",
+                },
+                match answers {
+                    Answers::Called => "부를 때만 답해요(멘션, 답장, 이름).",
+                    Answers::Everything => "모든 메시지에 답해요.",
+                    Answers::Nothing => "명령에만 답해요.",
+                },
+            ),
+            Self::RuleQuiet { hours: None } => both("Quiet hours: none.", "조용한 시간: 없음"),
+            Self::RuleQuiet { hours: Some(hours) } => both(
+                format!("Quiet hours: {hours}"),
+                format!("조용한 시간: {hours}"),
+            ),
+            Self::RulePerPerson { hourly: 0 } => both(
+                "Messages of one person answered in an hour: any number.",
+                "한 사람이 한 시간에 받을 수 있는 답: 제한 없음",
+            ),
+            Self::RulePerPerson { hourly } => both(
+                format!("Messages of one person answered in an hour: {hourly}"),
+                format!("한 사람이 한 시간에 받을 수 있는 답: {hourly}개"),
+            ),
+            Self::RulePerPlace { hourly: 0 } => both(
+                "Messages answered here in an hour: any number.",
+                "이곳에서 한 시간에 하는 답: 제한 없음",
+            ),
+            Self::RulePerPlace { hourly } => both(
+                format!("Messages answered here in an hour: {hourly}"),
+                format!("이곳에서 한 시간에 하는 답: {hourly}개"),
+            ),
+            Self::NoHours { typed } => both(
+                format!(
+                    "{typed} are no hours I understand. Write them like 23:00-07:00 Asia/Seoul, or never."
+                ),
+                format!(
+                    "{typed}: 알 수 없는 시간이에요. ‘23:00-07:00 Asia/Seoul’이나 ‘없음’처럼 적어 주세요."
+                ),
+            ),
+            Self::NoNumber { typed } => both(
+                format!("{typed} is no number. Write one like 30; 0 means any number."),
+                format!("{typed}: 숫자가 아니에요. ‘30’처럼 적어 주세요. 0은 제한 없음이에요."),
+            ),
+            Self::LogEmpty => both(
+                "Nothing was changed here yet.",
+                "여기서 바뀐 것이 아직 없어요.",
             ),
             Self::PersonaSet { name } => both(
                 format!("From now on {name} answers here."),
@@ -295,6 +442,43 @@ impl Sentence {
             Self::WhyNotes => both(
                 "These notes stood before your words:",
                 "그 말 앞에 놓인 메모:",
+            ),
+            Self::NotTheLastReply => both(
+                "Only my last reply here can be made again.",
+                "마지막 답만 다시 할 수 있어요.",
+            ),
+            Self::WordsOnly => both(
+                "I can only read words. What is it about?",
+                "저는 글만 읽을 수 있어요. 어떤 내용인가요?",
+            ),
+            Self::TooOld => both("That was too long ago for me.", "너무 오래된 메시지예요."),
+            Self::NotYourReply => both(
+                "That is for the person I answered, or for a moderator.",
+                "답을 받은 사람이나 관리자만 할 수 있어요.",
+            ),
+            Self::CommandInterrupted => both(
+                "I was switched off in the middle of that. Please look whether it happened, and say it again if not.",
+                "그 일을 하던 중에 꺼졌어요. 되었는지 확인하고, 안 되었으면 다시 말해 주세요.",
+            ),
+            Self::WhySilent(silence) => both(
+                match silence {
+                    Silence::Bot => "I stayed silent because I do not answer bots.",
+                    Silence::NotCalled => {
+                        "I stayed silent because I was not called: mention me, answer a message of mine, or begin with my name."
+                    }
+                    Silence::NotHere => "I stayed silent because a moderator switched me off here.",
+                    Silence::QuietHours => "I stayed silent because these are quiet hours here.",
+                    Silence::NoWords => "I stayed silent because there were no words in it.",
+                },
+                match silence {
+                    Silence::Bot => "봇에게는 답하지 않아서 조용히 있었어요.",
+                    Silence::NotCalled => {
+                        "부르지 않아서 조용히 있었어요. 저를 멘션하거나, 제 메시지에 답장하거나, 이름으로 불러 주세요."
+                    }
+                    Silence::NotHere => "관리자가 여기서는 꺼 두어서 조용히 있었어요.",
+                    Silence::QuietHours => "지금은 조용한 시간이라 답하지 않았어요.",
+                    Silence::NoWords => "글이 없어서 조용히 있었어요.",
+                },
             ),
             Self::TerminalHint => both(
                 "(/help shows the commands, Ctrl-C stops a reply, /quit or Ctrl-D ends)",

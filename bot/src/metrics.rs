@@ -9,6 +9,10 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 pub enum Count {
     /// Messages handed to the turn.
     Messages,
+    /// Messages of chat apps that were not meant for the bot, or that its rules keep it from answering.
+    MessagesIgnored,
+    /// Events of kinds that this version does not know.
+    UnknownEvents,
     /// Replies that were shown as far as they were wanted and allowed: also those that a limit or their reader ended.
     Replies,
     /// Replies that broke off or never came.
@@ -28,8 +32,10 @@ pub enum Count {
 }
 
 impl Count {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Messages,
+        Self::MessagesIgnored,
+        Self::UnknownEvents,
         Self::Replies,
         Self::RepliesFailed,
         Self::HelpCards,
@@ -43,6 +49,8 @@ impl Count {
     fn name(self) -> &'static str {
         match self {
             Self::Messages => "chatfriends_messages_total",
+            Self::MessagesIgnored => "chatfriends_messages_ignored_total",
+            Self::UnknownEvents => "chatfriends_unknown_events_total",
             Self::Replies => "chatfriends_replies_total",
             Self::RepliesFailed => "chatfriends_replies_failed_total",
             Self::HelpCards => "chatfriends_help_cards_total",
@@ -57,6 +65,8 @@ impl Count {
     fn meaning(self) -> &'static str {
         match self {
             Self::Messages => "Messages handed to the turn.",
+            Self::MessagesIgnored => "Messages that were not meant for the bot.",
+            Self::UnknownEvents => "Events of unknown kinds.",
             Self::Replies => "Replies shown as far as they were wanted and allowed.",
             Self::RepliesFailed => "Replies that broke off or never came.",
             Self::HelpCards => "Help cards shown.",

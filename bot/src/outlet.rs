@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chatfriends_personas::Language;
+use chatfriends_personas::{Language, PersonaId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,13 @@ pub enum Show {
     Taken {
         /// Its number in the conversation.
         turn: u64,
+    },
+    /// Who answers, before the first word.
+    Answering {
+        /// The persona's id.
+        persona: PersonaId,
+        /// Its name.
+        name: String,
     },
     /// More of the persona's reply.
     Text {
@@ -74,6 +81,23 @@ pub struct Finished {
     pub cached_tokens: u32,
     /// Tokens of the reply.
     pub completion_tokens: u32,
+}
+
+impl Finished {
+    /// The end of a reply that was made before a restart: nothing was computed for it now.
+    #[must_use]
+    pub fn earlier(complete: bool) -> Self {
+        Self {
+            reason: if complete {
+                Ending::Complete
+            } else {
+                Ending::Stopped
+            },
+            prompt_tokens: 0,
+            cached_tokens: 0,
+            completion_tokens: 0,
+        }
+    }
 }
 
 /// Why a reply ended.

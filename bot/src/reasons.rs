@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use chatfriends_personas::{Language, Persona};
 
+use crate::attention::Silence;
 use crate::brains::Seat;
 use crate::compose::Prompt;
-use crate::identity::{Conversation, Owner, Scope};
+use crate::identity::{Conversation, Owner, PersonId, PlaceId, Scope};
 use crate::messages::Sentence;
 use crate::outlet::Finished;
 
@@ -37,6 +38,8 @@ struct Kept {
     /// Each with the one who was answered, whose memory it shows.
     by_conversation: HashMap<Conversation, (Owner, Reason)>,
     oldest_first: VecDeque<Conversation>,
+    /// Why the last messages of people in places were not answered.
+    silences: HashMap<(PlaceId, PersonId), Silence>,
     /// Replies being made, by whose memory they show.
     watched: Vec<(Owner, Weak<AtomicBool>)>,
 }
@@ -125,6 +128,8 @@ impl Reasons {
         if watch.forgotten.load(Ordering::Relaxed) {
             return;
         }
+        let answered = (conversation.place.clone(), owner.person.clone());
+        kept.silences.remove(&answered);
         if kept
             .by_conversation
             .insert(conversation.clone(), (owner.clone(), reason))
@@ -136,6 +141,23 @@ impl Reasons {
             let oldest = kept.oldest_first.pop_front().expect("longer than KEPT");
             kept.by_conversation.remove(&oldest);
         }
+    }
+
+    /// Notes why somebody's message was not answered.
+    pub fn note_silence(&self, place: &PlaceId, person: &PersonId, silence: Silence) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.silences.len() >= KEPT {
+            kept.silences.clear();
+        }
+        kept.silences
+            .insert((place.clone(), person.clone()), silence);
+    }
+
+    /// Why somebody's last message was not answered; `None` when it was, or nobody knows any more.
+    #[must_use]
+    pub fn silence(&self, place: &PlaceId, person: &PersonId) -> Option<Silence> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.silences.get(&(place.clone(), person.clone())).copied()
     }
 
     /// The reason of a conversation's newest reply.
@@ -157,6 +179,7 @@ impl Reasons {
             by_conversation,
             oldest_first,
             watched,
+            ..
         } = &mut *kept;
         for (_, flag) in watched.iter().filter(|(of, _)| of == owner) {
             if let Some(forgotten) = flag.upgrade() {

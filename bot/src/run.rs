@@ -14,15 +14,19 @@ use tokio_util::task::TaskTracker;
 
 use crate::brains::Brains;
 use crate::catalogue::Catalogue;
+use crate::commands::Audit;
 use crate::compaction::Compactor;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::gate::Gate;
+use crate::house::House;
+use crate::inbox::Inbox;
 use crate::lanes::Lanes;
 use crate::memory::{Memory, MemoryLimits};
 use crate::metrics;
+use crate::platforms::health::Health;
+use crate::platforms::{discord, telegram};
 use crate::reasons::Reasons;
-use crate::routes::Routes;
 use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::store::sled::SledStore;
@@ -63,6 +67,14 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
         "check",
         check_personas(Arc::clone(&ctx), stop.clone()),
     );
+    if let Some(settings) = ctx.settings.discord.clone() {
+        let run = discord::run(settings, Arc::clone(&ctx), stop.clone());
+        spawn(&mut tasks, "discord", run);
+    }
+    if let Some(settings) = ctx.settings.telegram.clone() {
+        let run = telegram::run(settings, Arc::clone(&ctx), stop.clone());
+        spawn(&mut tasks, "telegram", run);
+    }
     welcome(address);
 
     let ended_early = tokio::select! {
@@ -116,12 +128,21 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         settings.limits.reply,
     )?;
     let memory = Memory::new(Arc::clone(&store), MemoryLimits::default());
+    let house = House::open(
+        Arc::clone(&store),
+        settings.routes.clone(),
+        settings.default_persona.clone(),
+    )
+    .await?;
     Ok(Arc::new(Context {
         gate: Gate::new(settings.limits),
         lanes: Lanes::default(),
         turns: TaskTracker::new(),
         catalogue,
-        routes: Routes::new(store, settings.default_persona.clone()),
+        house,
+        audit: Audit::new(Arc::clone(&store)),
+        health: Health::default(),
+        inbox: Inbox::new(store),
         brains,
         compaction: Compactor::new(memory.clone(), settings.summariser, settings.summary_tokens),
         memory,

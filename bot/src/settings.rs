@@ -1,5 +1,6 @@
 //! Settings: read as written, check all of it, then give it its meaning. No file or socket is opened for what a setting names.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,8 +11,17 @@ use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
+use crate::house::{Answers, Quiet, Rules};
+use crate::identity::Level;
+
 /// The reference of all settings, compiled in.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// Settings that also have names in the environment which other programs use.
+const TOKEN_VARIABLES: [(&str, [&str; 2]); 2] = [
+    ("discord.token", ["DISCORD_TOKEN", "DISCORD_BOT_TOKEN"]),
+    ("telegram.token", ["TELEGRAM_BOT_TOKEN", "TELOXIDE_TOKEN"]),
+];
 
 /// What `web.listen` is in [`DEFAULTS`].
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -35,6 +45,12 @@ pub struct Settings {
     pub summariser: SummariserChoice,
     /// Tokens a summary may have.
     pub summary_tokens: u32,
+    /// The rules of places.
+    pub routes: BTreeMap<Level, Rules>,
+    /// Discord, where there is a token for it.
+    pub discord: Option<DiscordSettings>,
+    /// Telegram, where there is a token for it.
+    pub telegram: Option<TelegramSettings>,
     /// What one message and one reply may take.
     pub limits: Limits,
     /// Whose lines the English help card names: an ISO 3166 code in upper case.
@@ -79,6 +95,42 @@ impl std::fmt::Debug for ServerChoice {
             .field("model", &self.model)
             .field("context", &self.context)
             .finish_non_exhaustive()
+    }
+}
+
+/// How Discord is reached.
+#[derive(Debug, Clone)]
+pub struct DiscordSettings {
+    /// The bot's token.
+    pub token: Secret,
+    /// A proxy or another server in place of Discord's own.
+    pub api_url: Option<reqwest::Url>,
+}
+
+/// How Telegram is reached.
+#[derive(Debug, Clone)]
+pub struct TelegramSettings {
+    /// The bot's token.
+    pub token: Secret,
+    /// A Bot API server in place of Telegram's own.
+    pub api_url: Option<reqwest::Url>,
+}
+
+/// A text that must not be shown anywhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text, for whoever sends it on.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
     }
 }
 
@@ -130,6 +182,19 @@ pub enum LogFormat {
     Json,
 }
 
+/// A `[[route]]` as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRoute {
+    at: String,
+    #[serde(default)]
+    personas: Vec<String>,
+    answers: Option<Answers>,
+    quiet: Option<String>,
+    hourly_per_person: Option<u32>,
+    hourly: Option<u32>,
+}
+
 /// All faults of the settings, one a line.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
@@ -145,6 +210,7 @@ impl Settings {
             Some(Path::new("config/local.toml")),
             file,
             Environment::default(),
+            |name| std::env::var(name).ok().filter(|value| !value.is_empty()),
         )
     }
 
@@ -152,7 +218,9 @@ impl Settings {
         local: Option<&Path>,
         file: Option<&Path>,
         environment: Environment,
+        variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsError> {
+        let of_crate = |error: config::ConfigError| SettingsError(vec![error.to_string()]);
         let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         if let Some(local) = local {
             builder =
@@ -161,15 +229,21 @@ impl Settings {
         if let Some(file) = file {
             builder = builder.add_source(File::from(file).format(FileFormat::Toml).required(true));
         }
+        // The names under which other programs look for these tokens; a setting of our own stands above them.
+        let mut tokens = Config::builder();
+        for (key, names) in TOKEN_VARIABLES {
+            if let Some(token) = names.iter().find_map(|name| variable(name)) {
+                tokens = tokens.set_override(key, token).map_err(of_crate)?;
+            }
+        }
+        builder = builder.add_source(tokens.build().map_err(of_crate)?);
         builder = builder.add_source(
             environment
                 .prefix("CHATFRIENDS")
                 .prefix_separator("__")
                 .separator("__"),
         );
-        let config = builder
-            .build()
-            .map_err(|error| SettingsError(vec![error.to_string()]))?;
+        let config = builder.build().map_err(of_crate)?;
         let mut reader = Reader {
             config,
             read: Vec::new(),
@@ -208,6 +282,13 @@ impl Reader {
                     Ok(id) => Some(id),
                     Err(error) => self.fault("personas.default", &error.to_string()),
                 });
+        let routes = self.routes();
+        let discord = self
+            .app("discord.token", "discord.token_file", "discord.api_url")
+            .map(|app| app.map(|(token, api_url)| DiscordSettings { token, api_url }));
+        let telegram = self
+            .app("telegram.token", "telegram.token_file", "telegram.api_url")
+            .map(|app| app.map(|(token, api_url)| TelegramSettings { token, api_url }));
         let summariser = self.take("memory.summariser");
         let summary_tokens = self.within("memory.summary_tokens", 32, 4096);
         let message_characters = self.within("limits.message_characters", 1, 100_000);
@@ -237,6 +318,9 @@ impl Reader {
             engine: engine?,
             personas_path: personas_path?,
             default_persona: default_persona?,
+            routes: routes?,
+            discord: discord?,
+            telegram: telegram?,
             summariser: summariser?,
             summary_tokens: summary_tokens?,
             limits: Limits {
@@ -287,6 +371,88 @@ impl Reader {
                 .filter(|path| !path.is_empty())
                 .map(PathBuf::from),
         }))
+    }
+
+    /// A chat app's token and address; `Some(None)` when it has no token and is not used.
+    fn app(
+        &mut self,
+        token_key: &'static str,
+        file_key: &'static str,
+        url_key: &'static str,
+    ) -> Option<Option<(Secret, Option<reqwest::Url>)>> {
+        let token = self.take::<String>(token_key);
+        let file = self.take::<String>(file_key);
+        let url = self.take::<String>(url_key);
+        let (token, file, url) = (token?, file?, url?);
+        let url = match url.as_str() {
+            "" => None,
+            written => match reqwest::Url::parse(written) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
+                _ => {
+                    return self.fault(url_key, &format!("{written:?} is no http(s) address"));
+                }
+            },
+        };
+        let token = match (token.trim(), file.as_str()) {
+            ("", "") => return Some(None),
+            (token, "") => token.to_owned(),
+            // A file that is named is the more deliberate of the two.
+            (_, file) => match std::fs::read_to_string(file) {
+                Ok(text) if !text.trim().is_empty() => text.trim().to_owned(),
+                Ok(_) => return self.fault(file_key, &format!("{file:?} is empty")),
+                Err(error) => return self.fault(file_key, &format!("{file:?}: {error}")),
+            },
+        };
+        // It becomes a part of addresses and headers.
+        if token.chars().any(|letter| !letter.is_ascii_graphic()) {
+            return self.fault(token_key, "the token holds a character that no token has");
+        }
+        Some(Some((Secret(token), url)))
+    }
+
+    fn routes(&mut self) -> Option<BTreeMap<Level, Rules>> {
+        let written = self.take::<Vec<WrittenRoute>>("route")?;
+        let mut routes = BTreeMap::new();
+        for WrittenRoute {
+            at,
+            personas,
+            answers,
+            quiet,
+            hourly_per_person,
+            hourly,
+        } in written
+        {
+            let level = match at.parse::<Level>() {
+                Ok(level) => level,
+                Err(error) => return self.fault("route.at", &error.to_string()),
+            };
+            let mut ids = Vec::new();
+            for id in &personas {
+                match PersonaId::new(id) {
+                    Ok(id) => ids.push(id),
+                    Err(error) => return self.fault("route.personas", &error.to_string()),
+                }
+            }
+            let quiet = match quiet.as_deref() {
+                None => None,
+                Some("never") => Some(Quiet::Never),
+                Some(hours) => match hours.parse() {
+                    Ok(hours) => Some(Quiet::Hours(hours)),
+                    Err(error) => return self.fault("route.quiet", &error.to_string()),
+                },
+            };
+            let rules = Rules {
+                personas: (!ids.is_empty()).then_some(ids),
+                answers,
+                quiet,
+                hourly_per_person,
+                hourly,
+            };
+            if routes.insert(level.clone(), rules).is_some() {
+                return self.fault("route", &format!("{level} stands there twice"));
+            }
+        }
+        Some(routes)
     }
 
     fn engine(&mut self) -> Option<EngineSettings> {
@@ -428,7 +594,8 @@ mod tests {
         let settings = Settings::from_sources(
             None,
             Some(&file),
-            Environment::default().source(Some(variables)),
+            Environment::default().source(Some(variables.clone())),
+            |name| variables.get(name).cloned(),
         );
         // The folder's name differs from run to run.
         let plain = |fault: String| match fault.split_once(" in ") {

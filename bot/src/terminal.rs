@@ -113,7 +113,7 @@ impl Talk {
                 self.language,
                 Manner::Talk,
             );
-            if let Ok(persona) = ctx.persona_for(&inbound).await {
+            if let Ok(persona) = ctx.persona_for(&inbound) {
                 let greeting = format!("{}: {}", persona.name, persona.greeting);
                 self.tell(greeting)?;
             }
@@ -240,7 +240,10 @@ impl Talk {
                     writeln!(terminal, "{}", printable(text))?;
                 }
             }
-            Show::Taken { .. } | Show::Persona { .. } | Show::Done { .. } => {}
+            Show::Taken { .. }
+            | Show::Answering { .. }
+            | Show::Persona { .. }
+            | Show::Done { .. } => {}
         }
         Ok(terminal.flush()?)
     }

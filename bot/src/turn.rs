@@ -17,7 +17,7 @@ use crate::gate::{self, Admitted, PlaceInLine};
 use crate::identity::{Audience, Conversation, Scope};
 use crate::inbound::{Inbound, Manner, Wishes};
 use crate::lanes::InLane;
-use crate::memory::{Known, Said, TurnId};
+use crate::memory::{Known, Said, Turn, TurnId};
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::outlet::{Ending, Finished, Outlet, Show, TroubleKind};
@@ -94,8 +94,10 @@ async fn take(ctx: Arc<Context>, inbound: Inbound, past: Past, out: Outlet) -> O
     };
     match outcome {
         Ok(finish) => finish,
-        // Whoever asked for it knows; at the daemon's end nobody did.
-        Err(Trouble::Stopped) if !ctx.lanes.is_closed() => None,
+        // Whoever asked for it knows. At the daemon's end nobody did, but what waits in the inbox is answered after the restart.
+        Err(Trouble::Stopped) if !ctx.lanes.is_closed() || admitted.inbound().source.is_some() => {
+            None
+        }
         Err(trouble) => {
             trouble.log();
             let sentence = trouble.sentence();
@@ -121,6 +123,9 @@ async fn answer(
 ) -> Result<Finished, Trouble> {
     let stage = Stage::enter(ctx, admitted, out).await?;
     let mut known = ctx.memory.recall(&stage.scope, admitted.text()).await?;
+    if let Some(turn) = interrupted(&mut known, admitted) {
+        return stage.take_up(turn, &known).await;
+    }
     let mut prompt = stage.fit(stage.draft(&known)).await?;
     if prompt.turns_left_out > 0 {
         // The memory and the summary may have been sent with a turn that is left out.
@@ -153,14 +158,24 @@ pub async fn again(
     let Some(last) = known.window.pop() else {
         return Ok(None);
     };
-    let prompt = stage
-        .fit(Draft::again(&stage.persona, &known, &last, stage.voices()))
-        .await?;
-    let window = prompt.window;
-    let spoke = stage
-        .speak(prompt, &Wishes::default(), Attempt::Again)
-        .await?;
-    stage.keep(last.id, spoke, window).await.map(Some)
+    let about = &admitted.inbound().about;
+    if about.is_some() && *about != last.source {
+        return Err(Trouble::Told(Sentence::NotTheLastReply));
+    }
+    stage
+        .answer_turn(&last, &known, Attempt::Again)
+        .await
+        .map(Some)
+}
+
+/// The turn that this very message began before a restart, taken out of the window with all that came after it.
+fn interrupted(known: &mut Known, admitted: &Admitted) -> Option<Turn> {
+    let source = admitted.inbound().source.as_ref()?;
+    let index = known
+        .window
+        .iter()
+        .position(|turn| turn.source.as_ref() == Some(source))?;
+    known.window.drain(index..).next()
 }
 
 async fn answer_alone(
@@ -169,7 +184,7 @@ async fn answer_alone(
     history: &[Message],
     out: &Outlet,
 ) -> Result<Finished, Trouble> {
-    let persona = ctx.persona_for(admitted.inbound()).await?;
+    let persona = ctx.persona_for(admitted.inbound())?;
     let _place_in_line = line_up(ctx, admitted)?;
     let stop = ctx.lanes.beside();
     let seat = unless_over(&stop, out, ctx.brains.seat(&persona)).await?;
@@ -265,12 +280,17 @@ impl<'a> Stage<'a> {
         admitted: &'a Admitted,
         out: &'a Outlet,
     ) -> Result<Self, Trouble> {
-        let persona = ctx.persona_for(admitted.inbound()).await?;
+        let persona = ctx.persona_for(admitted.inbound())?;
         let scope = admitted.scope(&persona.id);
         let (place_in_line, lane) = tokio::select! {
             () = out.left() => return Err(Trouble::Stopped),
             entered = in_lane(ctx, admitted, &scope.conversation) => entered?,
         };
+        out.show(Show::Answering {
+            persona: persona.id.clone(),
+            name: persona.name.clone(),
+        })
+        .await;
         // An engine that is starting may take long; whoever stops or leaves must not keep the lane.
         let seat = unless_over(lane.stop(), out, ctx.brains.seat(&persona)).await?;
         Ok(Self {
@@ -322,6 +342,7 @@ impl<'a> Stage<'a> {
             at_ms: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_millis() as u64),
+            source: self.admitted.inbound().source.clone(),
         }
     }
 
@@ -352,6 +373,32 @@ impl<'a> Stage<'a> {
         Ok(spoke)
     }
 
+    /// Goes on with a turn that a restart interrupted.
+    async fn take_up(&self, turn: Turn, known: &Known) -> Result<Finished, Trouble> {
+        self.out.show(Show::Taken { turn: turn.id.0 }).await;
+        match turn.reply {
+            Some(reply) => {
+                self.out.show(Show::Text { text: reply.text }).await;
+                Ok(Finished::earlier(reply.complete))
+            }
+            None => self.answer_turn(&turn, known, Attempt::First).await,
+        }
+    }
+
+    /// Answers words that are in the log already, as they were sent.
+    async fn answer_turn(
+        &self,
+        turn: &Turn,
+        known: &Known,
+        attempt: Attempt,
+    ) -> Result<Finished, Trouble> {
+        let draft = Draft::again(&self.persona, known, turn, self.voices());
+        let prompt = self.fit(draft).await?;
+        let window = prompt.window;
+        let spoke = self.speak(prompt, &Wishes::default(), attempt).await?;
+        self.keep(turn.id, spoke, window).await
+    }
+
     /// Stores the reply. When that fails the person has seen it all the same, so they are told that it will not be remembered.
     async fn keep(&self, turn: TurnId, spoke: Spoke, window: u32) -> Result<Finished, Trouble> {
         if !spoke.reply.text.is_empty() {
@@ -378,7 +425,7 @@ impl<'a> Stage<'a> {
 
 fn wishes(admitted: &Admitted) -> Wishes {
     match &admitted.inbound().manner {
-        Manner::Talk => Wishes::default(),
+        Manner::Talk | Manner::Command(_) => Wishes::default(),
         Manner::Program(wishes) => (**wishes).clone(),
     }
 }

@@ -12,18 +12,25 @@
 //! assert!(campus.facts_near("안녕?", 3).is_empty());
 //! ```
 
+mod avatar;
+mod call;
+mod call_words;
 mod facts;
 mod fault;
 mod id;
 mod language;
 mod library;
+mod mention;
 mod nearest;
 mod parse;
 mod persona;
+mod sentence;
 mod table;
 mod vocabulary;
 mod words;
 
+pub use avatar::avatar;
+pub use call::called;
 pub use facts::{Fact, Facts};
 pub use fault::{Fault, Faults};
 pub use id::{PersonaId, PersonaIdError};

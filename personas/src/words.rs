@@ -94,6 +94,12 @@ pub(crate) fn without_particle(word: &str) -> &str {
         .unwrap_or(word)
 }
 
+/// Whether the last syllable of a Korean word ends in a consonant (받침).
+pub(crate) fn has_final_consonant(word: &str) -> bool {
+    let last = word.chars().last().and_then(final_consonant);
+    last.is_some_and(|consonant| consonant > 0)
+}
+
 /// The number of a syllable's final consonant (받침) in Unicode's order, 0 when it has none; `None` for what is no syllable.
 fn final_consonant(syllable: char) -> Option<u32> {
     matches!(syllable, '가'..='힣').then(|| (u32::from(syllable) - u32::from('가')) % 28)

@@ -17,12 +17,17 @@ async fn help_lists_every_command_in_both_languages() {
     expect![[r"
         These commands work here:
         /help – shows these lines
-        /persona [show | list | set NAME] – shows who answers here, lists who could, or chooses one
-        /memory [show | forget NUMBER | forget all | export] – shows what I remember about you here, or forgets it
+        /start – tells who I am and what I keep
+        /persona [show | list | set NAME (everywhere) | reset (everywhere)] – shows who answers here, lists who could, or chooses one
+        /settings [show | answer called/everything/nothing (everywhere) | quiet HOURS (everywhere) | limit person/place NUMBER (everywhere) | log] – shows or changes when I answer here
+        /memory [show | forget WHICH | export] – shows what I remember about you here, or forgets it
         /new – starts a new conversation
         /regenerate – answers your last message again, differently
         /stop – stops my reply
-        /why – tells what my last reply was based on"]]
+        /why – tells what my last reply was based on
+        /stats – tells how much we have talked here
+        /privacy – tells what I keep of you, and how to delete it
+        /safety – tells whom to call when things are hard"]]
     .assert_eq(&yun.say("joey", "/help").await.notice());
     let korean = yun.say("joey", "/도움말").await.notice();
     for name in [
@@ -56,7 +61,7 @@ async fn an_unknown_command_names_the_nearest() {
     for (typed, nearest) in [
         ("/hlep", "help"),
         ("/regenrate", "regenerate"),
-        ("/persona set", "/persona [show | list | set NAME]"),
+        ("/persona set", "/persona [show | list | set NAME"),
         ("/persona joye", "joey"),
         ("/기역", "기억"),
         ("/memory forget", "/memory ["),

@@ -9,6 +9,10 @@ mod support;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod discord;
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod golden;
@@ -20,6 +24,8 @@ mod memory;
 mod safety;
 #[cfg(all(test, feature = "llama"))]
 mod seeds;
+#[cfg(test)]
+mod telegram;
 #[cfg(test)]
 mod terminal;
 #[cfg(test)]

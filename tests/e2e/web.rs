@@ -600,7 +600,7 @@ async fn the_page_learns_who_can_answer_and_how() {
             .as_str()
             .is_some_and(|greeting| !greeting.is_empty())
     }));
-    expect![[r#"[{"en":"help","ko":"도움말"},{"en":"persona","ko":"페르소나"},{"en":"memory","ko":"기억"},{"en":"new","ko":"새로"},{"en":"regenerate","ko":"다시"},{"en":"stop","ko":"그만"},{"en":"why","ko":"왜"}]"#]]
+    expect![[r#"[{"en":"help","ko":"도움말"},{"en":"start","ko":"시작"},{"en":"persona","ko":"페르소나"},{"en":"settings","ko":"설정"},{"en":"memory","ko":"기억"},{"en":"new","ko":"새로"},{"en":"regenerate","ko":"다시"},{"en":"stop","ko":"그만"},{"en":"why","ko":"왜"},{"en":"stats","ko":"통계"},{"en":"privacy","ko":"개인정보"},{"en":"safety","ko":"안전"}]"#]]
         .assert_eq(&json!(about["commands"].as_array().unwrap().iter().map(|command| &command["name"]).collect::<Vec<_>>()).to_string());
     assert_eq!(
         (&about["default"], &about["starter"], &about["longest"]),
@@ -614,7 +614,13 @@ async fn the_page_talks_remembers_and_forgets() {
     let daemon = Home::with(&model).start().await;
     let yun = daemon.user("yun");
     let shown = yun.say("joey", "My name is Yun and I live in Busan.").await;
-    assert_eq!(shown.0[0], json!({ "show": "taken", "turn": 0 }));
+    assert_eq!(
+        shown.0[..2],
+        [
+            json!({ "show": "answering", "persona": "joey", "name": "Joey" }),
+            json!({ "show": "taken", "turn": 0 })
+        ]
+    );
     assert_eq!(
         (shown.reply().as_str(), shown.ending().as_str()),
         ("Okay.", "complete")

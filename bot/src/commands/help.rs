@@ -1,25 +1,31 @@
-//! `/help`: every command with what it does.
+//! `/help`: every command with what it does, as far as whoever asks may use it.
 
-use super::{COMMANDS, Call, Command, Outcome};
+use super::{Action, COMMANDS, Call, Command, Outcome};
+use crate::identity::Rank;
 use crate::messages::Sentence;
 
 pub(super) const COMMAND: Command = Command {
-    english: "help",
-    korean: "도움말",
-    arguments: ["", ""],
+    name: ["help", "도움말"],
     summary: ["shows these lines", "이 안내를 보여 줘요"],
-    run: |call| Box::pin(run(call)),
+    actions: &[Action {
+        name: ["", ""],
+        summary: ["shows these lines", "이 안내를 보여 줘요"],
+        needs: Rank::Member,
+        discreet: true,
+        arguments: &[],
+        run: |call| Box::pin(run(call)),
+    }],
 };
 
 async fn run(call: Call<'_>) -> Outcome {
+    let rank = call.admitted.inbound().rank;
     let mut lines = vec![Sentence::Commands.say(call.language)];
     lines.extend(COMMANDS.iter().map(|command| {
         format!(
             "{} – {}",
-            command.usage(call.language),
+            command.usage(call.language, rank),
             command.summary(call.language)
         )
     }));
-    call.out.notice(lines.join("\n")).await;
-    Ok(None)
+    call.say(lines.join("\n")).await
 }

@@ -1,35 +1,54 @@
 //! `/memory`: what is remembered about the person here, and forgetting it.
 
-use super::{Call, Command, Outcome};
+use super::{Action, Argument, Call, Command, Kind, Outcome};
+use crate::identity::Rank;
 use crate::messages::Sentence;
 use crate::turn;
 
 pub(super) const COMMAND: Command = Command {
-    english: "memory",
-    korean: "기억",
-    arguments: [
-        "[show | forget NUMBER | forget all | export]",
-        "[보기 | 삭제 번호 | 삭제 전체 | 내보내기]",
-    ],
+    name: ["memory", "기억"],
     summary: [
         "shows what I remember about you here, or forgets it",
         "여기서 기억하는 것을 보거나 지워요",
     ],
-    run: |call| Box::pin(run(call)),
+    actions: &[
+        Action {
+            name: ["show", "보기"],
+            summary: [
+                "shows what I remember about you here",
+                "여기서 기억하는 것을 보여 줘요",
+            ],
+            needs: Rank::Member,
+            discreet: true,
+            arguments: &[],
+            run: |call| Box::pin(show(call)),
+        },
+        Action {
+            name: ["forget", "삭제"],
+            summary: ["forgets a line, or everything", "한 줄이나 전부를 지워요"],
+            needs: Rank::Member,
+            discreet: true,
+            arguments: &[Argument {
+                name: ["which", "번호"],
+                summary: ["the line's number, or all", "줄 번호 또는 전체"],
+                kind: Kind::Word,
+                required: true,
+            }],
+            run: |call| Box::pin(forget(call)),
+        },
+        Action {
+            name: ["export", "내보내기"],
+            summary: ["gives you all of it as JSON", "전부를 JSON으로 드려요"],
+            needs: Rank::Member,
+            discreet: true,
+            arguments: &[],
+            run: |call| Box::pin(export(call)),
+        },
+    ],
 };
 
-async fn run(call: Call<'_>) -> Outcome {
-    match call.words.as_slice() {
-        [] | ["show" | "보기"] => show(&call).await,
-        ["forget" | "삭제", "all" | "전체"] => forget_all(&call).await,
-        ["forget" | "삭제", number] => forget(&call, number).await,
-        ["export" | "내보내기"] => export(&call).await,
-        _ => call.tell_usage().await,
-    }
-}
-
-async fn show(call: &Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
+async fn show(call: Call<'_>) -> Outcome {
+    let persona = call.ctx.persona_for(call.admitted.inbound())?;
     let held = call
         .ctx
         .memory
@@ -55,16 +74,19 @@ async fn show(call: &Call<'_>) -> Outcome {
         lines.push(summary);
     }
     lines.push(Sentence::MemoryHowToForget.say(call.language));
-    call.out.notice(lines.join("\n")).await;
-    Ok(None)
+    call.say(lines.join("\n")).await
 }
 
-async fn forget(call: &Call<'_>, number: &str) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
+async fn forget(call: Call<'_>) -> Outcome {
+    let which = call.argument("which").unwrap_or_default();
+    if matches!(which, "all" | "전체") {
+        return forget_all(&call).await;
+    }
+    let persona = call.ctx.persona_for(call.admitted.inbound())?;
     let scope = call.admitted.scope(&persona.id);
     let _lane = turn::in_lane(call.ctx, call.admitted, &scope.conversation).await?;
     let held = call.ctx.memory.held(&scope.owner).await?;
-    let number = number.trim_end_matches('번');
+    let number = which.trim_end_matches('번');
     let line = number
         .parse::<usize>()
         .ok()
@@ -83,7 +105,7 @@ async fn forget(call: &Call<'_>, number: &str) -> Outcome {
 }
 
 async fn forget_all(call: &Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
+    let persona = call.ctx.persona_for(call.admitted.inbound())?;
     let scope = call.admitted.scope(&persona.id);
     let _lane = turn::in_lane(call.ctx, call.admitted, &scope.conversation).await?;
     let forgotten = call.ctx.memory.forget_all(&scope.owner).await?;
@@ -94,8 +116,8 @@ async fn forget_all(call: &Call<'_>) -> Outcome {
     .await
 }
 
-async fn export(call: &Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
+async fn export(call: Call<'_>) -> Outcome {
+    let persona = call.ctx.persona_for(call.admitted.inbound())?;
     let export = call
         .ctx
         .memory

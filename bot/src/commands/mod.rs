@@ -1,10 +1,18 @@
-//! What people can type with a slash: one table, from which parsing, `/help` and the surfaces' menus follow.
+//! What people can ask for by command: one table, from which parsing, `/help`, the surfaces' menus and Discord's slash commands follow.
+//!
+//! [`run`] is the one door to every command: whoever may not do something is turned away there, and what moderators did is noted there.
 
+mod audit;
 mod help;
 mod memory;
 mod new;
 mod persona;
+mod privacy;
 mod regenerate;
+mod safety;
+mod settings;
+mod start;
+mod stats;
 mod stop;
 mod why;
 
@@ -12,34 +20,94 @@ use std::sync::Arc;
 
 use chatfriends_personas::{Language, nearest};
 use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::gate::Admitted;
+use crate::identity::{Level, Rank};
+use crate::inbound::Manner;
 use crate::messages::Sentence;
 use crate::outlet::{Finished, Outlet};
 use crate::turn::Trouble;
 
+pub use audit::{Audit, Deed};
+
 /// One command. A new one is a file in this folder and a row in [`COMMANDS`].
+#[derive(Debug)]
 pub struct Command {
-    /// What is typed after the slash in English.
-    pub english: &'static str,
-    /// What is typed after the slash in Korean.
-    pub korean: &'static str,
-    /// What may follow it, in English and Korean; empty when nothing does.
-    pub arguments: [&'static str; 2],
-    /// What it does, in English and Korean.
-    pub summary: [&'static str; 2],
+    /// What is typed after the slash in English and Korean.
+    pub name: Words,
+    /// What it does.
+    pub summary: Words,
+    /// What it can do; the first one is meant where none is named. Never empty.
+    pub actions: &'static [Action],
+}
+
+/// One thing that a command does.
+pub struct Action {
+    /// What is typed after the command's name; both empty where a command does one thing only.
+    pub name: Words,
+    /// What it does.
+    pub summary: Words,
+    /// Who may do it.
+    pub needs: Rank,
+    /// Whether only the one who asked sees the answer, where the app can do that.
+    pub discreet: bool,
+    /// What follows.
+    pub arguments: &'static [Argument],
     run: for<'a> fn(Call<'a>) -> BoxFuture<'a, Outcome>,
 }
 
-/// A command as it was typed, and everything it works with.
+/// Something that follows an action's name.
+#[derive(Debug)]
+pub struct Argument {
+    /// Its name, in English and Korean.
+    pub name: Words,
+    /// What it is.
+    pub summary: Words,
+    /// What it can be.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+/// What an argument can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The name of a persona.
+    Persona,
+    /// One word.
+    Word,
+    /// One of these words.
+    Choice(&'static [Words]),
+    /// All that follows.
+    Text,
+    /// The names of one or several personas: all that follows.
+    Personas,
+    /// The word "everywhere": for the whole server or group, which only those may change who manage all of it.
+    Everywhere,
+}
+
+/// English and Korean.
+pub type Words = [&'static str; 2];
+
+/// A command as it was given, by typing or by an app's own menu.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The command's English name.
+    pub command: String,
+    /// The action's English name; empty where the command has one only.
+    pub action: String,
+    /// The arguments that are there, by their English names.
+    pub arguments: Vec<(String, String)>,
+}
+
+/// A command that exists, and everything it works with.
 pub struct Call<'a> {
-    command: &'static Command,
+    asked: &'a Asked,
     ctx: &'a Arc<Context>,
     admitted: &'a Admitted,
-    /// The words after the command's name.
-    words: Vec<&'a str>,
-    /// The language that the command was typed in.
+    /// The language that the command was given in.
     language: Language,
     out: &'a Outlet,
 }
@@ -50,40 +118,239 @@ type Outcome = Result<Option<Finished>, Trouble>;
 /// Every command there is.
 pub static COMMANDS: &[Command] = &[
     help::COMMAND,
+    start::COMMAND,
     persona::COMMAND,
+    settings::COMMAND,
     memory::COMMAND,
     new::COMMAND,
     regenerate::COMMAND,
     stop::COMMAND,
     why::COMMAND,
+    stats::COMMAND,
+    privacy::COMMAND,
+    safety::COMMAND,
 ];
 
+/// The word that makes a rule hold for the whole server or group.
+const EVERYWHERE: Argument = Argument {
+    name: ["everywhere", "전체"],
+    summary: ["for the whole server or group", "서버나 그룹 전체에"],
+    kind: Kind::Everywhere,
+    required: false,
+};
+
+/// Why a line is no command that can be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoCommand {
+    /// There is none of this name.
+    Unknown {
+        /// The name.
+        typed: String,
+    },
+    /// It is used otherwise.
+    Misused(&'static str),
+}
+
 impl Command {
-    /// What is typed after the slash.
+    /// The name in one language.
     #[must_use]
     pub fn name(&self, language: Language) -> &'static str {
-        match language {
-            Language::English => self.english,
-            Language::Korean => self.korean,
-        }
+        self.name[index(language)]
     }
 
-    /// The command with what may follow it.
+    /// The command with what may follow it, as far as somebody of this rank may use it.
     #[must_use]
-    pub fn usage(&self, language: Language) -> String {
-        format!(
-            "/{} {}",
-            self.name(language),
-            self.arguments[index(language)]
-        )
-        .trim_end()
-        .to_owned()
+    pub fn usage(&self, language: Language, rank: Rank) -> String {
+        let actions = self.actions.iter().filter(|action| action.needs <= rank);
+        let ways: Vec<String> = actions
+            .map(|action| action.usage(language))
+            .filter(|way| !way.is_empty())
+            .collect();
+        let name = self.name(language);
+        match ways.as_slice() {
+            _ if self.actions.len() == 1 => format!("/{name}"),
+            ways => format!("/{name} [{}]", ways.join(" | ")),
+        }
     }
 
     /// What it does.
     #[must_use]
     pub fn summary(&self, language: Language) -> &'static str {
         self.summary[index(language)]
+    }
+
+    fn action(&self, name: &str) -> Option<&'static Action> {
+        self.actions
+            .iter()
+            .find(|action| action.name[0].eq_ignore_ascii_case(name) || action.name[1] == name)
+    }
+}
+
+impl Action {
+    fn usage(&self, language: Language) -> String {
+        let index = index(language);
+        let mut parts = vec![self.name[index].to_owned()];
+        parts.extend(self.arguments.iter().map(|argument| {
+            let name = match argument.kind {
+                Kind::Choice(choices) => {
+                    let words: Vec<&str> = choices.iter().map(|words| words[index]).collect();
+                    words.join("/")
+                }
+                Kind::Everywhere => argument.name[index].to_owned(),
+                _ => argument.name[index].to_uppercase(),
+            };
+            if argument.required {
+                name
+            } else {
+                format!("({name})")
+            }
+        }));
+        parts.join(" ").trim().to_owned()
+    }
+
+    /// Who may do it with these arguments.
+    #[must_use]
+    pub fn needs(&self, asked: &Asked) -> Rank {
+        if asked.argument(EVERYWHERE.name[0]).is_some() {
+            Rank::ManagesAll
+        } else {
+            self.needs
+        }
+    }
+}
+
+impl std::fmt::Debug for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Action")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Asked {
+    /// Reads what was typed after the slash. Korean words are understood in every place where English ones are.
+    ///
+    /// # Errors
+    /// When there is no such command, or it is used otherwise.
+    pub fn read(line: &str) -> Result<Self, NoCommand> {
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        let unknown = || NoCommand::Unknown {
+            typed: words.first().copied().unwrap_or_default().to_owned(),
+        };
+        let command = find(words.first().copied().unwrap_or_default()).ok_or_else(unknown)?;
+        words.remove(0);
+        let named = words.first().and_then(|word| command.action(word));
+        let action = match named {
+            Some(action) => {
+                words.remove(0);
+                action
+            }
+            None if words.is_empty() => &command.actions[0],
+            // "/persona joey" is the way people say it.
+            None => command.shorthand(),
+        };
+        let misused = NoCommand::Misused(command.name[0]);
+        let mut arguments = Vec::new();
+        let mut expected = action.arguments;
+        if let Some((
+            Argument {
+                kind: Kind::Everywhere,
+                name,
+                ..
+            },
+            others,
+        )) = expected.split_last()
+        {
+            expected = others;
+            if words
+                .last()
+                .is_some_and(|word| EVERYWHERE.name.contains(word))
+            {
+                words.pop();
+                arguments.push((name[0].to_owned(), "true".to_owned()));
+            }
+        }
+        for argument in expected {
+            let value = match argument.kind {
+                Kind::Text | Kind::Personas => {
+                    let rest = words.join(" ");
+                    words.clear();
+                    rest
+                }
+                _ if words.is_empty() => String::new(),
+                _ => words.remove(0).to_owned(),
+            };
+            match argument.checked(&value) {
+                Some(value) => arguments.push((argument.name[0].to_owned(), value)),
+                None if value.is_empty() && !argument.required => {}
+                None => return Err(misused),
+            }
+        }
+        if !words.is_empty() {
+            return Err(misused);
+        }
+        Ok(Self {
+            command: command.name[0].to_owned(),
+            action: action.name[0].to_owned(),
+            arguments,
+        })
+    }
+
+    /// The command and the action that are meant, where there are such.
+    #[must_use]
+    pub fn meant(&self) -> Option<(&'static Command, &'static Action)> {
+        let command = find(&self.command)?;
+        Some((command, command.action(&self.action)?))
+    }
+
+    /// The argument of this English name.
+    #[must_use]
+    pub fn argument(&self, name: &str) -> Option<&str> {
+        self.arguments
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+impl std::fmt::Display for Asked {
+    /// As it would be typed in English.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "/{}", self.command)?;
+        if !self.action.is_empty() {
+            write!(f, " {}", self.action)?;
+        }
+        for (name, value) in &self.arguments {
+            let word = if name == EVERYWHERE.name[0] {
+                name
+            } else {
+                value
+            };
+            write!(f, " {word}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Argument {
+    /// The value as the command wants it; choices are in English.
+    fn checked(&self, value: &str) -> Option<String> {
+        if value.is_empty() {
+            return None;
+        }
+        match self.kind {
+            Kind::Choice(choices) => choices
+                .iter()
+                .find(|words| words[0].eq_ignore_ascii_case(value) || words[1] == value)
+                .map(|words| words[0].to_owned()),
+            _ => Some(value.to_owned()),
+        }
+    }
+}
+
+impl Command {
+    fn shorthand(&self) -> &'static Action {
+        self.action("set").unwrap_or(&self.actions[0])
     }
 }
 
@@ -94,49 +361,101 @@ fn index(language: Language) -> usize {
     }
 }
 
-/// Runs what was typed after the slash.
+/// Whether there is a command of this name.
+#[must_use]
+pub fn exists(name: &str) -> bool {
+    find(name).is_some()
+}
+
+fn find(typed: &str) -> Option<&'static Command> {
+    COMMANDS
+        .iter()
+        .find(|command| command.name[0].eq_ignore_ascii_case(typed) || command.name[1] == typed)
+}
+
+/// Runs a command, if its author may.
 ///
 /// # Errors
 /// What the command met; an unknown one is answered with the nearest.
 pub async fn run(ctx: &Arc<Context>, admitted: &Admitted, line: &str, out: &Outlet) -> Outcome {
-    let mut words = line.split_whitespace();
-    let typed = words.next().unwrap_or_default();
     let language = admitted.language();
-    let Some(command) = COMMANDS
-        .iter()
-        .find(|command| command.english.eq_ignore_ascii_case(typed) || command.korean == typed)
-    else {
-        let names = COMMANDS
-            .iter()
-            .flat_map(|command| [command.english, command.korean]);
-        let nearest = nearest(typed, names);
-        return Err(Trouble::Told(Sentence::UnknownCommand {
-            typed: format!("/{typed}"),
-            nearest,
-        }));
+    let asked = match &admitted.inbound().manner {
+        Manner::Command(asked) => asked.clone(),
+        Manner::Talk | Manner::Program(_) => {
+            Asked::read(line).map_err(|fault| told(&fault, language, admitted.inbound().rank))?
+        }
     };
-    (command.run)(Call {
-        command,
+    let Some((_, action)) = asked.meant() else {
+        return Err(told(
+            &NoCommand::Unknown {
+                typed: asked.command,
+            },
+            language,
+            admitted.inbound().rank,
+        ));
+    };
+    // The one place where it is decided who may do what; an app's own menus only hide things.
+    let needs = action.needs(&asked);
+    if admitted.inbound().rank < needs {
+        tracing::info!(command = %asked.command, action = %asked.action, "Somebody without the right to a command tried it.");
+        return Err(Trouble::Told(Sentence::NotAllowed { needs }));
+    }
+    let call = Call {
+        asked: &asked,
         ctx,
         admitted,
-        words: words.collect(),
         language,
         out,
+    };
+    let outcome = (action.run)(call).await?;
+    if needs > Rank::Member {
+        ctx.audit.note(admitted.inbound(), &asked).await?;
+    }
+    Ok(outcome)
+}
+
+fn told(fault: &NoCommand, language: Language, rank: Rank) -> Trouble {
+    Trouble::Told(match fault {
+        NoCommand::Unknown { typed } => Sentence::UnknownCommand {
+            nearest: nearest(typed, COMMANDS.iter().flat_map(|command| command.name)),
+            typed: format!("/{typed}"),
+        },
+        NoCommand::Misused(command) => Sentence::Usage {
+            usage: find(command)
+                .expect("it was found before")
+                .usage(language, rank),
+        },
     })
-    .await
 }
 
 impl Call<'_> {
-    async fn tell(&self, sentence: Sentence) -> Outcome {
-        self.out.notice(sentence.say(self.language)).await;
-        Ok(None)
+    /// An argument by its English name.
+    fn argument(&self, name: &str) -> Option<&str> {
+        self.asked.argument(name)
     }
 
-    async fn tell_usage(&self) -> Outcome {
-        self.tell(Sentence::Usage {
-            usage: self.command.usage(self.language),
-        })
-        .await
+    /// Where a rule is set: everywhere, or here.
+    fn level(&self) -> &Level {
+        let levels = &self.admitted.inbound().levels;
+        let level = if self.argument(EVERYWHERE.name[0]).is_some() {
+            levels.last()
+        } else {
+            levels.first()
+        };
+        level.expect("a message has at least one level")
+    }
+
+    fn holding(&self) -> crate::house::Holding {
+        self.ctx.house.at(&self.admitted.inbound().levels)
+    }
+
+    async fn tell(&self, sentence: Sentence) -> Outcome {
+        self.say(sentence.say(self.language)).await
+    }
+
+    async fn say(&self, text: String) -> Outcome {
+        self.out.notice(text).await;
+        Ok(None)
     }
 }
 
@@ -146,21 +465,103 @@ mod tests {
 
     #[test]
     fn every_command_is_there_in_both_languages_and_only_once() {
-        let mut names: Vec<&str> = COMMANDS
-            .iter()
-            .flat_map(|command| [command.english, command.korean])
-            .collect();
+        let mut names: Vec<&str> = COMMANDS.iter().flat_map(|command| command.name).collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all);
         for command in COMMANDS {
+            let in_both = |[english, korean]: Words| english.is_ascii() && !korean.is_ascii();
             assert!(
-                command.english.is_ascii() && !command.korean.is_ascii(),
-                "/{}",
-                command.english
+                in_both(command.name) && in_both(command.summary),
+                "{command:?}"
             );
-            assert!(command.summary.iter().all(|summary| !summary.is_empty()));
+            for action in command.actions {
+                let alone = command.actions.len() == 1;
+                assert!(alone || in_both(action.name), "{action:?}");
+                assert!(in_both(action.summary), "{action:?}");
+                for argument in action.arguments {
+                    assert!(
+                        in_both(argument.name) && in_both(argument.summary),
+                        "{argument:?}"
+                    );
+                }
+            }
         }
+    }
+
+    /// Discord refuses longer ones: <https://discord.com/developers/docs/interactions/application-commands>.
+    #[test]
+    fn names_and_summaries_fit_the_apps() {
+        for command in COMMANDS {
+            let actions = command.actions.iter();
+            let all = [(command.name, command.summary)]
+                .into_iter()
+                .chain(actions.clone().map(|action| (action.name, action.summary)))
+                .chain(
+                    actions
+                        .flat_map(|action| action.arguments)
+                        .map(|argument| (argument.name, argument.summary)),
+                );
+            for (name, summary) in all {
+                assert!(
+                    name.iter().all(
+                        |name| name.chars().count() <= 32 && !name.contains(char::is_uppercase)
+                    )
+                );
+                assert!(
+                    summary
+                        .iter()
+                        .all(|summary| (1..=100).contains(&summary.chars().count())),
+                    "{summary:?}"
+                );
+            }
+        }
+    }
+
+    fn check(line: &str, read: &str) {
+        assert_eq!(
+            Asked::read(line).map(|asked| asked.to_string()),
+            Ok(read.to_owned()),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn lines_are_read_in_both_languages() {
+        check("help", "/help");
+        check("도움말", "/help");
+        check("persona", "/persona show");
+        check("persona joey", "/persona set joey");
+        check(
+            "페르소나 선택 조이 모니카 전체",
+            "/persona set everywhere 조이 모니카",
+        );
+        check(
+            "persona set joey everywhere",
+            "/persona set everywhere joey",
+        );
+        check("기억 삭제 전체", "/memory forget 전체");
+        check("memory forget 2", "/memory forget 2");
+        check("settings answer 전부", "/settings answer everything");
+        check(
+            "settings quiet 23:00-07:00 Asia/Seoul everywhere",
+            "/settings quiet everywhere 23:00-07:00 Asia/Seoul",
+        );
+    }
+
+    #[test]
+    fn what_is_no_command_is_said() {
+        let misused = |command| Err(NoCommand::Misused(command));
+        assert_eq!(Asked::read("persona set"), misused("persona"));
+        assert_eq!(Asked::read("memory forget"), misused("memory"));
+        assert_eq!(Asked::read("memory show everything"), misused("memory"));
+        assert_eq!(Asked::read("settings answer loudly"), misused("settings"));
+        assert_eq!(
+            Asked::read("hlep"),
+            Err(NoCommand::Unknown {
+                typed: "hlep".to_owned()
+            })
+        );
     }
 }

@@ -1,50 +1,133 @@
-//! `/persona`: who answers here, who could, and choosing one.
+//! `/persona`: who answers here, who could, and choosing them.
 
-use super::{Call, Command, Outcome};
+use std::sync::Arc;
+
+use chatfriends_personas::{Persona, PersonaId};
+
+use super::{Action, Argument, Call, Command, EVERYWHERE, Kind, Outcome};
+use crate::house::Held;
+use crate::identity::Rank;
 use crate::messages::Sentence;
 use crate::outlet::Show;
 use crate::turn::Trouble;
 
 pub(super) const COMMAND: Command = Command {
-    english: "persona",
-    korean: "페르소나",
-    arguments: ["[show | list | set NAME]", "[보기 | 목록 | 선택 이름]"],
+    name: ["persona", "페르소나"],
     summary: [
         "shows who answers here, lists who could, or chooses one",
         "누가 답하는지 보거나, 목록을 보거나, 한 명을 골라요",
     ],
-    run: |call| Box::pin(run(call)),
+    actions: &[
+        Action {
+            name: ["show", "보기"],
+            summary: ["shows who answers here", "여기서 누가 답하는지 보여 줘요"],
+            needs: Rank::Member,
+            discreet: true,
+            arguments: &[],
+            run: |call| Box::pin(show(call)),
+        },
+        Action {
+            name: ["list", "목록"],
+            summary: [
+                "lists who could answer",
+                "답할 수 있는 페르소나를 보여 줘요",
+            ],
+            needs: Rank::Member,
+            discreet: true,
+            arguments: &[],
+            run: |call| Box::pin(list(call)),
+        },
+        Action {
+            name: ["set", "선택"],
+            summary: [
+                "chooses who answers here; others named after the first answer when called",
+                "여기서 답할 페르소나를 골라요. 여럿이면 첫째가 답하고 나머지는 부를 때 답해요",
+            ],
+            needs: Rank::ManagesChannel,
+            discreet: false,
+            arguments: &[
+                Argument {
+                    name: ["name", "이름"],
+                    summary: ["one or several names", "이름 하나 또는 여럿"],
+                    kind: Kind::Personas,
+                    required: true,
+                },
+                EVERYWHERE,
+            ],
+            run: |call| Box::pin(set(call)),
+        },
+        Action {
+            name: ["reset", "되돌리기"],
+            summary: [
+                "answers here as the server or group does",
+                "서버나 그룹의 설정을 따르게 해요",
+            ],
+            needs: Rank::ManagesChannel,
+            discreet: false,
+            arguments: &[EVERYWHERE],
+            run: |call| Box::pin(reset(call)),
+        },
+    ],
 };
 
-async fn run(call: Call<'_>) -> Outcome {
-    match call.words.as_slice() {
-        [] | ["show" | "보기"] => show(&call).await,
-        ["list" | "목록"] => list(&call).await,
-        ["set" | "선택", name @ ..] if !name.is_empty() => set(&call, &name.join(" ")).await,
-        ["set" | "선택"] => call.tell_usage().await,
-        name => set(&call, &name.join(" ")).await,
+async fn show(call: Call<'_>) -> Outcome {
+    let inbound = call.admitted.inbound();
+    let persona = call.ctx.persona_for(inbound)?;
+    let held = call.holding().personas;
+    let others: Vec<PersonaId> = held
+        .rule
+        .iter()
+        .filter(|id| **id != persona.id)
+        .cloned()
+        .collect();
+    let origin = if inbound.persona.is_some() {
+        Sentence::SetHere
+    } else {
+        origin(&call, &held)
+    };
+    let mut lines = vec![
+        Sentence::PersonaIs {
+            name: persona.name.clone(),
+            id: persona.id.to_string(),
+            origin: origin.say(call.language),
+        }
+        .say(call.language),
+    ];
+    if !others.is_empty() && inbound.persona.is_none() {
+        lines.push(
+            Sentence::PersonaOthers {
+                names: names(&call, &others),
+            }
+            .say(call.language),
+        );
+    }
+    call.say(lines.join("\n")).await
+}
+
+/// Where a rule comes from.
+pub(super) fn origin<T>(call: &Call<'_>, held: &Held<T>) -> Sentence {
+    match &held.from {
+        None => Sentence::SetNowhere,
+        Some(level) if Some(level) == call.admitted.inbound().levels.first() => Sentence::SetHere,
+        Some(level) => Sentence::Inherited(level.kind),
     }
 }
 
-async fn show(call: &Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
-    let picked = call.admitted.inbound().persona.is_some();
-    let chosen = picked
-        || call
-            .ctx
-            .routes
-            .of(&call.admitted.inbound().place)
-            .await?
-            .chosen;
-    call.tell(Sentence::PersonaIs {
-        name: persona.name.clone(),
-        id: persona.id.to_string(),
-        chosen,
-    })
-    .await
+/// The names of personas, in one line.
+pub(super) fn names(call: &Call<'_>, ids: &[PersonaId]) -> String {
+    let library = call.ctx.catalogue.now();
+    let names: Vec<String> = ids
+        .iter()
+        .map(|id| {
+            library
+                .get(id)
+                .map_or_else(|| id.to_string(), |persona| persona.name.clone())
+        })
+        .collect();
+    names.join(", ")
 }
 
-async fn list(call: &Call<'_>) -> Outcome {
+async fn list(call: Call<'_>) -> Outcome {
     let mut lines = vec![Sentence::PersonaChoices.say(call.language)];
     lines.extend(call.ctx.catalogue.now().iter().map(|persona| {
         let languages: Vec<&str> = persona
@@ -59,23 +142,76 @@ async fn list(call: &Call<'_>) -> Outcome {
             languages.join(", ")
         )
     }));
-    call.out.notice(lines.join("\n")).await;
-    Ok(None)
+    call.say(lines.join("\n")).await
 }
 
-async fn set(call: &Call<'_>, name: &str) -> Outcome {
-    let library = call.ctx.catalogue.now();
-    let Some(persona) = library.find(name) else {
-        let nearest = library.nearest(name).map(ToString::to_string);
-        return Err(Trouble::Told(Sentence::UnknownPersona {
-            typed: name.to_owned(),
-            nearest,
-        }));
-    };
+async fn set(call: Call<'_>) -> Outcome {
+    let personas = named(&call, call.argument("name").unwrap_or_default())?;
+    let first = personas.first().expect("a name was given");
+    let ids: Vec<PersonaId> = personas.iter().map(|persona| persona.id.clone()).collect();
     call.ctx
-        .routes
-        .choose(&call.admitted.inbound().place, &persona.id)
+        .house
+        .change(call.level(), |rules| rules.personas = Some(ids.clone()))
         .await?;
+    call.out
+        .show(Show::Persona {
+            id: first.id.to_string(),
+        })
+        .await;
+    let mut lines = vec![
+        Sentence::PersonaSet {
+            name: first.name.clone(),
+        }
+        .say(call.language),
+    ];
+    if ids.len() > 1 {
+        lines.push(
+            Sentence::PersonaOthers {
+                names: names(&call, &ids[1..]),
+            }
+            .say(call.language),
+        );
+    }
+    call.say(lines.join("\n")).await
+}
+
+/// The personas of a line of names. All of it may be one name, as names may have spaces.
+fn named(call: &Call<'_>, line: &str) -> Result<Vec<Arc<Persona>>, Trouble> {
+    let library = call.ctx.catalogue.now();
+    if let Some(persona) = library.find(line) {
+        return Ok(vec![Arc::clone(persona)]);
+    }
+    let mut personas: Vec<Arc<Persona>> = Vec::new();
+    for name in line
+        .split([' ', ','])
+        .filter(|name| !name.trim().is_empty())
+    {
+        let Some(persona) = library.find(name) else {
+            let nearest = library.nearest(name).map(ToString::to_string);
+            return Err(Trouble::Told(Sentence::UnknownPersona {
+                typed: name.to_owned(),
+                nearest,
+            }));
+        };
+        if !personas.iter().any(|known| known.id == persona.id) {
+            personas.push(Arc::clone(persona));
+        }
+    }
+    if personas.is_empty() {
+        return Err(Trouble::Told(Sentence::UnknownPersona {
+            typed: line.to_owned(),
+            nearest: None,
+        }));
+    }
+    Ok(personas)
+}
+
+async fn reset(call: Call<'_>) -> Outcome {
+    call.ctx
+        .house
+        .change(call.level(), |rules| rules.personas = None)
+        .await?;
+    let persona = call.ctx.persona_for(call.admitted.inbound())?;
     call.out
         .show(Show::Persona {
             id: persona.id.to_string(),

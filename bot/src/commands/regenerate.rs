@@ -1,18 +1,27 @@
 //! `/regenerate`: another answer to the last message, in place of the one given.
 
-use super::{Call, Command, Outcome};
+use super::{Action, Call, Command, Outcome};
+use crate::identity::Rank;
 use crate::messages::Sentence;
 use crate::turn;
 
 pub(super) const COMMAND: Command = Command {
-    english: "regenerate",
-    korean: "다시",
-    arguments: ["", ""],
+    name: ["regenerate", "다시"],
     summary: [
         "answers your last message again, differently",
         "마지막 말에 다르게 다시 답해요",
     ],
-    run: |call| Box::pin(run(call)),
+    actions: &[Action {
+        name: ["", ""],
+        summary: [
+            "answers your last message again, differently",
+            "마지막 말에 다르게 다시 답해요",
+        ],
+        needs: Rank::Member,
+        discreet: false,
+        arguments: &[],
+        run: |call| Box::pin(run(call)),
+    }],
 };
 
 async fn run(call: Call<'_>) -> Outcome {

@@ -1,18 +1,24 @@
 //! `/stop`: ends the reply that is being made. It does not wait for the conversation's turn, or it would wait for that very reply.
 
-use super::{Call, Command, Outcome};
+use super::{Action, Call, Command, Outcome};
+use crate::identity::Rank;
 use crate::messages::Sentence;
 
 pub(super) const COMMAND: Command = Command {
-    english: "stop",
-    korean: "그만",
-    arguments: ["", ""],
+    name: ["stop", "그만"],
     summary: ["stops my reply", "하던 말을 멈춰요"],
-    run: |call| Box::pin(run(call)),
+    actions: &[Action {
+        name: ["", ""],
+        summary: ["stops my reply", "하던 말을 멈춰요"],
+        needs: Rank::Member,
+        discreet: true,
+        arguments: &[],
+        run: |call| Box::pin(run(call)),
+    }],
 };
 
 async fn run(call: Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
+    let persona = call.ctx.persona_for(call.admitted.inbound())?;
     let stopped = call
         .ctx
         .lanes

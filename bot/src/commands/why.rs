@@ -1,21 +1,34 @@
 //! `/why`: what the last reply was made from.
 
-use super::{Call, Command, Outcome};
+use super::{Action, Call, Command, Outcome};
+use crate::identity::Rank;
 use crate::messages::Sentence;
 
 pub(super) const COMMAND: Command = Command {
-    english: "why",
-    korean: "왜",
-    arguments: ["", ""],
+    name: ["why", "왜"],
     summary: [
         "tells what my last reply was based on",
         "마지막 답이 무엇을 바탕으로 했는지 알려 줘요",
     ],
-    run: |call| Box::pin(run(call)),
+    actions: &[Action {
+        name: ["", ""],
+        summary: [
+            "tells what my last reply was based on",
+            "마지막 답이 무엇을 바탕으로 했는지 알려 줘요",
+        ],
+        needs: Rank::Member,
+        discreet: true,
+        arguments: &[],
+        run: |call| Box::pin(run(call)),
+    }],
 };
 
 async fn run(call: Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound()).await?;
+    let persona = call.ctx.persona_for(call.admitted.inbound())?;
+    let inbound = call.admitted.inbound();
+    if let Some(silence) = call.ctx.reasons.silence(&inbound.place, &inbound.person) {
+        return call.tell(Sentence::WhySilent(silence)).await;
+    }
     let Some(reason) = call
         .ctx
         .reasons
@@ -23,6 +36,5 @@ async fn run(call: Call<'_>) -> Outcome {
     else {
         return call.tell(Sentence::WhyNothing).await;
     };
-    call.out.notice(reason.say(call.language)).await;
-    Ok(None)
+    call.say(reason.say(call.language)).await
 }

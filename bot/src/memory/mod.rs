@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::identity::{Conversation, PersonId};
+use crate::identity::{Conversation, EventId, PersonId};
 use crate::store::Store;
 
 pub use compaction::{CompactError, Compaction, Summariser, TokenCounter, WindowBudget};
@@ -103,6 +103,8 @@ pub struct Said {
     pub as_of: u64,
     /// Milliseconds since 1970.
     pub at_ms: u64,
+    /// The event that it came as, where it came from a chat app.
+    pub source: Option<EventId>,
 }
 
 /// A reply as it was shown.
@@ -133,6 +135,9 @@ pub struct Turn {
     pub reply: Option<Spoken>,
     /// Milliseconds since 1970.
     pub at_ms: u64,
+    /// The event that it came as, by which an interrupted turn is found again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<EventId>,
 }
 
 /// What a turn is to know.

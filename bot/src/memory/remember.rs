@@ -116,6 +116,7 @@ impl Memory {
             memory_revision,
             as_of,
             at_ms,
+            source,
         } = said.clone();
         let sheet = records::facts(store, owner).await?;
         let mut learned = sheet.record.clone().unwrap_or_default();
@@ -133,6 +134,7 @@ impl Memory {
             memory_revision,
             reply: None,
             at_ms,
+            source,
         };
         let mut swaps = vec![
             log.becomes(&Log {

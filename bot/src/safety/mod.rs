@@ -28,9 +28,15 @@ pub struct Card {
 /// The card, if a message holds words of acute distress; `country` chooses the lines of an English card.
 #[must_use]
 pub fn card_for(text: &str, country: &str) -> Option<Card> {
-    is_acute(text).then(|| Card {
+    is_acute(text).then(|| card(country))
+}
+
+/// The card for whoever asks for it.
+#[must_use]
+pub fn card(country: &str) -> Card {
+    Card {
         country: country.to_owned(),
-    })
+    }
 }
 
 impl Card {

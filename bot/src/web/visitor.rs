@@ -3,7 +3,9 @@
 use axum::http::HeaderMap;
 use chatfriends_personas::{Language, PersonaId};
 
-use crate::identity::{Audience, Conversation, Owner, PersonId, PlaceId, Platform, Scope};
+use crate::identity::{
+    Audience, Conversation, Level, LevelKind, Owner, PersonId, PlaceId, Platform, Rank, Scope,
+};
 use crate::inbound::{Inbound, Manner};
 
 /// Longest user or channel id that a client may name, in bytes.
@@ -61,12 +63,13 @@ impl Visitor {
     }
 
     fn place(&self) -> PlaceId {
+        PlaceId::new(Platform::Web, &self.raw_place())
+    }
+
+    fn raw_place(&self) -> String {
         // The length in front keeps ("a", "b/c") and ("a/b", "c") apart.
         let user = &self.user;
-        PlaceId::new(
-            Platform::Web,
-            &format!("{}:{user}/{}", user.len(), self.channel),
-        )
+        format!("{}:{user}/{}", user.len(), self.channel)
     }
 
     /// A message of theirs.
@@ -81,13 +84,21 @@ impl Visitor {
         Inbound {
             person: self.person(),
             name: String::new(),
+            levels: vec![Level::new(
+                Platform::Web,
+                LevelKind::Chat,
+                &self.raw_place(),
+            )],
             place: self.place(),
             thread: None,
             audience: Audience::Private,
+            rank: Rank::ManagesAll,
             persona,
             text,
             language,
             manner,
+            source: None,
+            about: None,
         }
     }
 }

@@ -8,7 +8,9 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
 use super::daemon::Daemon;
+use super::fake_discord::FakeDiscord;
 use super::fake_model::FakeModel;
+use super::fake_telegram::FakeTelegram;
 use super::in_time;
 
 /// Where a program lives. Daemons that are started one after another share the store in it.
@@ -55,6 +57,18 @@ impl Home {
         self.settings.retain(|(known, _)| *known != name);
         self.settings.push((name, value.to_string()));
         self
+    }
+
+    /// With a bot on this Discord.
+    pub(crate) fn on_discord(self, discord: &FakeDiscord) -> Self {
+        self.set("discord.token", discord.token())
+            .set("discord.api_url", discord.url())
+    }
+
+    /// With a bot on this Telegram.
+    pub(crate) fn on_telegram(self, telegram: &FakeTelegram) -> Self {
+        self.set("telegram.token", telegram.token())
+            .set("telegram.api_url", telegram.url())
     }
 
     pub(crate) fn path(&self) -> &Path {

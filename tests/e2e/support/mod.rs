@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 pub(crate) mod daemon;
+pub(crate) mod fake_discord;
 pub(crate) mod fake_model;
+pub(crate) mod fake_telegram;
 pub(crate) mod home;
 pub(crate) mod http;
 

@@ -451,6 +451,7 @@ async fn a_full_disk_changes_nothing() {
         memory_revision: None,
         as_of: 0,
         at_ms: 1,
+        source: None,
     };
     assert!(matches!(
         full.open_turn(&me, said).await,

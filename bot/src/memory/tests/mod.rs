@@ -27,6 +27,7 @@ pub(super) fn turn(name: &str, text: &str) -> Turn {
         memory_revision: None,
         reply: None,
         at_ms: 0,
+        source: None,
     }
 }
 
@@ -99,6 +100,7 @@ async fn open(memory: &Memory, scope: &Scope, text: &str, known: &Known) -> Turn
                 memory_revision: known.revision,
                 as_of: known.as_of,
                 at_ms: 7,
+                source: None,
             },
         )
         .await

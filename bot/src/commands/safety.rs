@@ -1,0 +1,34 @@
+//! `/safety`: what happens when somebody is in distress, and whom to call.
+
+use super::{Action, Call, Command, Outcome};
+use crate::identity::Rank;
+use crate::messages::Sentence;
+use crate::safety;
+
+pub(super) const COMMAND: Command = Command {
+    name: ["safety", "안전"],
+    summary: [
+        "tells whom to call when things are hard",
+        "힘들 때 전화할 곳을 알려 줘요",
+    ],
+    actions: &[Action {
+        name: ["", ""],
+        summary: [
+            "tells whom to call when things are hard",
+            "힘들 때 전화할 곳을 알려 줘요",
+        ],
+        needs: Rank::Member,
+        discreet: true,
+        arguments: &[],
+        run: |call| Box::pin(run(call)),
+    }],
+};
+
+async fn run(call: Call<'_>) -> Outcome {
+    let card = safety::card(&call.ctx.settings.country);
+    let lines = [
+        Sentence::SafetyProtocol.say(call.language),
+        card.say(call.language),
+    ];
+    call.say(lines.join("\n\n")).await
+}

@@ -1,0 +1,36 @@
+//! `/stats`: how much of a person is kept here, in figures.
+
+use super::{Action, Call, Command, Outcome};
+use crate::identity::Rank;
+use crate::messages::Sentence;
+
+pub(super) const COMMAND: Command = Command {
+    name: ["stats", "통계"],
+    summary: [
+        "tells how much we have talked here",
+        "여기서 얼마나 이야기했는지 알려 줘요",
+    ],
+    actions: &[Action {
+        name: ["", ""],
+        summary: [
+            "tells how much we have talked here",
+            "여기서 얼마나 이야기했는지 알려 줘요",
+        ],
+        needs: Rank::Member,
+        discreet: true,
+        arguments: &[],
+        run: |call| Box::pin(run(call)),
+    }],
+};
+
+async fn run(call: Call<'_>) -> Outcome {
+    let persona = call.ctx.persona_for(call.admitted.inbound())?;
+    let owner = call.admitted.scope(&persona.id).owner;
+    let held = call.ctx.memory.held(&owner).await?;
+    call.tell(Sentence::Stats {
+        persona: persona.name.clone(),
+        turns: held.turns,
+        facts: held.facts.len(),
+    })
+    .await
+}

@@ -1,0 +1,443 @@
+//! From what a turn shows to messages in a chat app: one reply is one or several messages that grow by edits until it is whole.
+//!
+//! Two halves run side by side. One reads what is shown and never waits for the app; the other makes the app show the newest state, no faster
+//! than the app allows, and does not end before all of it is there.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chatfriends_personas::{Language, PersonaId};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::identity::{EventId, PersonId, PlaceId};
+use crate::inbox::{Inbox, Posting, Sent};
+use crate::outlet::Show;
+use crate::platforms::{
+    Address, Button, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
+};
+
+/// A reply is first shown so long after its first word, so that short ones are not shown in halves.
+const GATHERING: Duration = Duration::from_millis(500);
+/// Longest wait between two attempts to reach an app.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
+
+/// Shows one turn in a chat app.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The app.
+    pub messenger: Arc<dyn Messenger>,
+    /// Keeps what was sent.
+    pub inbox: Inbox,
+    /// When messages may be changed, place by place.
+    pub paces: Arc<Paces>,
+    /// What is delivered, and where.
+    pub job: Job,
+    /// Cancelled when the daemon has no more time; what is not shown by then is shown after the restart.
+    pub stop: CancellationToken,
+}
+
+/// What is delivered, and where.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The event that is answered.
+    pub event: EventId,
+    /// Where.
+    pub at: Address,
+    /// The same, as memory and inbox know it.
+    pub place: PlaceId,
+    /// Who is answered.
+    pub asker: PersonId,
+    /// The language of the bot's own words.
+    pub language: Language,
+    /// The message that is answered, where others stand between.
+    pub answers: Option<MessageId>,
+    /// Whether only the asker is to see it.
+    pub discreet: bool,
+    /// Whether several personas answer there.
+    pub several: bool,
+    /// Messages that show an earlier answer and are to show this one.
+    pub instead_of: Vec<Sent>,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// Everything is there, or never will be.
+    Whole,
+    /// The daemon ended before.
+    Unfinished,
+}
+
+/// What was shown so far.
+#[derive(Debug, Clone, Default)]
+struct Board {
+    speaker: Option<(PersonaId, String)>,
+    blocks: Vec<Block>,
+    /// Since when a reply is being made that could be stopped.
+    speaking_since: Option<Instant>,
+    ended: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Block {
+    /// The persona's words.
+    Reply(String),
+    /// The bot's own.
+    Notice(String),
+}
+
+/// A message as the app shows it.
+#[derive(Debug)]
+struct Shown {
+    sent: Sent,
+    /// `None` when that is not known, as after a restart.
+    post: Option<Post>,
+}
+
+impl Delivery {
+    /// Shows everything that comes, to the end.
+    pub async fn run(self, shows: mpsc::Receiver<Show>) -> Delivered {
+        let (board, changes) = watch::channel(Board::default());
+        let ((), delivered) = tokio::join!(read(shows, board), self.write(changes));
+        delivered
+    }
+
+    async fn write(&self, mut changes: watch::Receiver<Board>) -> Delivered {
+        let mut shown = self.earlier().await;
+        let mut back_off = BackOff::default();
+        let mut wrote = Instant::now();
+        let manners = self.messenger.manners(&self.job.at);
+        // A turn that shows its end at once needs no sign of writing.
+        let mut sign_at = Instant::now() + Duration::from_millis(300);
+        loop {
+            let board = changes.borrow_and_update().clone();
+            let wanted = self.wanted(&board);
+            let Some(step) = next_step(&shown, &wanted) else {
+                if board.ended {
+                    return Delivered::Whole;
+                }
+                let writes = shown.is_empty();
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() { return Delivered::Whole },
+                    () = sleep_until(sign_at), if writes => {
+                        self.sign().await;
+                        // A sign that ends before the next one comes would flicker.
+                        sign_at = Instant::now() + manners.typing_lasts.mul_f32(0.8);
+                    }
+                }
+                continue;
+            };
+            let due = match (shown.is_empty(), board.speaking_since) {
+                (true, Some(since)) => since + GATHERING,
+                (true, None) => Instant::now(),
+                (false, _) => wrote + manners.pace,
+            };
+            let due = due.max(self.paces.due(&self.job.place));
+            if due > Instant::now() {
+                // Afterwards there may be more to show, in one go; a short reply that has come to its end meanwhile is shown whole.
+                tokio::select! {
+                    () = sleep_until(due) => {}
+                    changed = changes.changed(), if shown.is_empty() => drop(changed),
+                    () = self.stop.cancelled() => return Delivered::Unfinished,
+                }
+                continue;
+            }
+            let outcome = self.perform(step, &mut shown, &wanted).await;
+            wrote = Instant::now();
+            self.paces.note(&self.job.place, manners);
+            let wait = match outcome {
+                Ok(()) => {
+                    back_off = BackOff::default();
+                    continue;
+                }
+                Err(Setback::Wait(wait)) => wait,
+                Err(Setback::Again) => back_off.next(),
+                Err(Setback::GiveUp) => {
+                    drain(&mut changes).await;
+                    return Delivered::Whole;
+                }
+            };
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = self.stop.cancelled() => return Delivered::Unfinished,
+            }
+        }
+    }
+
+    /// What was shown before a restart, or shows an earlier answer.
+    async fn earlier(&self) -> Vec<Shown> {
+        let sent = match self.inbox.sent(&self.job.event).await {
+            Ok(sent) if sent.is_empty() => self.job.instead_of.clone(),
+            Ok(sent) => sent,
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "What was sent before could not be read."
+                );
+                Vec::new()
+            }
+        };
+        sent.into_iter()
+            .map(|sent| Shown { sent, post: None })
+            .collect()
+    }
+
+    /// The messages that the app is to show now.
+    fn wanted(&self, board: &Board) -> Vec<Post> {
+        let mut posts = Vec::new();
+        let last_reply = board
+            .blocks
+            .iter()
+            .rposition(|block| matches!(block, Block::Reply(_)));
+        for (index, block) in board.blocks.iter().enumerate() {
+            let (voice, text) = match block {
+                Block::Reply(text) => (self.voice(board), text),
+                Block::Notice(text) => (Voice::Bot, text),
+            };
+            let pieces = self.messenger.pieces(text, &voice);
+            let count = pieces.len();
+            for (piece_index, text) in pieces.into_iter().enumerate() {
+                let ends_reply = Some(index) == last_reply && piece_index + 1 == count;
+                posts.push(Post {
+                    voice: voice.clone(),
+                    text,
+                    buttons: match (ends_reply, board.ended) {
+                        (false, _) => Vec::new(),
+                        (true, true) => vec![Button::Regenerate],
+                        (true, false) if board.speaking_since.is_some() => vec![Button::Stop],
+                        (true, false) => Vec::new(),
+                    },
+                    answers: self.job.answers.clone().filter(|_| posts.is_empty()),
+                    discreet: self.job.discreet,
+                    language: self.job.language,
+                });
+            }
+        }
+        posts
+    }
+
+    fn voice(&self, board: &Board) -> Voice {
+        match board.speaker.clone() {
+            Some((id, name)) => Voice::Persona {
+                id,
+                name,
+                named: self.job.several,
+            },
+            None => Voice::Bot,
+        }
+    }
+
+    async fn perform(
+        &self,
+        step: Step,
+        shown: &mut Vec<Shown>,
+        wanted: &[Post],
+    ) -> Result<(), Setback> {
+        let at = &self.job.at;
+        match step {
+            Step::Post(index) => {
+                let post = &wanted[index];
+                let sent = self.post(index, post).await?;
+                shown.push(Shown {
+                    sent,
+                    post: Some(post.clone()),
+                });
+                Ok(())
+            }
+            Step::Edit(index) => {
+                let post = &wanted[index];
+                let Sent::As(message) = shown[index].sent.clone() else {
+                    // It may have arrived in an earlier state; whoever misses the rest is told how to get it.
+                    shown[index].post = Some(post.clone());
+                    return Ok(());
+                };
+                match self.messenger.edit(at, &message, post).await {
+                    Ok(()) => {}
+                    Err(SendError::Gone(cause) | SendError::Refused(cause)) => {
+                        tracing::warn!(%cause, "A message could not be changed; it stays as it is.");
+                    }
+                    Err(error) => return Err(setback(error)),
+                }
+                if self.job.instead_of.contains(&shown[index].sent) {
+                    self.note(index, &shown[index].sent, post).await;
+                }
+                shown[index].post = Some(post.clone());
+                Ok(())
+            }
+            Step::Remove => {
+                let last = shown.last().expect("there is more than is wanted");
+                if let Sent::As(message) = &last.sent {
+                    match self.messenger.remove(at, message).await {
+                        Ok(()) | Err(SendError::Gone(_) | SendError::Refused(_)) => {}
+                        Err(error) => return Err(setback(error)),
+                    }
+                }
+                shown.pop();
+                Ok(())
+            }
+        }
+    }
+
+    async fn post(&self, index: usize, post: &Post) -> Result<Sent, Setback> {
+        let posts_once = self.messenger.manners(&self.job.at).posts_once;
+        if !posts_once {
+            // If the daemon dies between this and the answer, it cannot know whether the message arrived, and does not repeat it.
+            self.note(index, &Sent::Perhaps, post).await;
+        }
+        let key = PostKey(format!("{}/{index}", self.job.event.as_str()));
+        let sent = match self.messenger.post(&self.job.at, post, &key).await {
+            Ok(message) => Sent::As(message),
+            Err(SendError::Unconfirmed(cause)) if !posts_once => {
+                tracing::warn!(%cause, "It is not known whether a message arrived; it is not repeated.");
+                Sent::Perhaps
+            }
+            Err(SendError::Unconfirmed(_)) => return Err(Setback::Again),
+            Err(error) => return Err(setback(error)),
+        };
+        self.note(index, &sent, post).await;
+        Ok(sent)
+    }
+
+    async fn note(&self, index: usize, sent: &Sent, post: &Post) {
+        let persona = match &post.voice {
+            Voice::Persona { id, .. } => Some(id),
+            Voice::Bot => None,
+        };
+        let posting = Posting {
+            event: &self.job.event,
+            place: &self.job.place,
+            asker: &self.job.asker,
+            persona,
+        };
+        if let Err(error) = self.inbox.note_sent(&posting, index, sent).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "A message was shown but could not be noted."
+            );
+        }
+    }
+
+    async fn sign(&self) {
+        if self.job.discreet {
+            return;
+        }
+        if let Err(error) = self.messenger.typing(&self.job.at).await {
+            tracing::debug!(%error, "The sign of writing was not shown.");
+        }
+    }
+}
+
+/// Reads what is shown until its end.
+async fn read(mut shows: mpsc::Receiver<Show>, board: watch::Sender<Board>) {
+    while let Some(show) = shows.recv().await {
+        board.send_modify(|board| board.take(show));
+    }
+    board.send_modify(|board| board.ended = true);
+}
+
+/// Waits for the end of what nobody can see.
+async fn drain(changes: &mut watch::Receiver<Board>) {
+    // An error means that the other half has ended.
+    drop(changes.wait_for(|board| board.ended).await);
+}
+
+impl Board {
+    fn take(&mut self, show: Show) {
+        match show {
+            Show::Answering { persona, name } => self.speaker = Some((persona, name)),
+            Show::Text { text } => {
+                self.speaking_since.get_or_insert_with(Instant::now);
+                match self.blocks.last_mut() {
+                    Some(Block::Reply(reply)) => reply.push_str(&text),
+                    _ => self.blocks.push(Block::Reply(text)),
+                }
+            }
+            Show::Notice { text } | Show::Trouble { text, .. } => {
+                self.blocks.push(Block::Notice(text));
+            }
+            Show::Done { .. } => self.speaking_since = None,
+            Show::Taken { .. } | Show::Persona { .. } => {}
+        }
+    }
+}
+
+/// The first thing in which what is shown differs from what is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Edit(usize),
+    Post(usize),
+    Remove,
+}
+
+fn next_step(shown: &[Shown], wanted: &[Post]) -> Option<Step> {
+    let differs = |(shown, wanted): (&Shown, &Post)| shown.post.as_ref() != Some(wanted);
+    if let Some(index) = shown.iter().zip(wanted).position(differs) {
+        return Some(Step::Edit(index));
+    }
+    match shown.len() {
+        fewer if fewer < wanted.len() => Some(Step::Post(fewer)),
+        // Nothing is taken away before there is something in its place.
+        more if more > wanted.len() && !wanted.is_empty() => Some(Step::Remove),
+        _ => None,
+    }
+}
+
+/// What follows from an error.
+enum Setback {
+    Wait(Duration),
+    Again,
+    GiveUp,
+}
+
+fn setback(error: SendError) -> Setback {
+    match error {
+        SendError::Throttled { retry_after } => {
+            tracing::debug!(?retry_after, "The app asks us to wait.");
+            Setback::Wait(retry_after)
+        }
+        SendError::Unreachable(cause) | SendError::Unconfirmed(cause) => {
+            tracing::warn!(%cause, "A message could not be sent yet.");
+            Setback::Again
+        }
+        SendError::Gone(cause) => {
+            tracing::warn!(%cause, "A reply cannot be shown.");
+            Setback::GiveUp
+        }
+        SendError::Refused(cause) => {
+            tracing::error!(%cause, "The app refused a reply.");
+            Setback::GiveUp
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct BackOff(u32);
+
+impl BackOff {
+    fn next(&mut self) -> Duration {
+        let wait = Duration::from_millis(500) * 2_u32.saturating_pow(self.0);
+        self.0 += 1;
+        wait.min(LONGEST_BACK_OFF)
+    }
+}
+
+/// When something may be changed in a place next. Several replies in one place share its pace.
+#[derive(Debug, Default)]
+pub struct Paces(Mutex<HashMap<PlaceId, Instant>>);
+
+impl Paces {
+    fn due(&self, place: &PlaceId) -> Instant {
+        let paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        paces.get(place).copied().unwrap_or_else(Instant::now)
+    }
+
+    fn note(&self, place: &PlaceId, manners: Manners) {
+        let now = Instant::now();
+        let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        paces.retain(|_, due| *due > now);
+        paces.insert(place.clone(), now + manners.pace_between);
+    }
+}

@@ -1,0 +1,212 @@
+//! The rules of places: who answers there, to what, when and how much. The nearest rule wins; the settings' `[[route]]`s stand behind what
+//! moderators set by command, and the defaults behind those.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chatfriends_personas::PersonaId;
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Level;
+use crate::quiet::QuietHours;
+use crate::store::key::Key;
+use crate::store::record::{Record, read, read_all};
+use crate::store::{Store, StoreError};
+
+/// The rules of all places. Few places have some, so all of them are kept at hand.
+#[derive(Debug)]
+pub struct House {
+    store: Arc<dyn Store>,
+    configured: BTreeMap<Level, Rules>,
+    set: RwLock<BTreeMap<Level, Rules>>,
+    default: PersonaId,
+}
+
+/// What is set at one level; what is `None` is as it is further out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Who answers: the first one, and the others when they are called by name. Never empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personas: Option<Vec<PersonaId>>,
+    /// To what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
+    /// When not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<Quiet>,
+    /// Messages that one person gets answered in an hour; 0 = any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hourly_per_person: Option<u32>,
+    /// Messages that are answered in an hour in one place; 0 = any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hourly: Option<u32>,
+}
+
+/// What is answered where several read along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answers {
+    /// Mentions, answers to the bot's own messages, and calls by name.
+    Called,
+    /// Every message of a person.
+    Everything,
+    /// Nothing but commands.
+    Nothing,
+}
+
+/// Whether there are hours without answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quiet {
+    /// There are none, whatever is set further out.
+    Never,
+    /// These.
+    Hours(QuietHours),
+}
+
+/// The rules that hold in a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// Who answers, the first one uncalled.
+    pub personas: Held<Vec<PersonaId>>,
+    /// To what.
+    pub answers: Held<Answers>,
+    /// When not.
+    pub quiet: Held<Quiet>,
+    /// Messages an hour and person; 0 = any number.
+    pub hourly_per_person: Held<u32>,
+    /// Messages an hour; 0 = any number.
+    pub hourly: Held<u32>,
+}
+
+/// A rule, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held<T> {
+    /// The rule.
+    pub rule: T,
+    /// Where it was set; `None` = nowhere, it is the default.
+    pub from: Option<Level>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    level: Level,
+    rules: Rules,
+}
+
+impl Record for Kept {
+    const TABLE: &'static str = "rules";
+}
+
+impl House {
+    /// The rules in `store` over the configured ones.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        configured: BTreeMap<Level, Rules>,
+        default: PersonaId,
+    ) -> Result<Self, StoreError> {
+        let kept = read_all::<Kept>(store.as_ref(), Key::of(Kept::TABLE).under()).await?;
+        let set = kept
+            .into_iter()
+            .filter_map(|found| found.record)
+            .map(|kept| (kept.level, kept.rules))
+            .collect();
+        Ok(Self {
+            store,
+            configured,
+            set: RwLock::new(set),
+            default,
+        })
+    }
+
+    /// The rules that hold where these levels stand one in another, the nearest first.
+    #[must_use]
+    pub fn at(&self, levels: &[Level]) -> Holding {
+        let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
+        // Whatever was set by command at any level stands before what the operator's file says of any.
+        let found: Vec<(&Level, &Rules)> = [&*set, &self.configured]
+            .into_iter()
+            .flat_map(|rules| levels.iter().filter_map(|level| rules.get_key_value(level)))
+            .collect();
+        Holding {
+            personas: nearest(&found, vec![self.default.clone()], |rules| {
+                rules.personas.clone()
+            }),
+            answers: nearest(&found, Answers::Called, |rules| rules.answers),
+            quiet: nearest(&found, Quiet::Never, |rules| rules.quiet.clone()),
+            hourly_per_person: nearest(&found, 0, |rules| rules.hourly_per_person),
+            hourly: nearest(&found, 0, |rules| rules.hourly),
+        }
+    }
+
+    /// Changes the rules of one level, durably.
+    ///
+    /// # Errors
+    /// When the store cannot be written. Then nothing has changed.
+    pub async fn change(
+        &self,
+        level: &Level,
+        change: impl Fn(&mut Rules) + Send,
+    ) -> Result<(), StoreError> {
+        let key = Key::of(Kept::TABLE).text(&level.to_string());
+        let rules = loop {
+            let found = read::<Kept>(self.store.as_ref(), key.clone()).await?;
+            let mut rules = found
+                .record
+                .as_ref()
+                .map(|kept| kept.rules.clone())
+                .unwrap_or_default();
+            change(&mut rules);
+            let kept = Kept {
+                level: level.clone(),
+                rules: rules.clone(),
+            };
+            match self.store.commit(vec![found.becomes(&kept)]).await {
+                Ok(()) => break rules,
+                // Somebody changed them at the same moment; the later change is made on top.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        };
+        let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
+        set.insert(level.clone(), rules);
+        Ok(())
+    }
+
+    /// A place goes on under another name, as when a Telegram group becomes a supergroup.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn rename(&self, from: &Level, to: &Level) -> Result<(), StoreError> {
+        let rules = {
+            let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
+            set.get(from).cloned()
+        };
+        match rules {
+            Some(rules) => self.change(to, |now| *now = rules.clone()).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn nearest<T>(
+    found: &[(&Level, &Rules)],
+    default: T,
+    rule: impl Fn(&Rules) -> Option<T>,
+) -> Held<T> {
+    found
+        .iter()
+        .find_map(|(level, rules)| {
+            Some(Held {
+                rule: rule(rules)?,
+                from: Some((*level).clone()),
+            })
+        })
+        .unwrap_or(Held {
+            rule: default,
+            from: None,
+        })
+}

@@ -1,0 +1,417 @@
+//! What came in from chat apps and is not answered yet, and what was shown for it. A message is here before the app hears that we have it.
+//!
+//! | table | key | record |
+//! |---|---|---|
+//! | `inbox` | event | `Waiting`: the event itself, until it is answered |
+//! | `outbox` | event | `Outgoing`: the messages shown for it so far |
+//! | `answered` | event | `Answered`: that it came and what was shown, without its words |
+//! | `posted` | place, message | `Posted`: which event a message of ours answers |
+//!
+//! Not for what is said and remembered: that is `memory`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chatfriends_personas::PersonaId;
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{EventId, PersonId, PlaceId};
+use crate::platforms::MessageId;
+use crate::platforms::event::Event;
+use crate::store::key::Key;
+use crate::store::record::{Found, Record, read, read_all};
+use crate::store::{Store, StoreError, Swap};
+
+/// How long it is known that an event was answered. Telegram repeats updates for a day; buttons and edits are honoured as long as this.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The inbox and the outbox, in one store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    store: Arc<dyn Store>,
+    /// The last number given to an event.
+    order: Arc<AtomicU64>,
+}
+
+/// Whether an event is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is, and it is on disk.
+    New,
+    /// It came before.
+    Repeated,
+}
+
+/// Events that are answered together, the first one first. Never empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch(pub Vec<Event>);
+
+/// A message of ours, as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sent {
+    /// It is there.
+    As(MessageId),
+    /// It may be there: the app did not tell.
+    Perhaps,
+}
+
+/// What a message of ours is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    /// The event that it answers.
+    pub event: EventId,
+    /// Who wrote that.
+    pub asker: PersonId,
+    /// The persona that speaks in it; `None` where the bot itself does.
+    pub persona: Option<PersonaId>,
+    at_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Waiting {
+    /// Counted up in the order of arrival.
+    order: u64,
+    event: Event,
+    /// The event with which this one is answered, where it is not the first of several.
+    with: Option<EventId>,
+    /// Whether a command was begun: it is not given twice.
+    #[serde(default)]
+    begun: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Outgoing {
+    posts: Vec<Sent>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Answered {
+    at_ms: u64,
+    /// The event that it was answered with, where it was not the first of several.
+    with: Option<EventId>,
+    posts: Vec<Sent>,
+}
+
+impl Record for Waiting {
+    const TABLE: &'static str = "inbox";
+}
+impl Record for Outgoing {
+    const TABLE: &'static str = "outbox";
+}
+impl Record for Answered {
+    const TABLE: &'static str = "answered";
+}
+impl Record for Posted {
+    const TABLE: &'static str = "posted";
+}
+
+impl Inbox {
+    /// The inbox in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            order: Arc::default(),
+        }
+    }
+
+    /// Keeps an event; on return it is durable.
+    ///
+    /// # Errors
+    /// When the store cannot be written. Then nothing was kept.
+    pub async fn take(&self, event: &Event) -> Result<Arrival, StoreError> {
+        let order = self.next_order();
+        loop {
+            let answered = self.answered_record(&event.id).await?;
+            let waiting = self.waiting(&event.id).await?;
+            if answered.record.is_some() || waiting.record.is_some() {
+                return Ok(Arrival::Repeated);
+            }
+            let record = Waiting {
+                order,
+                event: event.clone(),
+                with: None,
+                begun: false,
+            };
+            let swaps = vec![waiting.becomes(&record), answered.stays()];
+            match self.store.commit(swaps).await {
+                Err(StoreError::Conflict) => {}
+                result => return result.map(|()| Arrival::New),
+            }
+        }
+    }
+
+    /// Everything that is not answered yet, in the order in which it came, batch by batch.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn unfinished(&self) -> Result<Vec<Batch>, StoreError> {
+        let found =
+            read_all::<Waiting>(self.store.as_ref(), Key::of(Waiting::TABLE).under()).await?;
+        let mut waiting: Vec<Waiting> =
+            found.into_iter().filter_map(|found| found.record).collect();
+        waiting.sort_by_key(|waiting| waiting.order);
+        self.order.fetch_max(
+            waiting.last().map_or(0, |newest| newest.order),
+            Ordering::Relaxed,
+        );
+        let mut batches: BTreeMap<u64, Vec<Event>> = BTreeMap::new();
+        let mut leaders: BTreeMap<EventId, u64> = BTreeMap::new();
+        for Waiting {
+            order, event, with, ..
+        } in waiting
+        {
+            let leader = with
+                .as_ref()
+                .and_then(|with| leaders.get(with).copied())
+                .unwrap_or(order);
+            leaders.insert(event.id.clone(), leader);
+            batches.entry(leader).or_default().push(event);
+        }
+        Ok(batches.into_values().map(Batch).collect())
+    }
+
+    /// Notes that the events of a batch are answered together, so that they still are after a restart.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn join(&self, batch: &Batch) -> Result<(), StoreError> {
+        let leader = batch.leader().id.clone();
+        let mut swaps = Vec::new();
+        for event in batch.0.iter().skip(1) {
+            let found = self.waiting(&event.id).await?;
+            let Some(waiting) = found.record.clone() else {
+                continue;
+            };
+            swaps.push(found.becomes(&Waiting {
+                with: Some(leader.clone()),
+                ..waiting
+            }));
+        }
+        if swaps.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(swaps).await
+    }
+
+    /// Notes that a command is being carried out; `false` when it had been begun before a restart, so that nothing is done twice.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn begin(&self, event: &EventId) -> Result<bool, StoreError> {
+        let found = self.waiting(event).await?;
+        match found.record.clone() {
+            Some(waiting) if !waiting.begun => {
+                let begun = Waiting {
+                    begun: true,
+                    ..waiting
+                };
+                self.store.commit(vec![found.becomes(&begun)]).await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// What was shown for an event before a restart.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn sent(&self, event: &EventId) -> Result<Vec<Sent>, StoreError> {
+        let found = self.outgoing(event).await?;
+        Ok(found.record.unwrap_or_default().posts)
+    }
+
+    /// Notes what became of the message number `index` that is shown for an event.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn note_sent(
+        &self,
+        post: &Posting<'_>,
+        index: usize,
+        sent: &Sent,
+    ) -> Result<(), StoreError> {
+        let Posting {
+            event,
+            place,
+            asker,
+            persona,
+        } = *post;
+        loop {
+            let found = self.outgoing(event).await?;
+            let mut outgoing = found.record.clone().unwrap_or_default();
+            if index < outgoing.posts.len() {
+                outgoing.posts[index] = sent.clone();
+            } else {
+                outgoing.posts.push(sent.clone());
+            }
+            let mut swaps = vec![found.becomes(&outgoing)];
+            if let Sent::As(message) = sent {
+                let about = self.posted_record(place, message).await?;
+                swaps.push(about.becomes(&Posted {
+                    event: event.clone(),
+                    asker: asker.clone(),
+                    persona: persona.cloned(),
+                    at_ms: now_ms(),
+                }));
+            }
+            match self.store.commit(swaps).await {
+                Err(StoreError::Conflict) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// The events of a batch are answered: their words leave the inbox.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn finish(&self, batch: &Batch) -> Result<(), StoreError> {
+        let leader = &batch.leader().id;
+        loop {
+            let outgoing = self.outgoing(leader).await?;
+            let posts = outgoing.record.clone().unwrap_or_default().posts;
+            let mut swaps = vec![outgoing.removed()];
+            for event in &batch.0 {
+                let answered = Answered {
+                    at_ms: now_ms(),
+                    with: (event.id != *leader).then(|| leader.clone()),
+                    posts: if event.id == *leader {
+                        posts.clone()
+                    } else {
+                        Vec::new()
+                    },
+                };
+                swaps.push(self.waiting(&event.id).await?.removed());
+                swaps.push(self.answered_record(&event.id).await?.becomes(&answered));
+            }
+            match self.store.commit(swaps).await {
+                Err(StoreError::Conflict) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// What was shown for an event, whether all of its answer is there or not.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn shown_for(&self, event: &EventId) -> Result<Vec<Sent>, StoreError> {
+        // In this order: the posts go from the one record to the other in one commit.
+        let sent = self.sent(event).await?;
+        let answered = self.answered_record(event).await?;
+        Ok(answered.record.map_or(sent, |answered| answered.posts))
+    }
+
+    /// What a message of ours is about; `None` for those of others and very old ones.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn posted(
+        &self,
+        place: &PlaceId,
+        message: &MessageId,
+    ) -> Result<Option<Posted>, StoreError> {
+        Ok(self.posted_record(place, message).await?.record)
+    }
+
+    /// Lets go of what was answered long ago.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn prune(&self) -> Result<usize, StoreError> {
+        let before = now_ms().saturating_sub(KEPT.as_millis() as u64);
+        let store = self.store.as_ref();
+        let answered = read_all::<Answered>(store, Key::of(Answered::TABLE).under()).await?;
+        let posted = read_all::<Posted>(store, Key::of(Posted::TABLE).under()).await?;
+        let old_answers = answered
+            .iter()
+            .filter(|found| found.record.as_ref().is_some_and(|it| it.at_ms < before))
+            .map(Found::removed);
+        let old_posts = posted
+            .iter()
+            .filter(|found| found.record.as_ref().is_some_and(|it| it.at_ms < before))
+            .map(Found::removed);
+        let old: Vec<Swap> = old_answers.chain(old_posts).collect();
+        let many = old.len();
+        // In portions, so that no commit holds others up for long.
+        for swaps in old.chunks(500) {
+            match self.store.commit(swaps.to_vec()).await {
+                // Something of it has changed; the next time is early enough.
+                Ok(()) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(many)
+    }
+
+    /// Numbers go up with time, also over restarts.
+    fn next_order(&self) -> u64 {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos() as u64);
+        let before = self
+            .order
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+                Some(now.max(last + 1))
+            })
+            .expect("the closure always gives a number");
+        now.max(before + 1)
+    }
+
+    async fn waiting(&self, event: &EventId) -> Result<Found<Waiting>, StoreError> {
+        read(self.store.as_ref(), of_event(Waiting::TABLE, event)).await
+    }
+
+    async fn outgoing(&self, event: &EventId) -> Result<Found<Outgoing>, StoreError> {
+        read(self.store.as_ref(), of_event(Outgoing::TABLE, event)).await
+    }
+
+    async fn answered_record(&self, event: &EventId) -> Result<Found<Answered>, StoreError> {
+        read(self.store.as_ref(), of_event(Answered::TABLE, event)).await
+    }
+
+    async fn posted_record(
+        &self,
+        place: &PlaceId,
+        message: &MessageId,
+    ) -> Result<Found<Posted>, StoreError> {
+        let key = Key::of(Posted::TABLE).text(place.as_str()).text(&message.0);
+        read(self.store.as_ref(), key).await
+    }
+}
+
+/// For whom and where a message is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Posting<'a> {
+    /// The event that it answers.
+    pub event: &'a EventId,
+    /// Where it is shown.
+    pub place: &'a PlaceId,
+    /// Who wrote the event.
+    pub asker: &'a PersonId,
+    /// Who speaks in it.
+    pub persona: Option<&'a PersonaId>,
+}
+
+impl Batch {
+    /// The event that stands for all of them.
+    #[must_use]
+    pub fn leader(&self) -> &Event {
+        self.0.first().expect("a batch is never empty")
+    }
+}
+
+fn of_event(table: &str, event: &EventId) -> Key {
+    Key::of(table).text(event.as_str())
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
+}

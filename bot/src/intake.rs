@@ -1,0 +1,408 @@
+//! From what happens in chat apps to turns: decides whether to act, keeps what is acted on until it is answered, and joins bursts.
+//!
+//! What happens to a message after that is `turn.rs`; how its answer is shown is `delivery.rs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatfriends_personas::PersonaId;
+use chrono::Utc;
+
+use crate::attention::{AnsweredMessage, Attention, attend};
+use crate::bursts::{Added, Bursts, Speaker};
+use crate::commands::Asked;
+use crate::context::Context;
+use crate::delivery::{Delivered, Delivery, Job, Paces};
+use crate::identity::{Audience, EventId, Rank};
+use crate::inbound::{Inbound, Manner};
+use crate::inbox::{Arrival, Batch, Posted, Sent};
+use crate::messages::Sentence;
+use crate::metrics::{self, Count};
+use crate::outlet::{Outlet, Show};
+use crate::platforms::event::{Event, Happening, Message};
+use crate::platforms::{Button, MessageId, Messenger};
+use crate::store::StoreError;
+use crate::turn;
+
+/// Takes what one chat app hears. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    ctx: Arc<Context>,
+    messenger: Arc<dyn Messenger>,
+    bursts: Arc<Bursts>,
+    paces: Arc<Paces>,
+}
+
+/// What is done about an event.
+enum Task {
+    /// Words are answered.
+    Answer { persona: Option<PersonaId> },
+    /// A command is carried out.
+    Command,
+    /// A sentence says what cannot be done.
+    Tell(Sentence),
+    /// A reply is made again, in place of the one below which the button was.
+    Regenerate { of: EventId, persona: PersonaId },
+    /// A reply is stopped.
+    Stop { persona: PersonaId },
+}
+
+impl Intake {
+    /// The intake of one chat app.
+    #[must_use]
+    pub fn new(ctx: Arc<Context>, messenger: Arc<dyn Messenger>) -> Self {
+        Self {
+            ctx,
+            messenger,
+            bursts: Arc::default(),
+            paces: Arc::default(),
+        }
+    }
+
+    /// Hears of an event. On return it is durable, or nothing is to be done about it: the app may be told that we have it.
+    ///
+    /// # Errors
+    /// When the store fails; then the app must not be told.
+    pub async fn hear(&self, event: Event) -> Result<(), StoreError> {
+        let Some(task) = self.task(&event).await? else {
+            return Ok(());
+        };
+        if self.ctx.inbox.take(&event).await? == Arrival::Repeated {
+            tracing::debug!(event = event.id.as_str(), "An event came once more.");
+            return Ok(());
+        }
+        self.begin(Batch(vec![event]), task);
+        Ok(())
+    }
+
+    /// Takes up what was not answered before the last end, in the order in which it came.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn resume(&self, platform: crate::identity::Platform) -> Result<(), StoreError> {
+        let unfinished = self.ctx.inbox.unfinished().await?;
+        for batch in unfinished {
+            if batch.leader().platform != platform {
+                continue;
+            }
+            tracing::info!(
+                event = batch.leader().id.as_str(),
+                "An event that was not answered before the restart is taken up again."
+            );
+            match self.task(batch.leader()).await? {
+                // It is answered as it would have been, whatever the rules have become.
+                None => self.handle(batch, Task::Answer { persona: None }),
+                Some(task) => self.handle(batch, task),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be done about an event; `None` = nothing.
+    async fn task(&self, event: &Event) -> Result<Option<Task>, StoreError> {
+        match &event.happened {
+            Happening::Message(message) => self.task_of_message(event, message).await,
+            Happening::Pressed { on, button } => self.task_of_button(event, on, *button).await,
+        }
+    }
+
+    async fn task_of_message(
+        &self,
+        event: &Event,
+        message: &Message,
+    ) -> Result<Option<Task>, StoreError> {
+        let answered = match &message.answers {
+            Some(ours) => self
+                .ctx
+                .inbox
+                .posted(&event.venue.place, ours)
+                .await?
+                .map(|posted| AnsweredMessage {
+                    persona: posted.persona,
+                }),
+            None => None,
+        };
+        let rules = self.ctx.house.at(&event.venue.levels);
+        let library = self.ctx.catalogue.now();
+        let attention = attend(
+            event,
+            message,
+            answered.as_ref(),
+            &rules,
+            &library,
+            Utc::now(),
+        );
+        Ok(match attention {
+            Attention::Speak { .. } if message.text.starts_with('/') => Some(Task::Command),
+            Attention::Speak { persona } => Some(Task::Answer { persona }),
+            Attention::WordsOnly => Some(Task::Tell(Sentence::WordsOnly)),
+            Attention::Silent(silence) => {
+                metrics::count(Count::MessagesIgnored);
+                tracing::debug!(event = event.id.as_str(), ?silence, "Staying silent.");
+                self.ctx
+                    .reasons
+                    .note_silence(&event.venue.place, &event.by.person, silence);
+                None
+            }
+        })
+    }
+
+    async fn task_of_button(
+        &self,
+        event: &Event,
+        on: &MessageId,
+        button: Button,
+    ) -> Result<Option<Task>, StoreError> {
+        let Some(posted) = self.posted_just_now(event, on).await? else {
+            return Ok(Some(Task::Tell(Sentence::TooOld)));
+        };
+        let Some(persona) = posted.persona else {
+            return Ok(None);
+        };
+        let theirs = posted.asker == event.by.person;
+        if !theirs && event.by.rank < Some(Rank::ManagesChannel) {
+            return Ok(Some(Task::Tell(Sentence::NotYourReply)));
+        }
+        Ok(Some(match button {
+            Button::Stop => Task::Stop { persona },
+            Button::Regenerate => Task::Regenerate {
+                of: posted.event,
+                persona,
+            },
+        }))
+    }
+
+    /// What a message of ours is about. A message is seen a moment before it is noted, and a button may be pressed in between.
+    async fn posted_just_now(
+        &self,
+        event: &Event,
+        message: &MessageId,
+    ) -> Result<Option<Posted>, StoreError> {
+        for _ in 0..10 {
+            let posted = self.ctx.inbox.posted(&event.venue.place, message).await?;
+            if posted.is_some() {
+                return Ok(posted);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(None)
+    }
+
+    /// Begins with a new event; words may be joined by more of them.
+    fn begin(&self, batch: Batch, task: Task) {
+        let Task::Answer { persona } = task else {
+            return self.handle(batch, task);
+        };
+        let event = batch.leader().clone();
+        let speaker = Speaker {
+            person: event.by.person.clone(),
+            place: event.venue.place.clone(),
+            thread: event.venue.thread.clone(),
+            persona: persona.clone(),
+        };
+        let limit = self.ctx.settings.limits.message_characters;
+        let characters = words(&event).chars().count();
+        match self.bursts.add(&speaker, event, characters, limit) {
+            Added::More => {}
+            Added::Instead(full) => self.handle(full, Task::Answer { persona }),
+            Added::First => {
+                let this = self.clone();
+                self.ctx.turns.spawn(async move {
+                    if let Some(batch) = this.bursts.end(&speaker).await {
+                        this.carry_out(batch, Task::Answer { persona }).await;
+                    }
+                });
+            }
+        }
+    }
+
+    fn handle(&self, batch: Batch, task: Task) {
+        let this = self.clone();
+        self.ctx
+            .turns
+            .spawn(async move { this.carry_out(batch, task).await });
+    }
+
+    async fn carry_out(&self, batch: Batch, task: Task) {
+        if let Err(error) = self.try_to_carry_out(&batch, task).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                event = batch.leader().id.as_str(),
+                "The store failed; the event stays in the inbox."
+            );
+        }
+    }
+
+    async fn try_to_carry_out(&self, batch: &Batch, task: Task) -> Result<(), StoreError> {
+        let inbox = &self.ctx.inbox;
+        let leader = batch.leader();
+        let (shows, job) = match task {
+            Task::Answer { persona } => {
+                inbox.join(batch).await?;
+                let inbound = Inbound {
+                    persona,
+                    source: Some(leader.id.clone()),
+                    ..inbound(batch)
+                };
+                (self.turn(inbound), self.job(batch))
+            }
+            Task::Command => {
+                let job = Job {
+                    discreet: true,
+                    ..self.job(batch)
+                };
+                if inbox.begin(&leader.id).await? {
+                    (self.turn(self.ranked(inbound(batch), leader).await), job)
+                } else {
+                    (said(&Sentence::CommandInterrupted, leader).await, job)
+                }
+            }
+            Task::Tell(sentence) => {
+                let job = Job {
+                    discreet: true,
+                    ..self.job(batch)
+                };
+                (said(&sentence, leader).await, job)
+            }
+            Task::Regenerate { of, persona } => {
+                let instead_of = inbox.shown_for(&of).await?;
+                let inbound = Inbound {
+                    persona: Some(persona),
+                    text: "/regenerate".to_owned(),
+                    about: Some(of.clone()),
+                    ..inbound(batch)
+                };
+                let job = Job {
+                    instead_of,
+                    ..self.job(batch)
+                };
+                (self.turn(inbound), job)
+            }
+            Task::Stop { persona } => {
+                let inbound = Inbound {
+                    persona: Some(persona),
+                    text: "/stop".to_owned(),
+                    ..inbound(batch)
+                };
+                // The reply ends where it stands, which says enough.
+                let mut shows = self.turn(inbound);
+                while shows.recv().await.is_some() {}
+                return inbox.finish(batch).await;
+            }
+        };
+        let delivery = Delivery {
+            messenger: Arc::clone(&self.messenger),
+            inbox: inbox.clone(),
+            paces: Arc::clone(&self.paces),
+            job,
+            stop: self.ctx.lanes.beside(),
+        };
+        match delivery.run(shows).await {
+            Delivered::Whole => inbox.finish(batch).await,
+            Delivered::Unfinished => Ok(()),
+        }
+    }
+
+    /// With what the author may do there, where that matters.
+    async fn ranked(&self, inbound: Inbound, event: &Event) -> Inbound {
+        let asked = Asked::read(inbound.text.trim_start_matches('/'));
+        let needs = asked
+            .ok()
+            .and_then(|asked| Some(asked.meant()?.1.needs(&asked)));
+        if inbound.rank != Rank::Member || event.by.rank.is_some() || needs <= Some(Rank::Member) {
+            return inbound;
+        }
+        let rank = match self.messenger.rank(&event.at, &event.by.person).await {
+            Ok(rank) => rank,
+            Err(error) => {
+                tracing::warn!(%error, "It could not be found out who somebody is in a group; they count as a member.");
+                Rank::Member
+            }
+        };
+        Inbound { rank, ..inbound }
+    }
+
+    fn turn(&self, inbound: Inbound) -> tokio::sync::mpsc::Receiver<Show> {
+        let (out, shows) = Outlet::channel();
+        self.ctx
+            .turns
+            .spawn(turn::run(Arc::clone(&self.ctx), inbound, out));
+        shows
+    }
+
+    fn job(&self, batch: &Batch) -> Job {
+        let leader = batch.leader();
+        let newest = batch.0.last().expect("a batch is never empty");
+        let private = leader.venue.audience == Audience::Private;
+        Job {
+            event: leader.id.clone(),
+            at: newest.at.clone(),
+            place: leader.venue.place.clone(),
+            asker: leader.by.person.clone(),
+            language: language(batch),
+            answers: match &newest.happened {
+                Happening::Message(message) if !private => Some(message.id.clone()),
+                _ => None,
+            },
+            discreet: false,
+            several: self.ctx.house.at(&leader.venue.levels).personas.rule.len() > 1,
+            instead_of: Vec::<Sent>::new(),
+        }
+    }
+}
+
+/// What was written, as one message to the turn.
+fn inbound(batch: &Batch) -> Inbound {
+    let leader = batch.leader();
+    let text: Vec<&str> = batch
+        .0
+        .iter()
+        .map(words)
+        .filter(|words| !words.is_empty())
+        .collect();
+    let private = leader.venue.audience == Audience::Private;
+    Inbound {
+        person: leader.by.person.clone(),
+        name: leader.by.name.clone(),
+        place: leader.venue.place.clone(),
+        thread: leader.venue.thread.clone(),
+        audience: leader.venue.audience.clone(),
+        levels: leader.venue.levels.clone(),
+        // Whoever talks with the bot alone rules over that chat.
+        rank: if private {
+            Rank::ManagesAll
+        } else {
+            leader.by.rank.unwrap_or(Rank::Member)
+        },
+        persona: None,
+        text: text.join("\n"),
+        language: leader.by.language,
+        manner: Manner::Talk,
+        source: None,
+        about: None,
+    }
+}
+
+fn words(event: &Event) -> &str {
+    match &event.happened {
+        Happening::Message(message) => &message.text,
+        Happening::Pressed { .. } => "",
+    }
+}
+
+fn language(batch: &Batch) -> chatfriends_personas::Language {
+    let text: String = batch.0.iter().map(words).collect();
+    if text.chars().any(char::is_alphabetic) && !text.starts_with('/') {
+        chatfriends_personas::Language::of(&text)
+    } else {
+        batch.leader().by.language
+    }
+}
+
+/// A sentence in place of a turn.
+async fn said(sentence: &Sentence, event: &Event) -> tokio::sync::mpsc::Receiver<Show> {
+    let (out, shows) = Outlet::channel();
+    out.notice(sentence.say(event.by.language)).await;
+    out.show(Show::Done { finish: None }).await;
+    shows
+}

@@ -1,0 +1,197 @@
+//! What an event of Discord means. Plain functions: nothing is sent or stored here.
+
+use chatfriends_personas::Language;
+use serenity::all::{
+    ComponentInteraction, CurrentUser, Message as Written, MessageType, Permissions, User,
+};
+
+use super::channels::{Spot, ThreadOf};
+use crate::identity::{
+    Audience, EventId, Level, LevelKind, PersonId, PlaceId, Platform, Rank, ThreadId,
+};
+use crate::platforms::event::{Attachment, Author, Event, Happening, Message, Venue};
+use crate::platforms::{Address, Button, MessageId};
+
+/// A message; `None` for what nobody wrote, such as "Yun joined".
+pub(super) fn message(written: &Written, spot: &Spot, me: &CurrentUser) -> Option<Event> {
+    if !matches!(
+        written.kind,
+        MessageType::Regular | MessageType::InlineReply
+    ) {
+        return None;
+    }
+    let (text, leads) = words(written, me);
+    let answered = written.referenced_message.as_deref();
+    let answers_bot = answered.is_some_and(|answered| answered.author.id == me.id);
+    let attachment = match (&written.attachments[..], &written.sticker_items[..]) {
+        ([_, ..], _) => Some(Attachment::File),
+        ([], [_, ..]) => Some(Attachment::Sticker),
+        ([], []) => None,
+    };
+    Some(Event {
+        id: EventId::new(Platform::Discord, &written.id.to_string()),
+        platform: Platform::Discord,
+        at: address(spot),
+        venue: venue(spot),
+        by: Author {
+            person: person(&written.author),
+            name: name(
+                &written.author,
+                written
+                    .member
+                    .as_deref()
+                    .and_then(|member| member.nick.as_deref()),
+            ),
+            is_bot: written.author.bot || written.webhook_id.is_some(),
+            language: Language::of(&text),
+            rank: None,
+        },
+        happened: Happening::Message(Message {
+            id: MessageId(written.id.to_string()),
+            text,
+            mentions_bot: leads
+                || answers_bot
+                || written.mentions.iter().any(|user| user.id == me.id),
+            answers: answered.map(|answered| MessageId(answered.id.to_string())),
+            attachment,
+        }),
+        at_ms: created_ms(written.id.get()),
+    })
+}
+
+/// A button below a message of ours.
+pub(super) fn pressed(pressed: &ComponentInteraction, spot: &Spot) -> Option<Event> {
+    let button = Button::of(&pressed.data.custom_id)?;
+    let member = pressed.member.as_ref();
+    Some(Event {
+        id: EventId::new(Platform::Discord, &format!("press/{}", pressed.id)),
+        platform: Platform::Discord,
+        at: address(spot),
+        venue: venue(spot),
+        by: Author {
+            person: person(&pressed.user),
+            name: name(
+                &pressed.user,
+                member.and_then(|member| member.nick.as_deref()),
+            ),
+            is_bot: pressed.user.bot,
+            language: language(&pressed.locale),
+            rank: member.and_then(|member| member.permissions).map(rank),
+        },
+        happened: Happening::Pressed {
+            on: MessageId(pressed.message.id.to_string()),
+            button,
+        },
+        at_ms: created_ms(pressed.id.get()),
+    })
+}
+
+/// What is written, with names in place of Discord's marks for them, and without the bot's own at its beginning. Also whether it stood there.
+fn words(written: &Written, me: &CurrentUser) -> (String, bool) {
+    let mut text = written.content.trim().to_owned();
+    let marks_of = |id: &dyn std::fmt::Display| [format!("<@{id}>"), format!("<@!{id}>")];
+    let mut leads = false;
+    for mark in marks_of(&me.id) {
+        if let Some(rest) = text.strip_prefix(&mark) {
+            text = rest.trim_start_matches([',', ':', ' ']).to_owned();
+            leads = true;
+        }
+        text = text.replace(&mark, &format!("@{}", me.name));
+    }
+    for user in &written.mentions {
+        for mark in marks_of(&user.id) {
+            text = text.replace(&mark, &format!("@{}", name(user, None)));
+        }
+    }
+    (text.trim().to_owned(), leads)
+}
+
+pub(super) fn language(locale: &str) -> Language {
+    if locale.starts_with("ko") {
+        Language::Korean
+    } else {
+        Language::English
+    }
+}
+
+/// What somebody with these permissions may change.
+pub(super) fn rank(permissions: Permissions) -> Rank {
+    if permissions.intersects(Permissions::MANAGE_GUILD | Permissions::ADMINISTRATOR) {
+        Rank::ManagesAll
+    } else if permissions.contains(Permissions::MANAGE_CHANNELS) {
+        Rank::ManagesChannel
+    } else {
+        Rank::Member
+    }
+}
+
+/// When an id was made: its upper bits count milliseconds since 2015. <https://discord.com/developers/docs/reference#snowflakes>
+fn created_ms(id: u64) -> u64 {
+    (id >> 22) + 1_420_070_400_000
+}
+
+fn person(user: &User) -> PersonId {
+    PersonId::new(Platform::Discord, &user.id.to_string())
+}
+
+fn name(user: &User, nick: Option<&str>) -> String {
+    nick.or(user.global_name.as_deref())
+        .unwrap_or(&user.name)
+        .to_owned()
+}
+
+fn address(spot: &Spot) -> Address {
+    Address {
+        place: spot
+            .thread
+            .map_or(spot.channel, |thread| thread.parent)
+            .to_string(),
+        thread: spot.thread.map(|_| spot.channel.to_string()),
+        shared: spot.guild.is_some(),
+        ticket: None,
+    }
+}
+
+fn venue(spot: &Spot) -> Venue {
+    let place = |id: &dyn std::fmt::Display| PlaceId::new(Platform::Discord, &id.to_string());
+    let level =
+        |kind, id: &dyn std::fmt::Display| Level::new(Platform::Discord, kind, &id.to_string());
+    let Some(guild) = spot.guild else {
+        return Venue {
+            place: place(&spot.channel),
+            thread: None,
+            audience: Audience::Private,
+            levels: vec![level(LevelKind::Chat, &spot.channel)],
+        };
+    };
+    let server = level(LevelKind::Server, &guild);
+    match spot.thread {
+        None => Venue {
+            place: place(&spot.channel),
+            thread: None,
+            audience: Audience::Place(place(&spot.channel)),
+            levels: vec![level(LevelKind::Channel, &spot.channel), server],
+        },
+        Some(ThreadOf { parent, private }) => {
+            // What is said in a private thread is not for everybody in the channel, so it is a place of its own.
+            let (place, thread) = if private {
+                (place(&spot.channel), None)
+            } else {
+                (
+                    place(&parent),
+                    Some(ThreadId::new(&spot.channel.to_string())),
+                )
+            };
+            Venue {
+                audience: Audience::Place(place.clone()),
+                place,
+                thread,
+                levels: vec![
+                    level(LevelKind::Thread, &spot.channel),
+                    level(LevelKind::Channel, &parent),
+                    server,
+                ],
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Discord: serenity keeps the gateway (heartbeats, resume, sharding), this folder gives its events and calls a meaning.
+//!
+//! What an event means is `listen.rs`, where channels lie is `channels.rs`, how messages are sent is `send.rs`, who speaks in them `faces.rs`,
+//! and how requests are made `rest.rs`. Only files in this folder name serenity.
+
+mod channels;
+mod faces;
+mod listen;
+mod rest;
+mod send;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serenity::all::{
+    ApplicationFlags, ClientBuilder, Context as Connection, CurrentApplicationInfo, CurrentUser,
+    Event as GatewayEvent, GatewayIntents, LightMethod, RawEventHandler, Route,
+};
+use serenity::async_trait;
+use serenity::gateway::GatewayError;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use self::channels::Channels;
+use self::rest::Rest;
+use self::send::Discord;
+use super::SendError;
+use super::health::State;
+use crate::context::Context;
+use crate::identity::Platform;
+use crate::intake::Intake;
+use crate::metrics::{self, Count};
+use crate::settings::DiscordSettings;
+
+/// Somebody must do something; until then it is looked at now and then.
+const AFTER_REFUSAL: Duration = Duration::from_secs(300);
+
+/// Connects to Discord and stays connected until told to stop.
+///
+/// # Errors
+/// When no HTTP client can be made. What Discord does wrong is told to [`Health`](super::health::Health) and waited out.
+pub async fn run(
+    settings: DiscordSettings,
+    ctx: Arc<Context>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let rest =
+        Arc::new(Rest::new(&settings).context("an HTTP client for Discord could not be made")?);
+    let work = async {
+        loop {
+            let (me, intents) = introduced(&rest, &ctx).await;
+            let listener = Listener::new(&ctx, &rest, me);
+            listener.resume().await;
+            let wait = connect(&rest, intents, listener, &ctx).await;
+            sleep(wait).await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        () = work => Ok(()),
+    }
+}
+
+/// Waits until Discord knows us; what we may hear depends on what the application is allowed to.
+async fn introduced(rest: &Rest, ctx: &Context) -> (CurrentUser, GatewayIntents) {
+    let note = |state| ctx.health.note(Platform::Discord, state);
+    note(State::Connecting);
+    let mut back_off = Duration::from_secs(1);
+    loop {
+        let me = rest.get::<CurrentUser>(Route::UserMe).await;
+        let application = rest
+            .get::<CurrentApplicationInfo>(Route::Oauth2ApplicationCurrent)
+            .await;
+        match (me, application) {
+            (Ok(me), Ok(application)) => {
+                rest.set_application(application.id);
+                return (me, intents(application.flags));
+            }
+            (Err(SendError::Gone(_)), _) | (_, Err(SendError::Gone(_))) => {
+                note(State::Failed("Discord does not know this token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart".to_owned()));
+                sleep(AFTER_REFUSAL).await;
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                note(State::Waiting(format!(
+                    "Discord cannot be reached: {error}"
+                )));
+                let wait = match error {
+                    SendError::Throttled { retry_after } => retry_after,
+                    _ => back_off,
+                };
+                sleep(wait).await;
+                back_off = (back_off * 2).min(Duration::from_secs(60));
+            }
+        }
+    }
+}
+
+/// Asking for words that the application may not read would end the session, and the bot works without them where it is mentioned.
+fn intents(flags: Option<ApplicationFlags>) -> GatewayIntents {
+    let always = GatewayIntents::GUILDS
+        | GatewayIntents::GUILD_MESSAGES
+        | GatewayIntents::DIRECT_MESSAGES
+        | GatewayIntents::GUILD_MESSAGE_REACTIONS
+        | GatewayIntents::DIRECT_MESSAGE_REACTIONS;
+    let allowed = ApplicationFlags::GATEWAY_MESSAGE_CONTENT
+        | ApplicationFlags::GATEWAY_MESSAGE_CONTENT_LIMITED;
+    if flags.is_some_and(|flags| flags.intersects(allowed)) {
+        return always | GatewayIntents::MESSAGE_CONTENT;
+    }
+    tracing::warn!(
+        "The bot may not read messages in servers beyond mentions and answers to it, so it cannot hear calls by name. Switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart."
+    );
+    always
+}
+
+/// Stays connected as long as it can; gives back how long to wait before the next attempt.
+async fn connect(
+    rest: &Rest,
+    intents: GatewayIntents,
+    listener: Listener,
+    ctx: &Context,
+) -> Duration {
+    let note = |state| ctx.health.note(Platform::Discord, state);
+    // When this fails serenity would go to Discord's own gateway, whatever server was set.
+    if let Err(error) = rest.get::<serde_json::Value>(Route::GatewayBot).await {
+        note(State::Waiting(format!(
+            "Discord's gateway cannot be found: {error}"
+        )));
+        return Duration::from_secs(5);
+    }
+    let client = ClientBuilder::new_with_http(rest.for_gateway(), intents)
+        .raw_event_handler(listener)
+        .await;
+    let mut client = match client {
+        Ok(client) => client,
+        Err(error) => {
+            note(State::Waiting(format!(
+                "Discord cannot be reached: {error}"
+            )));
+            return Duration::from_secs(5);
+        }
+    };
+    // Dropping the client would leave its shards connected.
+    let shards = Arc::clone(&client.shard_manager);
+    let _ended = ShutDown(shards);
+    match client.start_autosharded().await {
+        Err(serenity::Error::Gateway(GatewayError::InvalidAuthentication)) => {
+            note(State::Failed("Discord refused the token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart".to_owned()));
+            AFTER_REFUSAL
+        }
+        Err(serenity::Error::Gateway(GatewayError::DisallowedGatewayIntents)) => {
+            note(State::Failed("Discord refused an intent; switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart".to_owned()));
+            AFTER_REFUSAL
+        }
+        Err(error) => {
+            note(State::Waiting(format!(
+                "the connection to Discord ended: {error}"
+            )));
+            Duration::from_secs(10)
+        }
+        Ok(()) => Duration::from_secs(10),
+    }
+}
+
+/// Ends a client's connections when it goes out of use.
+struct ShutDown(Arc<serenity::gateway::ShardManager>);
+
+impl Drop for ShutDown {
+    fn drop(&mut self) {
+        let shards = Arc::clone(&self.0);
+        tokio::spawn(async move { shards.shutdown_all().await });
+    }
+}
+
+/// Hears what the gateway says.
+struct Listener {
+    me: CurrentUser,
+    rest: Arc<Rest>,
+    channels: Channels,
+    intake: Intake,
+    ctx: Arc<Context>,
+}
+
+impl Listener {
+    fn new(ctx: &Arc<Context>, rest: &Arc<Rest>, me: CurrentUser) -> Self {
+        let messenger = Arc::new(Discord::new(Arc::clone(rest)));
+        Self {
+            me,
+            rest: Arc::clone(rest),
+            channels: Channels::default(),
+            intake: Intake::new(Arc::clone(ctx), messenger),
+            ctx: Arc::clone(ctx),
+        }
+    }
+
+    async fn resume(&self) {
+        while let Err(error) = self.intake.resume(Platform::Discord).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "The inbox cannot be read."
+            );
+            sleep(Duration::from_secs(5)).await;
+        }
+    }
+
+    async fn take(&self, event: super::event::Event) {
+        if let Err(error) = self.intake.hear(event).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "A message could not be stored and is not answered."
+            );
+        }
+    }
+}
+
+#[async_trait]
+impl RawEventHandler for Listener {
+    async fn raw_event(&self, _: Connection, event: GatewayEvent) {
+        match event {
+            GatewayEvent::Ready(_) | GatewayEvent::Resumed(_) => {
+                self.ctx
+                    .health
+                    .note(Platform::Discord, State::Connected(self.me.name.clone()));
+            }
+            GatewayEvent::GuildCreate(event) => {
+                for channel in event.guild.channels.values().chain(&event.guild.threads) {
+                    self.channels.learn(channel);
+                }
+            }
+            GatewayEvent::ChannelCreate(event) => self.channels.learn(&event.channel),
+            GatewayEvent::ThreadCreate(event) => self.channels.learn(&event.thread),
+            GatewayEvent::ChannelDelete(event) => self.channels.forget(event.channel.id),
+            GatewayEvent::ThreadDelete(event) => self.channels.forget(event.thread.id),
+            GatewayEvent::MessageCreate(event) => {
+                let written = event.message;
+                if written.author.id == self.me.id {
+                    return;
+                }
+                let spot = self
+                    .channels
+                    .spot(written.channel_id, written.guild_id, &self.rest)
+                    .await;
+                if let Some(event) = listen::message(&written, &spot, &self.me) {
+                    self.take(event).await;
+                }
+            }
+            GatewayEvent::InteractionCreate(event) => {
+                let Some(pressed) = event.interaction.as_message_component() else {
+                    return;
+                };
+                let spot = self
+                    .channels
+                    .spot(pressed.channel_id, pressed.guild_id, &self.rest)
+                    .await;
+                // Nothing changes for the one who pressed until the message itself does.
+                let deferred = serde_json::json!({ "type": 6 });
+                let acknowledge = self.rest.call(
+                    Route::InteractionResponse {
+                        interaction_id: pressed.id,
+                        token: &pressed.token,
+                    },
+                    LightMethod::Post,
+                    Some(&deferred),
+                );
+                let (acknowledged, ()) = tokio::join!(acknowledge, async {
+                    if let Some(event) = listen::pressed(pressed, &spot) {
+                        self.take(event).await;
+                    }
+                });
+                if let Err(error) = acknowledged {
+                    tracing::debug!(%error, "A pressed button was not acknowledged.");
+                }
+            }
+            GatewayEvent::Unknown(_) => metrics::count(Count::UnknownEvents),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Requests to Discord and what their errors mean. Which requests are made is decided elsewhere.
+//!
+//! Discord itself is called through serenity's rate limiter. That one cannot call another server (in 0.12.5 it builds its requests without the
+//! proxy), so with `discord.api_url` requests are made here, and wait as the answers' headers say.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serenity::all::{
+    ApplicationId, CreateAllowedMentions, Http, HttpBuilder, HttpError, LightMethod, Route,
+};
+use serenity::http::{RatelimitingBucket, Request};
+use tokio::time::Instant;
+
+use crate::platforms::SendError;
+use crate::settings::DiscordSettings;
+
+/// Longest time for one request.
+const REQUEST: Duration = Duration::from_secs(30);
+
+/// Makes requests in the bot's name.
+pub(super) struct Rest {
+    http: Http,
+    /// Only with another server than Discord's own.
+    own: Option<OwnLimits>,
+    settings: DiscordSettings,
+}
+
+impl std::fmt::Debug for Rest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rest").finish_non_exhaustive()
+    }
+}
+
+/// Until when the server wants no more requests of a kind.
+struct OwnLimits {
+    client: reqwest::Client,
+    server: String,
+    authorization: String,
+    closed: Mutex<HashMap<RatelimitingBucket, Instant>>,
+}
+
+impl Rest {
+    pub(super) fn new(settings: &DiscordSettings) -> reqwest::Result<Self> {
+        let token = settings.token.reveal();
+        let own = match &settings.api_url {
+            None => None,
+            Some(url) => Some(OwnLimits {
+                client: client()?,
+                server: url.as_str().trim_end_matches('/').to_owned(),
+                authorization: format!("Bot {}", token.trim_start_matches("Bot ")),
+                closed: Mutex::default(),
+            }),
+        };
+        Ok(Self {
+            http: http(settings)?,
+            own,
+            settings: settings.clone(),
+        })
+    }
+
+    /// The same server for serenity's gateway, which wants its own.
+    pub(super) fn for_gateway(&self) -> Http {
+        http(&self.settings).expect("it could be made before")
+    }
+
+    pub(super) fn set_application(&self, application: ApplicationId) {
+        self.http.set_application_id(application);
+    }
+
+    pub(super) fn application(&self) -> ApplicationId {
+        self.http
+            .application_id()
+            .expect("set before anything is heard")
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, route: Route<'_>) -> Result<T, SendError> {
+        self.ask(route, LightMethod::Get, None::<&()>).await
+    }
+
+    /// A request whose answer matters.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        route: Route<'_>,
+        method: LightMethod,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<T, SendError> {
+        self.send(route, method, body, Vec::new())
+            .await?
+            .json()
+            .await
+            .map_err(unconfirmed)
+    }
+
+    /// A request of which only the success matters.
+    pub(super) async fn call(
+        &self,
+        route: Route<'_>,
+        method: LightMethod,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<(), SendError> {
+        self.send(route, method, body, Vec::new()).await.map(drop)
+    }
+
+    pub(super) async fn send(
+        &self,
+        route: Route<'_>,
+        method: LightMethod,
+        body: Option<&(impl Serialize + Sync)>,
+        query: Vec<(&'static str, String)>,
+    ) -> Result<reqwest::Response, SendError> {
+        let body = body
+            .map(|body| serde_json::to_vec(body).expect("bodies hold nothing that JSON cannot"));
+        let request = Request::new(route, method)
+            .body(body)
+            .params((!query.is_empty()).then_some(query));
+        match &self.own {
+            Some(own) => own.send(request).await,
+            None => self.http.request(request).await.map_err(of_serenity),
+        }
+    }
+}
+
+impl OwnLimits {
+    async fn send(&self, request: Request<'_>) -> Result<reqwest::Response, SendError> {
+        let bucket = request.route_ref().ratelimiting_bucket();
+        if let Some(until) = self.closed_until(&bucket) {
+            return Err(SendError::Throttled {
+                retry_after: until.saturating_duration_since(Instant::now()),
+            });
+        }
+        let request = request
+            .build(&self.client, &self.authorization, Some(&self.server))
+            .map_err(|error| SendError::Refused(error.to_string()))?;
+        let response = request.send().await.map_err(unconfirmed)?;
+        let header = |name: &str| -> Option<f64> {
+            response.headers().get(name)?.to_str().ok()?.parse().ok()
+        };
+        let status = response.status();
+        if status == reqwest::StatusCode::TOO_MANY_REQUESTS {
+            let retry_after = header("retry-after").unwrap_or(1.0).clamp(0.05, 3600.0);
+            let retry_after = Duration::from_secs_f64(retry_after);
+            self.close(bucket, retry_after);
+            return Err(SendError::Throttled { retry_after });
+        }
+        if header("x-ratelimit-remaining") == Some(0.0)
+            && let Some(reset_after) = header("x-ratelimit-reset-after")
+        {
+            self.close(
+                bucket,
+                Duration::from_secs_f64(reset_after.clamp(0.0, 3600.0)),
+            );
+        }
+        if status.is_success() {
+            return Ok(response);
+        }
+        let text = response.text().await.unwrap_or_default();
+        let told = serde_json::from_str::<Told>(&text).unwrap_or_default();
+        Err(told.meaning(status.as_u16()))
+    }
+
+    fn closed_until(&self, bucket: &RatelimitingBucket) -> Option<Instant> {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        closed.retain(|_, until| *until > now);
+        closed.get(bucket).copied()
+    }
+
+    fn close(&self, bucket: RatelimitingBucket, time: Duration) {
+        // Requests without a bucket, such as answers to interactions, have no limit of their own.
+        if !bucket.is_none() {
+            let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            closed.insert(bucket, Instant::now() + time);
+        }
+    }
+}
+
+fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder().timeout(REQUEST).build()
+}
+
+fn http(settings: &DiscordSettings) -> reqwest::Result<Http> {
+    let builder = HttpBuilder::new(settings.token.reveal())
+        .client(client()?)
+        .default_allowed_mentions(CreateAllowedMentions::new());
+    Ok(match &settings.api_url {
+        None => builder.build(),
+        Some(url) => builder
+            .proxy(url.as_str())
+            .ratelimiter_disabled(true)
+            .build(),
+    })
+}
+
+/// Discord's own words about an error.
+#[derive(Debug, Default, serde::Deserialize)]
+struct Told {
+    #[serde(default)]
+    code: i64,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    errors: Option<serde_json::Value>,
+}
+
+impl Told {
+    /// What the sender does next. The codes are at https://discord.com/developers/docs/topics/opcodes-and-status-codes#json.
+    fn meaning(self, status: u16) -> SendError {
+        let Self {
+            code,
+            message,
+            errors,
+        } = self;
+        let details = errors.map_or_else(String::new, |errors| format!(": {errors}"));
+        let cause = format!("{status} {message} ({code}){details}");
+        match (status, code) {
+            (401 | 403 | 404, _) => SendError::Gone(cause),
+            (500.., _) => SendError::Unreachable(cause),
+            _ => SendError::Refused(cause),
+        }
+    }
+}
+
+fn of_serenity(error: serenity::Error) -> SendError {
+    match error {
+        serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) => {
+            let told = Told {
+                code: response.error.code as i64,
+                message: response.error.message.clone(),
+                errors: None,
+            };
+            told.meaning(response.status_code.as_u16())
+        }
+        serenity::Error::Http(HttpError::Request(error)) => unconfirmed(error),
+        other => SendError::Unreachable(other.to_string()),
+    }
+}
+
+/// An error on the way. Its address is left out: some hold tokens.
+fn unconfirmed(error: reqwest::Error) -> SendError {
+    let connects = error.is_connect();
+    let error = error.without_url();
+    let cause = std::error::Error::source(&error)
+        .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+    if connects {
+        SendError::Unreachable(cause)
+    } else {
+        SendError::Unconfirmed(cause)
+    }
+}

@@ -1,0 +1,206 @@
+//! Messages to Discord. What they say is decided elsewhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use serenity::all::{ChannelId, LightMethod, MessageId as DiscordMessage, Route};
+
+use super::faces::{Face, Faces};
+use super::rest::Rest;
+use crate::identity::{PersonId, Rank};
+use crate::platforms::text::clean::clean_reply;
+use crate::platforms::text::discord;
+use crate::platforms::text::split::pieces;
+use crate::platforms::text::styled::Styled;
+use crate::platforms::{
+    Address, Button, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
+};
+
+/// Discord as a place to send messages to.
+#[derive(Debug)]
+pub(super) struct Discord {
+    rest: Arc<Rest>,
+    faces: Faces,
+}
+
+impl Discord {
+    pub(super) fn new(rest: Arc<Rest>) -> Self {
+        Self {
+            faces: Faces::new(Arc::clone(&rest)),
+            rest,
+        }
+    }
+}
+
+#[async_trait]
+impl Messenger for Discord {
+    fn manners(&self, _at: &Address) -> Manners {
+        Manners {
+            // Discord takes about five changes in five seconds in a channel.
+            pace: Duration::from_millis(1_200),
+            pace_between: Duration::from_millis(250),
+            typing_lasts: Duration::from_secs(10),
+            posts_once: true,
+        }
+    }
+
+    fn pieces(&self, text: &str, _voice: &Voice) -> Vec<Styled> {
+        pieces(&clean_reply(text), &discord::RULES)
+    }
+
+    async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError> {
+        if let Some((face, thread)) = self.face(at, post).await? {
+            match self.faces.say(&face, thread, &body(post)).await {
+                // Somebody has deleted the webhook: the next attempt makes another.
+                Err(SendError::Gone(cause)) => {
+                    self.faces.lost(&face);
+                    return Err(SendError::Unreachable(cause));
+                }
+                sent => return sent,
+            }
+        }
+        let mut body = body(post);
+        body["nonce"] = json!(nonce(key));
+        body["enforce_nonce"] = json!(true);
+        if let Some(answers) = &post.answers {
+            // Whoever deletes their message meanwhile still gets the answer.
+            body["message_reference"] =
+                json!({ "message_id": answers.0, "fail_if_not_exists": false });
+        }
+        let route = Route::ChannelMessages {
+            channel_id: channel(at)?,
+        };
+        let sent: Value = self.rest.ask(route, LightMethod::Post, Some(&body)).await?;
+        id_of(&sent)
+    }
+
+    async fn edit(&self, at: &Address, of: &MessageId, post: &Post) -> Result<(), SendError> {
+        if let Some((face, thread)) = self.face(at, post).await? {
+            match self
+                .faces
+                .say_instead(&face, thread, message(of)?, &body(post))
+                .await
+            {
+                // It was said before there was a webhook.
+                Err(SendError::Gone(_)) => {}
+                outcome => return outcome,
+            }
+        }
+        let route = Route::ChannelMessage {
+            channel_id: channel(at)?,
+            message_id: message(of)?,
+        };
+        self.rest
+            .call(route, LightMethod::Patch, Some(&body(post)))
+            .await
+    }
+
+    async fn remove(&self, at: &Address, of: &MessageId) -> Result<(), SendError> {
+        let route = Route::ChannelMessage {
+            channel_id: channel(at)?,
+            message_id: message(of)?,
+        };
+        self.rest
+            .call(route, LightMethod::Delete, None::<&()>)
+            .await
+    }
+
+    async fn rank(&self, _at: &Address, _person: &PersonId) -> Result<Rank, SendError> {
+        // Discord tells it with every command from its menu, and only there.
+        Ok(Rank::Member)
+    }
+
+    async fn typing(&self, at: &Address) -> Result<(), SendError> {
+        let route = Route::ChannelTyping {
+            channel_id: channel(at)?,
+        };
+        self.rest.call(route, LightMethod::Post, None::<&()>).await
+    }
+}
+
+impl Discord {
+    /// The webhook through which a persona speaks here, and the thread to speak in; `None` where the bot speaks itself.
+    async fn face(
+        &self,
+        at: &Address,
+        post: &Post,
+    ) -> Result<Option<(Face, Option<ChannelId>)>, SendError> {
+        let Voice::Persona { id, name, .. } = &post.voice else {
+            return Ok(None);
+        };
+        if !at.shared {
+            // Private chats have no webhooks.
+            return Ok(None);
+        }
+        let parent = parse(&at.place)?;
+        let thread = at.thread.as_deref().map(parse).transpose()?;
+        let face = self.faces.of(parent, id, name).await?;
+        Ok(face.map(|face| (face, thread)))
+    }
+}
+
+/// What every way of sending has in common. Nobody is ever pinged, and links show no pictures.
+fn body(post: &Post) -> Value {
+    const SUPPRESS_EMBEDS: u32 = 1 << 2;
+    json!({
+        "content": discord::render(&post.text),
+        "allowed_mentions": { "parse": [], "replied_user": false },
+        "components": rows(post),
+        "flags": SUPPRESS_EMBEDS,
+    })
+}
+
+fn rows(post: &Post) -> Vec<Value> {
+    const ROW: u8 = 1;
+    const BUTTON: u8 = 2;
+    const GREY: u8 = 2;
+    let button = |button: &Button| json!({ "type": BUTTON, "style": GREY, "label": button.label(post.language), "custom_id": button.word() });
+    let buttons: Vec<Value> = post.buttons.iter().map(button).collect();
+    if buttons.is_empty() {
+        return Vec::new();
+    }
+    vec![json!({ "type": ROW, "components": buttons })]
+}
+
+/// At most 25 characters. Discord forgets it after a few minutes, so a later attempt may post twice.
+fn nonce(key: &PostKey) -> String {
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(key.0.as_bytes());
+    digest
+        .iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn channel(at: &Address) -> Result<ChannelId, SendError> {
+    parse(at.thread.as_deref().unwrap_or(&at.place))
+}
+
+fn parse(id: &str) -> Result<ChannelId, SendError> {
+    match id.parse::<u64>() {
+        Ok(id) if id != 0 => Ok(ChannelId::new(id)),
+        _ => Err(SendError::Refused(format!(
+            "{id:?} is no channel of Discord"
+        ))),
+    }
+}
+
+fn message(id: &MessageId) -> Result<DiscordMessage, SendError> {
+    match id.0.parse::<u64>() {
+        Ok(id) if id != 0 => Ok(DiscordMessage::new(id)),
+        _ => Err(SendError::Refused(format!(
+            "{:?} is no message of Discord",
+            id.0
+        ))),
+    }
+}
+
+pub(super) fn id_of(message: &Value) -> Result<MessageId, SendError> {
+    message["id"]
+        .as_str()
+        .map(|id| MessageId(id.to_owned()))
+        .ok_or_else(|| SendError::Unconfirmed("the answer names no message".to_owned()))
+}

@@ -1,0 +1,94 @@
+//! What happened in a chat app, in words that all of them share. It goes to the inbox as it is.
+
+use chatfriends_personas::Language;
+use serde::{Deserialize, Serialize};
+
+use super::{Address, Button, MessageId};
+use crate::identity::{Audience, EventId, Level, PersonId, PlaceId, Platform, Rank, ThreadId};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The same when it comes twice.
+    pub id: EventId,
+    /// In which app.
+    pub platform: Platform,
+    /// Where answers go.
+    pub at: Address,
+    /// Where it was, for memory and rules.
+    pub venue: Venue,
+    /// Who did it.
+    pub by: Author,
+    /// What.
+    pub happened: Happening,
+    /// Milliseconds since 1970, as the app tells it.
+    pub at_ms: u64,
+}
+
+/// Where something happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Venue {
+    /// The channel, group or chat.
+    pub place: PlaceId,
+    /// The thread or topic.
+    pub thread: Option<ThreadId>,
+    /// Who reads along.
+    pub audience: Audience,
+    /// Where rules for it may stand, the nearest first. Never empty.
+    pub levels: Vec<Level>,
+}
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// Their id.
+    pub person: PersonId,
+    /// The name that others see.
+    pub name: String,
+    /// Whether a program acts.
+    pub is_bot: bool,
+    /// The language of their app.
+    pub language: Language,
+    /// What they may change there, where the app tells it with the event.
+    pub rank: Option<Rank>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happening {
+    /// Somebody wrote something.
+    Message(Message),
+    /// Somebody pressed a button below a message of ours.
+    Pressed {
+        /// The message.
+        on: MessageId,
+        /// The button.
+        button: Button,
+    },
+}
+
+/// A message that somebody wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its id.
+    pub id: MessageId,
+    /// The words, without the mention of the bot that led them.
+    pub text: String,
+    /// Whether it names the bot in the app's own way.
+    pub mentions_bot: bool,
+    /// The message of ours that it answers.
+    pub answers: Option<MessageId>,
+    /// What it holds beside words.
+    pub attachment: Option<Attachment>,
+}
+
+/// What a message holds beside words. Nothing of it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attachment {
+    /// A sticker.
+    Sticker,
+    /// A file, a picture, a voice message.
+    File,
+}

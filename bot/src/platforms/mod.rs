@@ -1,0 +1,174 @@
+//! The seam to chat apps: what is shown there, and what can go wrong. What is heard from them is `event.rs`.
+//!
+//! A chat app is one folder here with `listen` and `send`; nothing outside it names the app's own types.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chatfriends_personas::{Language, PersonaId};
+use serde::{Deserialize, Serialize};
+
+use self::text::styled::Styled;
+use crate::identity::{PersonId, Rank};
+
+pub mod discord;
+pub mod event;
+pub mod health;
+pub mod telegram;
+pub mod text;
+
+/// A chat app that messages go to.
+#[async_trait]
+pub trait Messenger: Send + Sync + Debug {
+    /// What holds for messages at this address.
+    fn manners(&self, at: &Address) -> Manners;
+
+    /// Cuts a reply into texts that each fit one message with its lead. A cut stays where it is when the reply grows.
+    fn pieces(&self, text: &str, voice: &Voice) -> Vec<Styled>;
+
+    /// Shows a new message.
+    async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError>;
+
+    /// Shows other content in a message of ours; content that it has already is no error.
+    async fn edit(&self, at: &Address, message: &MessageId, post: &Post) -> Result<(), SendError>;
+
+    /// Takes a message of ours away.
+    async fn remove(&self, at: &Address, message: &MessageId) -> Result<(), SendError>;
+
+    /// What somebody may change in a place now; at most a minute old.
+    async fn rank(&self, at: &Address, person: &PersonId) -> Result<Rank, SendError>;
+
+    /// Shows for a few seconds that somebody is writing.
+    async fn typing(&self, at: &Address) -> Result<(), SendError>;
+}
+
+/// What holds for messages in one place of a chat app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manners {
+    /// Least time between two edits of one message.
+    pub pace: Duration,
+    /// Least time between two changes of anything that is shown there.
+    pub pace_between: Duration,
+    /// How long a sign of writing stays.
+    pub typing_lasts: Duration,
+    /// Whether a message that is posted twice with one [`PostKey`] appears once. Otherwise one that may have arrived is not posted again.
+    pub posts_once: bool,
+}
+
+/// Where messages go. Only the chat app that made it understands it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Address {
+    /// The channel or chat, in the app's own words.
+    pub place: String,
+    /// The thread or topic in it.
+    pub thread: Option<String>,
+    /// Whether several people read there.
+    pub shared: bool,
+    /// What lets us answer this one event in the app's own way, such as a slash command's token.
+    pub ticket: Option<String>,
+}
+
+/// A message of a chat app, in the app's own words; unique within its place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MessageId(pub String);
+
+/// The same for the same message of the same reply, so that a chat app can tell a second attempt from a second message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostKey(pub String);
+
+/// What one message shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// Who seems to speak.
+    pub voice: Voice,
+    /// One of the texts that [`Messenger::pieces`] gave.
+    pub text: Styled,
+    /// What can be pressed below it.
+    pub buttons: Vec<Button>,
+    /// The message that it answers.
+    pub answers: Option<MessageId>,
+    /// Whether only the person who asked is to see it, where the app can do that.
+    pub discreet: bool,
+    /// The language of its buttons.
+    pub language: Language,
+}
+
+/// Who seems to speak.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Voice {
+    /// The bot itself.
+    Bot,
+    /// A persona.
+    Persona {
+        /// Whose avatar is shown.
+        id: PersonaId,
+        /// Its name.
+        name: String,
+        /// Whether the name must be told because others answer there, too.
+        named: bool,
+    },
+}
+
+/// Something to press below a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Button {
+    /// Answers again, differently.
+    Regenerate,
+    /// Stops the reply.
+    Stop,
+}
+
+impl Button {
+    const ALL: [Self; 2] = [Self::Regenerate, Self::Stop];
+
+    /// The word by which a chat app hands a press back.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Regenerate => "regenerate",
+            Self::Stop => "stop",
+        }
+    }
+
+    /// The button of a word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|button| button.word() == word)
+    }
+
+    /// What stands on it.
+    #[must_use]
+    pub fn label(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Self::Regenerate, Language::English) => "🔄 Another answer",
+            (Self::Regenerate, Language::Korean) => "🔄 다른 답",
+            (Self::Stop, Language::English) => "⏹ Stop",
+            (Self::Stop, Language::Korean) => "⏹ 그만",
+        }
+    }
+}
+
+/// Why a message was not shown. Variants are what the sender does next.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// Wait so long, then try again.
+    #[error("the app asks us to wait {retry_after:?}")]
+    Throttled {
+        /// How long.
+        retry_after: Duration,
+    },
+    /// Try again a little later: nothing was shown.
+    #[error("the app cannot be reached: {0}")]
+    Unreachable(String),
+    /// It may have been shown, and the app cannot tell.
+    #[error("the app did not confirm it: {0}")]
+    Unconfirmed(String),
+    /// The chat or the message is gone, or we may not write there: give up.
+    #[error("it cannot be shown there: {0}")]
+    Gone(String),
+    /// The app will never take this content: give up, and look at the log.
+    #[error("the app refused it: {0}")]
+    Refused(String),
+}

@@ -1,0 +1,211 @@
+//! What an update of Telegram means. Plain functions: nothing is sent or stored here.
+
+use chatfriends_personas::Language;
+use teloxide::types::{
+    CallbackQuery, Chat, ChatKind, Me, Message as Written, MessageEntityKind, Update, UpdateKind,
+    User,
+};
+
+use crate::commands;
+use crate::identity::{
+    Audience, EventId, Level, LevelKind, PersonId, PlaceId, Platform, Rank, ThreadId,
+};
+use crate::platforms::event::{Attachment, Author, Event, Happening, Message, Venue};
+use crate::platforms::{Address, Button, MessageId};
+
+/// What happened, if it is of any concern.
+pub(super) fn event(update: &Update, me: &Me) -> Option<Event> {
+    match &update.kind {
+        UpdateKind::Message(written) => message(written, me),
+        UpdateKind::CallbackQuery(query) => pressed(query),
+        _ => None,
+    }
+}
+
+fn message(written: &Written, me: &Me) -> Option<Event> {
+    let author = author(written)?;
+    let (text, attachment) = match (written.text(), written.caption()) {
+        (Some(text), _) => (text, None),
+        (None, Some(caption)) => (caption, Some(Attachment::File)),
+        (None, None) if written.sticker().is_some() => ("", Some(Attachment::Sticker)),
+        (None, None) if has_file(written) => ("", Some(Attachment::File)),
+        // A service message: somebody came, a title changed.
+        (None, None) => return None,
+    };
+    let (text, addressed) = addressed(written, text, me)?;
+    let answers = written
+        .reply_to_message()
+        .filter(|to| to.from.as_ref().is_some_and(|user| user.id == me.id))
+        .map(|to| MessageId(to.id.0.to_string()));
+    Some(Event {
+        id: EventId::new(
+            Platform::Telegram,
+            &format!("{}/{}", written.chat.id, written.id),
+        ),
+        platform: Platform::Telegram,
+        at: address(written),
+        venue: venue(written),
+        by: author,
+        happened: Happening::Message(Message {
+            id: MessageId(written.id.0.to_string()),
+            text,
+            mentions_bot: addressed,
+            answers,
+            attachment,
+        }),
+        at_ms: u64::try_from(written.date.timestamp_millis()).unwrap_or(0),
+    })
+}
+
+fn pressed(query: &CallbackQuery) -> Option<Event> {
+    let on = query.regular_message()?;
+    let button = Button::of(query.data.as_deref()?)?;
+    Some(Event {
+        id: EventId::new(Platform::Telegram, &format!("press/{}", query.id)),
+        platform: Platform::Telegram,
+        at: address(on),
+        venue: venue(on),
+        by: Author {
+            person: person(&query.from),
+            name: query.from.full_name(),
+            is_bot: query.from.is_bot,
+            language: language(&query.from),
+            rank: None,
+        },
+        happened: Happening::Pressed {
+            on: MessageId(on.id.0.to_string()),
+            button,
+        },
+        at_ms: u64::try_from(on.date.timestamp_millis()).unwrap_or(0),
+    })
+}
+
+/// Who wrote it; `None` for what no one did.
+fn author(written: &Written) -> Option<Author> {
+    let user = written.from.as_ref()?;
+    let as_chat = |chat: &Chat, rank| Author {
+        person: PersonId::new(Platform::Telegram, &format!("chat/{}", chat.id)),
+        name: chat.title().unwrap_or_default().to_owned(),
+        is_bot: false,
+        language: Language::English,
+        rank,
+    };
+    Some(match &written.sender_chat {
+        // An administrator who does not show their name: Telegram sends them as the group itself.
+        Some(chat) if user.is_anonymous() && chat.id == written.chat.id => {
+            as_chat(chat, Some(Rank::ManagesAll))
+        }
+        // A post of the linked channel that Telegram repeats in the group; nobody there said it.
+        Some(_) if user.is_telegram() => return None,
+        // Somebody who speaks as a channel of theirs, which makes nobody an administrator here.
+        Some(chat) => as_chat(chat, Some(Rank::Member)),
+        None => Author {
+            person: person(user),
+            name: user.full_name(),
+            is_bot: user.is_bot,
+            language: language(user),
+            rank: None,
+        },
+    })
+}
+
+/// The words without the bot's own name at their beginning, and whether they name it. `None` for another bot's commands.
+fn addressed(written: &Written, text: &str, me: &Me) -> Option<(String, bool)> {
+    let entities = match written.text() {
+        Some(_) => written.parse_entities(),
+        None => written.parse_caption_entities(),
+    };
+    let mention = format!("@{}", me.username()).to_lowercase();
+    let mut text = text.to_owned();
+    let mut named = false;
+    for entity in entities.unwrap_or_default() {
+        match entity.kind() {
+            MessageEntityKind::BotCommand if entity.start() == 0 => {
+                let command = entity.text();
+                let Some((name, of)) = command.split_once('@') else {
+                    named = commands::exists(command.trim_start_matches('/'));
+                    continue;
+                };
+                if !of.eq_ignore_ascii_case(me.username()) {
+                    return None;
+                }
+                named = true;
+                text = text.replacen(command, name, 1);
+            }
+            MessageEntityKind::Mention if entity.text().to_lowercase() == mention => {
+                named = true;
+                if entity.start() == 0 {
+                    text = text.replacen(entity.text(), "", 1);
+                }
+            }
+            MessageEntityKind::TextMention { user } if user.id == me.id => named = true,
+            _ => {}
+        }
+    }
+    Some((text.trim().to_owned(), named))
+}
+
+fn has_file(written: &Written) -> bool {
+    written.photo().is_some()
+        || written.voice().is_some()
+        || written.video().is_some()
+        || written.video_note().is_some()
+        || written.audio().is_some()
+        || written.document().is_some()
+        || written.animation().is_some()
+}
+
+fn person(user: &User) -> PersonId {
+    PersonId::new(Platform::Telegram, &user.id.to_string())
+}
+
+fn language(user: &User) -> Language {
+    match &user.language_code {
+        Some(code) if code.starts_with("ko") => Language::Korean,
+        _ => Language::English,
+    }
+}
+
+/// The topic of a forum; in other groups a thread is only a chain of answers.
+fn topic(written: &Written) -> Option<String> {
+    written
+        .thread_id
+        .filter(|_| written.is_topic_message)
+        .map(|thread| thread.to_string())
+}
+
+fn address(written: &Written) -> Address {
+    Address {
+        place: written.chat.id.to_string(),
+        thread: topic(written),
+        shared: !matches!(written.chat.kind, ChatKind::Private(_)),
+        ticket: None,
+    }
+}
+
+fn venue(written: &Written) -> Venue {
+    let chat = written.chat.id.to_string();
+    let place = PlaceId::new(Platform::Telegram, &chat);
+    let level = |kind, raw: &str| Level::new(Platform::Telegram, kind, raw);
+    if let ChatKind::Private(_) = written.chat.kind {
+        return Venue {
+            place,
+            thread: None,
+            audience: Audience::Private,
+            levels: vec![level(LevelKind::Chat, &chat)],
+        };
+    }
+    let topic = topic(written);
+    let of_topic = topic
+        .as_ref()
+        .map(|topic| level(LevelKind::Thread, &format!("{chat}/{topic}")));
+    Venue {
+        audience: Audience::Place(place.clone()),
+        place,
+        thread: topic.as_deref().map(ThreadId::new),
+        levels: of_topic
+            .into_iter()
+            .chain([level(LevelKind::Group, &chat)])
+            .collect(),
+    }
+}

@@ -1,0 +1,196 @@
+//! Telegram: an own loop over `get_updates`, because teloxide's dispatcher confirms updates before they are handled.
+//!
+//! What an update means is `listen.rs`, how messages are sent is `send.rs`. Only files in this folder name teloxide.
+
+mod listen;
+mod send;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use teloxide::payloads::GetUpdatesSetters as _;
+use teloxide::requests::{Request as _, Requester as _};
+use teloxide::types::{AllowedUpdate, Me, Update, UpdateKind};
+use teloxide::{ApiError, Bot, RequestError};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use self::send::Telegram;
+use super::health::{Health, State};
+use crate::context::Context;
+use crate::identity::Platform;
+use crate::intake::Intake;
+use crate::metrics::{self, Count};
+use crate::settings::TelegramSettings;
+
+/// How long Telegram waits for something to happen before it answers that nothing did, in seconds.
+const POLL_SECONDS: u32 = 50;
+/// Somebody must make a new token; until then it is looked at now and then.
+const AFTER_REFUSAL: Duration = Duration::from_secs(300);
+/// Another program polls with the same token; one of the two has to go.
+const AFTER_CONFLICT: Duration = Duration::from_secs(15);
+
+/// Connects to Telegram and stays connected until told to stop.
+///
+/// # Errors
+/// When no HTTP client can be made. What Telegram does wrong is told to [`Health`] and waited out.
+pub async fn run(
+    settings: TelegramSettings,
+    ctx: Arc<Context>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let bot = bot(&settings)?;
+    let work = async {
+        let me = introduced(&bot, &ctx.health).await;
+        let messenger = Arc::new(Telegram::new(bot.clone()));
+        let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
+        resume(&intake).await;
+        poll(&bot, &me, &messenger, &intake, &ctx.health).await
+    };
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        never = work => match never {},
+    }
+}
+
+/// The bot of a token, at Telegram's own server or another one.
+fn bot(settings: &TelegramSettings) -> anyhow::Result<Bot> {
+    let client = teloxide::net::default_reqwest_settings()
+        .connect_timeout(Duration::from_secs(10))
+        .timeout(Duration::from_secs(u64::from(POLL_SECONDS) + 15))
+        .build()
+        .context("an HTTP client for Telegram could not be made")?;
+    let bot = Bot::with_client(settings.token.reveal(), client);
+    Ok(match &settings.api_url {
+        Some(url) => bot.set_api_url(url.clone()),
+        None => bot,
+    })
+}
+
+/// Waits until Telegram knows us.
+async fn introduced(bot: &Bot, health: &Health) -> Me {
+    health.note(Platform::Telegram, State::Connecting);
+    let mut back_off = BackOff::default();
+    loop {
+        match bot.get_me().send().await {
+            Ok(me) => {
+                health.note(
+                    Platform::Telegram,
+                    State::Connected(me.username().to_owned()),
+                );
+                if !me.can_read_all_group_messages {
+                    tracing::info!(
+                        "Telegram's privacy mode is on: in groups only commands, mentions and answers to the bot arrive, no calls by name. @BotFather's /setprivacy changes it; then add the bot to its groups again."
+                    );
+                }
+                return me;
+            }
+            Err(error) => sleep(back_off.after(&error, health)).await,
+        }
+    }
+}
+
+async fn resume(intake: &Intake) {
+    while let Err(error) = intake.resume(Platform::Telegram).await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "The inbox cannot be read."
+        );
+        sleep(Duration::from_secs(5)).await;
+    }
+}
+
+/// Takes updates for ever. An update is confirmed by asking for those behind it, and that is done only when it is in the inbox.
+async fn poll(
+    bot: &Bot,
+    me: &Me,
+    messenger: &Arc<Telegram>,
+    intake: &Intake,
+    health: &Health,
+) -> std::convert::Infallible {
+    let mut offset = 0;
+    let mut back_off = BackOff::default();
+    loop {
+        let request = bot
+            .get_updates()
+            .offset(offset)
+            .timeout(POLL_SECONDS)
+            .allowed_updates([
+                AllowedUpdate::Message,
+                AllowedUpdate::EditedMessage,
+                AllowedUpdate::CallbackQuery,
+                AllowedUpdate::MessageReaction,
+                AllowedUpdate::MyChatMember,
+            ]);
+        let updates = match request.send().await {
+            Ok(updates) => updates,
+            Err(error) => {
+                sleep(back_off.after(&error, health)).await;
+                continue;
+            }
+        };
+        back_off = BackOff::default();
+        health.note(
+            Platform::Telegram,
+            State::Connected(me.username().to_owned()),
+        );
+        for update in updates {
+            let next = i32::try_from(update.id.0).map_or(offset, |id| id.wrapping_add(1));
+            take(update, me, messenger, intake).await;
+            offset = next;
+        }
+    }
+}
+
+/// Takes one update; on return it is durable or of no concern.
+async fn take(update: Update, me: &Me, messenger: &Arc<Telegram>, intake: &Intake) {
+    if let UpdateKind::Error(_) = update.kind {
+        metrics::count(Count::UnknownEvents);
+        return;
+    }
+    if let UpdateKind::CallbackQuery(query) = &update.kind {
+        messenger.acknowledge(query.id.clone());
+    }
+    let Some(event) = listen::event(&update, me) else {
+        return;
+    };
+    while let Err(error) = intake.hear(event.clone()).await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "A message could not be stored; Telegram keeps it until it can."
+        );
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// How long to wait after errors in a row.
+#[derive(Debug, Default)]
+struct BackOff(u32);
+
+impl BackOff {
+    fn after(&mut self, error: &RequestError, health: &Health) -> Duration {
+        let note = |state| health.note(Platform::Telegram, state);
+        match error {
+            RequestError::RetryAfter(seconds) => return seconds.duration(),
+            RequestError::Api(ApiError::InvalidToken) => {
+                note(State::Failed("Telegram does not know this token; ask @BotFather for a new one, set TELEGRAM_BOT_TOKEN, and restart".to_owned()));
+                return AFTER_REFUSAL;
+            }
+            RequestError::Api(ApiError::TerminatedByOtherGetUpdates) => {
+                note(State::Waiting("another program takes this bot's messages; stop it, or give this one a bot of its own".to_owned()));
+                return AFTER_CONFLICT;
+            }
+            RequestError::Api(ApiError::CantGetUpdates) => {
+                note(State::Failed("a webhook is set for this bot; delete it with deleteWebhook, or set telegram.webhook_url".to_owned()));
+                return AFTER_CONFLICT;
+            }
+            other => note(State::Waiting(format!(
+                "Telegram cannot be reached: {other}"
+            ))),
+        }
+        let wait = Duration::from_secs(1 << self.0.min(5));
+        self.0 += 1;
+        wait
+    }
+}
