@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::identity::{EventId, PersonId, PlaceId};
 use crate::inbox::{Inbox, Posting, Sent};
-use crate::outlet::Show;
+use crate::outlet::{Form, Show};
 use crate::platforms::{
     Address, Button, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
 };
@@ -76,6 +76,7 @@ pub enum Delivered {
 struct Board {
     speaker: Option<(PersonaId, String)>,
     blocks: Vec<Block>,
+    form: Option<Form>,
     /// Since when a reply is being made that could be stopped.
     speaking_since: Option<Instant>,
     ended: bool,
@@ -114,6 +115,11 @@ impl Delivery {
         let mut sign_at = Instant::now() + Duration::from_millis(300);
         loop {
             let board = changes.borrow_and_update().clone();
+            if board.ended
+                && let Some(form) = &board.form
+            {
+                return self.ask(form).await;
+            }
             let wanted = self.wanted(&board);
             let Some(step) = next_step(&shown, &wanted) else {
                 if board.ended {
@@ -165,6 +171,14 @@ impl Delivery {
                 () = self.stop.cancelled() => return Delivered::Unfinished,
             }
         }
+    }
+
+    /// A form that is not shown at once is none: its command can be given again.
+    async fn ask(&self, form: &Form) -> Delivered {
+        if let Err(error) = self.messenger.ask(&self.job.at, form).await {
+            tracing::warn!(%error, "A form could not be shown.");
+        }
+        Delivered::Whole
     }
 
     /// What was shown before a restart, or shows an earlier answer.
@@ -359,6 +373,7 @@ impl Board {
                 self.blocks.push(Block::Notice(text));
             }
             Show::Done { .. } => self.speaking_since = None,
+            Show::Form { form } => self.form = Some(form),
             Show::Taken { .. } | Show::Persona { .. } => {}
         }
     }

@@ -102,7 +102,12 @@ impl Intake {
     async fn task(&self, event: &Event) -> Result<Option<Task>, StoreError> {
         match &event.happened {
             Happening::Message(message) => self.task_of_message(event, message).await,
+            Happening::Command(_) => Ok(Some(Task::Command)),
             Happening::Pressed { on, button } => self.task_of_button(event, on, *button).await,
+            Happening::Edited(_)
+            | Happening::Deleted(_)
+            | Happening::Reacted { .. }
+            | Happening::Moved { .. } => Ok(None),
         }
     }
 
@@ -247,8 +252,10 @@ impl Intake {
                 (self.turn(inbound), self.job(batch))
             }
             Task::Command => {
+                let meant = asked(&inbound(batch)).and_then(|asked| asked.meant());
                 let job = Job {
-                    discreet: true,
+                    // Whoever mistypes a command need not do it before everybody.
+                    discreet: meant.is_none_or(|(_, action)| action.discreet),
                     ..self.job(batch)
                 };
                 if inbox.begin(&leader.id).await? {
@@ -305,10 +312,8 @@ impl Intake {
 
     /// With what the author may do there, where that matters.
     async fn ranked(&self, inbound: Inbound, event: &Event) -> Inbound {
-        let asked = Asked::read(inbound.text.trim_start_matches('/'));
-        let needs = asked
-            .ok()
-            .and_then(|asked| Some(asked.meant()?.1.needs(&asked)));
+        let asked = asked(&inbound);
+        let needs = asked.and_then(|asked| Some(asked.meant()?.1.needs(&asked)));
         if inbound.rank != Rank::Member || event.by.rank.is_some() || needs <= Some(Rank::Member) {
             return inbound;
         }
@@ -361,6 +366,10 @@ fn inbound(batch: &Batch) -> Inbound {
         .filter(|words| !words.is_empty())
         .collect();
     let private = leader.venue.audience == Audience::Private;
+    let (text, manner) = match &leader.happened {
+        Happening::Command(asked) => (asked.to_string(), Manner::Command(asked.clone())),
+        _ => (text.join("\n"), Manner::Talk),
+    };
     Inbound {
         person: leader.by.person.clone(),
         name: leader.by.name.clone(),
@@ -375,18 +384,26 @@ fn inbound(batch: &Batch) -> Inbound {
             leader.by.rank.unwrap_or(Rank::Member)
         },
         persona: None,
-        text: text.join("\n"),
+        text,
         language: leader.by.language,
-        manner: Manner::Talk,
+        manner,
         source: None,
         about: None,
+    }
+}
+
+/// The command that a message is, where it is one that can be read.
+fn asked(inbound: &Inbound) -> Option<Asked> {
+    match &inbound.manner {
+        Manner::Command(asked) => Some(asked.clone()),
+        _ => Asked::read(inbound.text.strip_prefix('/')?).ok(),
     }
 }
 
 fn words(event: &Event) -> &str {
     match &event.happened {
         Happening::Message(message) => &message.text,
-        Happening::Pressed { .. } => "",
+        _ => "",
     }
 }
 

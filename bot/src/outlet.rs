@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::Asked;
 use crate::messages::Sentence;
 
 /// One thing to show.
@@ -47,11 +48,44 @@ pub enum Show {
         /// Its id.
         id: String,
     },
+    /// A form to fill in; what is filled in comes back as the command that the form names.
+    Form {
+        /// The form.
+        form: Form,
+    },
     /// The end; nothing follows.
     Done {
         /// How the reply ended; `None` when there was none.
         finish: Option<Finished>,
     },
+}
+
+/// Something to fill in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// What stands above it.
+    pub title: String,
+    /// The command that it belongs to. What is filled in is added to its arguments, each under its field's name.
+    pub asked: Asked,
+    /// At most five, which is what Discord shows.
+    pub fields: Vec<Field>,
+}
+
+/// One thing to fill in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Under which name it comes back.
+    pub name: String,
+    /// What is asked for; at most 45 characters, which is what Discord shows.
+    pub label: String,
+    /// What stands there at first.
+    pub value: String,
+    /// Whether it may have several lines.
+    pub long: bool,
+    /// Whether something must stand there.
+    pub required: bool,
+    /// Most characters.
+    pub longest: usize,
 }
 
 /// What a program can do about missing replies.

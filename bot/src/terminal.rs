@@ -243,6 +243,7 @@ impl Talk {
             Show::Taken { .. }
             | Show::Answering { .. }
             | Show::Persona { .. }
+            | Show::Form { .. }
             | Show::Done { .. } => {}
         }
         Ok(terminal.flush()?)

@@ -4,6 +4,7 @@ use chatfriends_personas::Language;
 use serde::{Deserialize, Serialize};
 
 use super::{Address, Button, MessageId};
+use crate::commands::Asked;
 use crate::identity::{Audience, EventId, Level, PersonId, PlaceId, Platform, Rank, ThreadId};
 
 /// One thing that happened.
@@ -59,12 +60,30 @@ pub struct Author {
 pub enum Happening {
     /// Somebody wrote something.
     Message(Message),
+    /// Somebody chose a command from the app's own menu, or filled in a form that a command had shown.
+    Command(Asked),
     /// Somebody pressed a button below a message of ours.
     Pressed {
         /// The message.
         on: MessageId,
         /// The button.
         button: Button,
+    },
+    /// Somebody changed what they had written.
+    Edited(Message),
+    /// Somebody deleted what they had written.
+    Deleted(MessageId),
+    /// Somebody reacted to a message.
+    Reacted {
+        /// The message.
+        on: MessageId,
+        /// With what.
+        emoji: String,
+    },
+    /// The place goes on under another name; the event's venue is the old one.
+    Moved {
+        /// The new one.
+        to: Venue,
     },
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use self::text::styled::Styled;
 use crate::identity::{PersonId, Rank};
+use crate::outlet::Form;
 
 pub mod discord;
 pub mod event;
@@ -29,6 +30,9 @@ pub trait Messenger: Send + Sync + Debug {
 
     /// Shows a new message.
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError>;
+
+    /// Shows a form, in answer to the command with this ticket.
+    async fn ask(&self, at: &Address, form: &Form) -> Result<(), SendError>;
 
     /// Shows other content in a message of ours; content that it has already is no error.
     async fn edit(&self, at: &Address, message: &MessageId, post: &Post) -> Result<(), SendError>;

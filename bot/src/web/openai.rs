@@ -329,7 +329,12 @@ impl Frame {
 async fn next_visible(shows: &mut mpsc::Receiver<Show>) -> Option<Show> {
     loop {
         match shows.recv().await {
-            Some(Show::Taken { .. } | Show::Answering { .. } | Show::Persona { .. }) => {}
+            Some(
+                Show::Taken { .. }
+                | Show::Answering { .. }
+                | Show::Persona { .. }
+                | Show::Form { .. },
+            ) => {}
             other => return other,
         }
     }
@@ -346,7 +351,10 @@ async fn whole(frame: &Frame, first: Option<Show>, mut shows: mpsc::Receiver<Sho
                 content.push_str(&on_its_own_line(&content, &text))
             }
             Show::Done { finish: finished } => finish = finished,
-            Show::Taken { .. } | Show::Answering { .. } | Show::Persona { .. } => {}
+            Show::Taken { .. }
+            | Show::Answering { .. }
+            | Show::Persona { .. }
+            | Show::Form { .. } => {}
         }
         next = shows.recv().await;
     }
@@ -382,7 +390,10 @@ fn stream(
                 chunks.push("[DONE]".to_owned());
                 chunks
             }
-            Show::Taken { .. } | Show::Answering { .. } | Show::Persona { .. } => Vec::new(),
+            Show::Taken { .. }
+                | Show::Answering { .. }
+                | Show::Persona { .. }
+                | Show::Form { .. } => Vec::new(),
         };
         futures::stream::iter(chunks)
     });

@@ -10,6 +10,7 @@ use serenity::all::{ChannelId, LightMethod, MessageId as DiscordMessage, Route};
 use super::faces::{Face, Faces};
 use super::rest::Rest;
 use crate::identity::{PersonId, Rank};
+use crate::outlet::Form;
 use crate::platforms::text::clean::clean_reply;
 use crate::platforms::text::discord;
 use crate::platforms::text::split::pieces;
@@ -74,6 +75,10 @@ impl Messenger for Discord {
         };
         let sent: Value = self.rest.ask(route, LightMethod::Post, Some(&body)).await?;
         id_of(&sent)
+    }
+
+    async fn ask(&self, _at: &Address, _form: &Form) -> Result<(), SendError> {
+        Err(SendError::Refused("forms are not shown here".to_owned()))
     }
 
     async fn edit(&self, at: &Address, of: &MessageId, post: &Post) -> Result<(), SendError> {

@@ -18,6 +18,7 @@ use teloxide::{ApiError, Bot, RequestError};
 use tokio::time::Instant;
 
 use crate::identity::{PersonId, Rank};
+use crate::outlet::Form;
 use crate::platforms::text::clean::clean_reply;
 use crate::platforms::text::split::{Rules, pieces};
 use crate::platforms::text::styled::Styled;
@@ -117,6 +118,10 @@ impl Messenger for Telegram {
             .await
             .map_err(|error| trouble(error, Repeatable::No))?;
         Ok(MessageId(sent.id.0.to_string()))
+    }
+
+    async fn ask(&self, _at: &Address, _form: &Form) -> Result<(), SendError> {
+        Err(SendError::Refused("forms are not shown here".to_owned()))
     }
 
     async fn edit(&self, at: &Address, of: &MessageId, post: &Post) -> Result<(), SendError> {
