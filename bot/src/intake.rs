@@ -388,6 +388,7 @@ fn inbound(batch: &Batch) -> Inbound {
         language: leader.by.language,
         manner,
         source: None,
+        parts: Vec::new(),
         about: None,
     }
 }
