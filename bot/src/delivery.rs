@@ -37,6 +37,8 @@ pub struct Delivery {
     pub job: Job,
     /// Cancelled when the daemon has no more time; what is not shown by then is shown after the restart.
     pub stop: CancellationToken,
+    /// Cancelled when the words that are answered are taken back; what is not shown by then is not shown at all.
+    pub withdrawn: CancellationToken,
 }
 
 /// What is delivered, and where.
@@ -44,6 +46,8 @@ pub struct Delivery {
 pub struct Job {
     /// The event that is answered.
     pub event: EventId,
+    /// The words that are answered, where that is another event: they are answered once more.
+    pub about: Option<EventId>,
     /// Where.
     pub at: Address,
     /// The same, as memory and inbox know it.
@@ -115,6 +119,10 @@ impl Delivery {
         let mut sign_at = Instant::now() + Duration::from_millis(300);
         loop {
             let board = changes.borrow_and_update().clone();
+            if self.withdrawn.is_cancelled() {
+                drain(&mut changes).await;
+                return Delivered::Whole;
+            }
             if board.ended
                 && let Some(form) = &board.form
             {
@@ -147,6 +155,7 @@ impl Delivery {
                 tokio::select! {
                     () = sleep_until(due) => {}
                     changed = changes.changed(), if shown.is_empty() => drop(changed),
+                    () = self.withdrawn.cancelled() => {}
                     () = self.stop.cancelled() => return Delivered::Unfinished,
                 }
                 continue;
@@ -168,6 +177,7 @@ impl Delivery {
             };
             tokio::select! {
                 () = sleep(wait) => {}
+                () = self.withdrawn.cancelled() => {}
                 () = self.stop.cancelled() => return Delivered::Unfinished,
             }
         }
@@ -284,7 +294,13 @@ impl Delivery {
             Step::Remove => {
                 let last = shown.last().expect("there is more than is wanted");
                 if let Sent::As(message) = &last.sent {
-                    match self.messenger.remove(at, message).await {
+                    let of_persona = |post: &&Post| post.voice != Voice::Bot;
+                    let voice = last
+                        .post
+                        .as_ref()
+                        .or_else(|| wanted.iter().find(of_persona))
+                        .map_or(&Voice::Bot, |post| &post.voice);
+                    match self.messenger.remove(at, message, voice).await {
                         Ok(()) | Err(SendError::Gone(_) | SendError::Refused(_)) => {}
                         Err(error) => return Err(setback(error)),
                     }
@@ -322,6 +338,7 @@ impl Delivery {
         };
         let posting = Posting {
             event: &self.job.event,
+            about: self.job.about.as_ref().unwrap_or(&self.job.event),
             place: &self.job.place,
             asker: &self.job.asker,
             persona,

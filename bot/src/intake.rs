@@ -7,22 +7,28 @@ use std::time::Duration;
 
 use chatfriends_personas::PersonaId;
 use chrono::Utc;
+use tokio_util::sync::CancellationToken;
 
-use crate::attention::{AnsweredMessage, Attention, attend};
+use crate::amend::Amendment;
+use crate::attention::{AnsweredMessage, Attention, Silence, attend, may_still_call};
 use crate::bursts::{Added, Bursts, Speaker};
 use crate::commands::Asked;
 use crate::context::Context;
 use crate::delivery::{Delivered, Delivery, Job, Paces};
+use crate::gate::clean_text;
 use crate::identity::{Audience, EventId, Rank};
 use crate::inbound::{Inbound, Manner};
 use crate::inbox::{Arrival, Batch, Posted, Sent};
+use crate::memory::Part;
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::outlet::{Outlet, Show};
 use crate::platforms::event::{Event, Happening, Message};
+use crate::platforms::reaction::{Reaction, verdict};
 use crate::platforms::{Button, MessageId, Messenger};
 use crate::store::StoreError;
 use crate::turn;
+use crate::underway::{Dealing, Gone, Underway};
 
 /// Takes what one chat app hears. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,6 +36,8 @@ pub struct Intake {
     ctx: Arc<Context>,
     messenger: Arc<dyn Messenger>,
     bursts: Arc<Bursts>,
+    underway: Underway,
+    gone: Gone,
     paces: Arc<Paces>,
 }
 
@@ -45,6 +53,24 @@ enum Task {
     Regenerate { of: EventId, persona: PersonaId },
     /// A reply is stopped.
     Stop { persona: PersonaId },
+    /// A message is changed, or deleted where there is none any more.
+    Amend {
+        of: EventId,
+        changed: Option<Message>,
+    },
+    /// Something that people said with a sign is counted.
+    Count(Count),
+}
+
+impl Task {
+    /// The messages that it is about: those of a batch, or earlier ones.
+    fn messages(&self, batch: &Batch) -> Vec<EventId> {
+        match self {
+            Self::Answer { .. } => batch.0.iter().map(|event| event.id.clone()).collect(),
+            Self::Regenerate { of, .. } | Self::Amend { of, .. } => vec![of.clone()],
+            Self::Command | Self::Tell(_) | Self::Stop { .. } | Self::Count(_) => Vec::new(),
+        }
+    }
 }
 
 impl Intake {
@@ -55,6 +81,8 @@ impl Intake {
             ctx,
             messenger,
             bursts: Arc::default(),
+            underway: Underway::default(),
+            gone: Gone::default(),
             paces: Arc::default(),
         }
     }
@@ -64,12 +92,18 @@ impl Intake {
     /// # Errors
     /// When the store fails; then the app must not be told.
     pub async fn hear(&self, event: Event) -> Result<(), StoreError> {
+        let Some(event) = self.of_concern(event).await? else {
+            return Ok(());
+        };
         let Some(task) = self.task(&event).await? else {
             return Ok(());
         };
         if self.ctx.inbox.take(&event).await? == Arrival::Repeated {
             tracing::debug!(event = event.id.as_str(), "An event came once more.");
             return Ok(());
+        }
+        if self.gone.holds(&event.id) {
+            return self.ctx.inbox.amend(&event.id, None).await;
         }
         self.begin(Batch(vec![event]), task);
         Ok(())
@@ -98,16 +132,55 @@ impl Intake {
         Ok(())
     }
 
+    /// The event, unless it happened to a message that we know nothing of. A message that only now may call us is as good as new.
+    async fn of_concern(&self, event: Event) -> Result<Option<Event>, StoreError> {
+        let message = match &event.happened {
+            Happening::Edited(message) => &message.id,
+            Happening::Deleted(message) => message,
+            _ => return Ok(Some(event)),
+        };
+        let of = Event::of_message(event.platform, &event.at, message);
+        if self.ctx.inbox.knows(&of).await? || self.ctx.memory.scope_of(&of).await?.is_some() {
+            return Ok(Some(event));
+        }
+        if let Happening::Deleted(_) = event.happened {
+            self.gone.note(of.clone());
+            // In this order: the message may have come in between, and then looks for this note after it is kept.
+            return Ok(self.ctx.inbox.knows(&of).await?.then_some(event));
+        }
+        Ok(match event.happened {
+            Happening::Edited(message) if may_still_call(event.at_ms, Utc::now()) => Some(Event {
+                id: of,
+                happened: Happening::Message(message),
+                ..event
+            }),
+            _ => None,
+        })
+    }
+
     /// What is to be done about an event; `None` = nothing.
     async fn task(&self, event: &Event) -> Result<Option<Task>, StoreError> {
         match &event.happened {
             Happening::Message(message) => self.task_of_message(event, message).await,
             Happening::Command(_) => Ok(Some(Task::Command)),
             Happening::Pressed { on, button } => self.task_of_button(event, on, *button).await,
-            Happening::Edited(_)
-            | Happening::Deleted(_)
-            | Happening::Reacted { .. }
-            | Happening::Moved { .. } => Ok(None),
+            Happening::Edited(message) => Ok(Some(Task::Amend {
+                of: Event::of_message(event.platform, &event.at, &message.id),
+                changed: Some(message.clone()),
+            })),
+            Happening::Deleted(message) => Ok(Some(Task::Amend {
+                of: Event::of_message(event.platform, &event.at, message),
+                changed: None,
+            })),
+            Happening::Reacted { on, emoji } => {
+                let Some(count) = verdict(emoji).filter(|_| !event.by.is_bot) else {
+                    return Ok(None);
+                };
+                let posted = self.ctx.inbox.posted(&event.venue.place, on).await?;
+                let speaks = posted.is_some_and(|posted| posted.persona.is_some());
+                Ok(speaks.then_some(Task::Count(count)))
+            }
+            Happening::Moved { .. } => Ok(None),
         }
     }
 
@@ -141,15 +214,35 @@ impl Intake {
             Attention::Speak { .. } if message.text.starts_with('/') => Some(Task::Command),
             Attention::Speak { persona } => Some(Task::Answer { persona }),
             Attention::WordsOnly => Some(Task::Tell(Sentence::WordsOnly)),
+            Attention::Sign(reaction, silence) => {
+                self.react(event, &message.id, reaction);
+                self.stay_silent(event, silence);
+                None
+            }
             Attention::Silent(silence) => {
-                metrics::count(Count::MessagesIgnored);
-                tracing::debug!(event = event.id.as_str(), ?silence, "Staying silent.");
-                self.ctx
-                    .reasons
-                    .note_silence(&event.venue.place, &event.by.person, silence);
+                self.stay_silent(event, silence);
                 None
             }
         })
+    }
+
+    fn stay_silent(&self, event: &Event, silence: Silence) {
+        metrics::count(Count::MessagesIgnored);
+        tracing::debug!(event = event.id.as_str(), ?silence, "Staying silent.");
+        self.ctx
+            .reasons
+            .note_silence(&event.venue.place, &event.by.person, silence);
+    }
+
+    /// Puts a sign below a message, once: what does not arrive is not worth a second attempt.
+    fn react(&self, event: &Event, message: &MessageId, reaction: Reaction) {
+        let (messenger, at) = (Arc::clone(&self.messenger), event.at.clone());
+        let message = message.clone();
+        self.ctx.turns.spawn(async move {
+            if let Err(error) = messenger.react(&at, &message, reaction).await {
+                tracing::debug!(%error, "A sign below a message was not shown.");
+            }
+        });
     }
 
     async fn task_of_button(
@@ -170,7 +263,7 @@ impl Intake {
         }
         Ok(Some(match button {
             Button::Stop => Task::Stop { persona },
-            Button::Regenerate => Task::Regenerate {
+            Button::Regenerate | Button::Renew => Task::Regenerate {
                 of: posted.event,
                 persona,
             },
@@ -214,7 +307,9 @@ impl Intake {
                 let this = self.clone();
                 self.ctx.turns.spawn(async move {
                     if let Some(batch) = this.bursts.end(&speaker).await {
-                        this.carry_out(batch, Task::Answer { persona }).await;
+                        let task = Task::Answer { persona };
+                        let dealing = this.underway.begin(task.messages(&batch));
+                        this.carry_out(batch, task, dealing).await;
                     }
                 });
             }
@@ -223,13 +318,18 @@ impl Intake {
 
     fn handle(&self, batch: Batch, task: Task) {
         let this = self.clone();
+        let dealing = self.underway.begin(task.messages(&batch));
         self.ctx
             .turns
-            .spawn(async move { this.carry_out(batch, task).await });
+            .spawn(async move { this.carry_out(batch, task, dealing).await });
     }
 
-    async fn carry_out(&self, batch: Batch, task: Task) {
-        if let Err(error) = self.try_to_carry_out(&batch, task).await {
+    async fn carry_out(&self, batch: Batch, task: Task, dealing: Dealing) {
+        if let Task::Amend { of, changed: None } = &task {
+            dealing.take_back(of);
+        }
+        dealing.turn().await;
+        if let Err(error) = self.try_to_carry_out(&batch, task, &dealing).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 event = batch.leader().id.as_str(),
@@ -238,8 +338,22 @@ impl Intake {
         }
     }
 
-    async fn try_to_carry_out(&self, batch: &Batch, task: Task) -> Result<(), StoreError> {
+    async fn try_to_carry_out(
+        &self,
+        batch: &Batch,
+        task: Task,
+        dealing: &Dealing,
+    ) -> Result<(), StoreError> {
         let inbox = &self.ctx.inbox;
+        let stop = dealing.stop();
+        let batch = match task {
+            // Words may have been changed or taken back while they waited.
+            Task::Answer { .. } => match inbox.current(batch).await? {
+                Some(batch) => &batch.clone(),
+                None => return Ok(()),
+            },
+            _ => batch,
+        };
         let leader = batch.leader();
         let (shows, job) = match task {
             Task::Answer { persona } => {
@@ -249,7 +363,7 @@ impl Intake {
                     source: Some(leader.id.clone()),
                     ..inbound(batch)
                 };
-                (self.turn(inbound), self.job(batch))
+                (self.turn(inbound, stop), self.job(batch))
             }
             Task::Command => {
                 let meant = asked(&inbound(batch)).and_then(|asked| asked.meant());
@@ -259,7 +373,8 @@ impl Intake {
                     ..self.job(batch)
                 };
                 if inbox.begin(&leader.id).await? {
-                    (self.turn(self.ranked(inbound(batch), leader).await), job)
+                    let inbound = self.ranked(inbound(batch), leader).await;
+                    (self.turn(inbound, stop), job)
                 } else {
                     (said(&Sentence::CommandInterrupted, leader).await, job)
                 }
@@ -280,10 +395,11 @@ impl Intake {
                     ..inbound(batch)
                 };
                 let job = Job {
+                    about: Some(of),
                     instead_of,
                     ..self.job(batch)
                 };
-                (self.turn(inbound), job)
+                (self.turn(inbound, stop), job)
             }
             Task::Stop { persona } => {
                 let inbound = Inbound {
@@ -292,20 +408,47 @@ impl Intake {
                     ..inbound(batch)
                 };
                 // The reply ends where it stands, which says enough.
-                let mut shows = self.turn(inbound);
+                let mut shows = self.turn(inbound, stop);
                 while shows.recv().await.is_some() {}
                 return inbox.finish(batch).await;
             }
+            Task::Amend { of, changed } => {
+                // At the daemon's end what it is about may not be over; both are taken up again after the restart.
+                if self.ctx.lanes.is_closed() {
+                    return Ok(());
+                }
+                let amendment = Amendment {
+                    ctx: &self.ctx,
+                    messenger: self.messenger.as_ref(),
+                    event: leader,
+                    of: &of,
+                };
+                match amendment.apply(changed.as_ref()).await? {
+                    Some(text) => (told(text).await, self.job(batch)),
+                    None => return inbox.finish(batch).await,
+                }
+            }
+            Task::Count(count) => {
+                metrics::count(count);
+                return inbox.finish(batch).await;
+            }
         };
+        let about = job.about.clone();
         let delivery = Delivery {
             messenger: Arc::clone(&self.messenger),
             inbox: inbox.clone(),
             paces: Arc::clone(&self.paces),
             job,
             stop: self.ctx.lanes.beside(),
+            withdrawn: stop.clone(),
         };
         match delivery.run(shows).await {
-            Delivered::Whole => inbox.finish(batch).await,
+            Delivered::Whole => {
+                if let Some(about) = about {
+                    inbox.shown_as(&about, &batch.leader().id).await?;
+                }
+                inbox.finish(batch).await
+            }
             Delivered::Unfinished => Ok(()),
         }
     }
@@ -327,8 +470,13 @@ impl Intake {
         Inbound { rank, ..inbound }
     }
 
-    fn turn(&self, inbound: Inbound) -> tokio::sync::mpsc::Receiver<Show> {
-        let (out, shows) = Outlet::channel();
+    /// Begins a turn, which is stopped when nobody wants it any more.
+    fn turn(
+        &self,
+        inbound: Inbound,
+        stop: &CancellationToken,
+    ) -> tokio::sync::mpsc::Receiver<Show> {
+        let (out, shows) = Outlet::until(stop);
         self.ctx
             .turns
             .spawn(turn::run(Arc::clone(&self.ctx), inbound, out));
@@ -341,12 +489,15 @@ impl Intake {
         let private = leader.venue.audience == Audience::Private;
         Job {
             event: leader.id.clone(),
+            about: None,
             at: newest.at.clone(),
             place: leader.venue.place.clone(),
             asker: leader.by.person.clone(),
             language: language(batch),
             answers: match &newest.happened {
-                Happening::Message(message) if !private => Some(message.id.clone()),
+                Happening::Message(message) | Happening::Edited(message) if !private => {
+                    Some(message.id.clone())
+                }
                 _ => None,
             },
             discreet: false,
@@ -359,10 +510,21 @@ impl Intake {
 /// What was written, as one message to the turn.
 fn inbound(batch: &Batch) -> Inbound {
     let leader = batch.leader();
-    let text: Vec<&str> = batch
+    // Cleaned one by one, so that each one's lines can be found in the whole.
+    let texts: Vec<String> = batch
         .0
         .iter()
-        .map(words)
+        .map(|event| clean_text(words(event)))
+        .collect();
+    let parts = batch
+        .0
+        .iter()
+        .zip(&texts)
+        .map(|(event, text)| Part::of(event.id.clone(), text))
+        .collect();
+    let text: Vec<&str> = texts
+        .iter()
+        .map(String::as_str)
         .filter(|words| !words.is_empty())
         .collect();
     let private = leader.venue.audience == Audience::Private;
@@ -388,7 +550,7 @@ fn inbound(batch: &Batch) -> Inbound {
         language: leader.by.language,
         manner,
         source: None,
-        parts: Vec::new(),
+        parts,
         about: None,
     }
 }
@@ -403,7 +565,7 @@ fn asked(inbound: &Inbound) -> Option<Asked> {
 
 fn words(event: &Event) -> &str {
     match &event.happened {
-        Happening::Message(message) => &message.text,
+        Happening::Message(message) | Happening::Edited(message) => &message.text,
         _ => "",
     }
 }
@@ -419,8 +581,13 @@ fn language(batch: &Batch) -> chatfriends_personas::Language {
 
 /// A sentence in place of a turn.
 async fn said(sentence: &Sentence, event: &Event) -> tokio::sync::mpsc::Receiver<Show> {
+    told(sentence.say(event.by.language)).await
+}
+
+/// The same with a text.
+async fn told(text: String) -> tokio::sync::mpsc::Receiver<Show> {
     let (out, shows) = Outlet::channel();
-    out.notice(sentence.say(event.by.language)).await;
+    out.notice(text).await;
     out.show(Show::Done { finish: None }).await;
     shows
 }

@@ -2,6 +2,7 @@
 //!
 //! Begin with [`turn`]. Models live in `chatfriends-engine`, personas in `chatfriends-personas`; this package knows both.
 
+pub mod amend;
 pub mod attention;
 pub mod brains;
 pub mod bursts;
@@ -37,4 +38,5 @@ pub mod starter;
 pub mod store;
 pub mod terminal;
 pub mod turn;
+pub mod underway;
 pub mod web;

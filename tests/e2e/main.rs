@@ -7,6 +7,8 @@
 mod support;
 
 #[cfg(test)]
+mod amend;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod discord;

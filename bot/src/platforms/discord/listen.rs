@@ -2,7 +2,8 @@
 
 use chatfriends_personas::Language;
 use serenity::all::{
-    ComponentInteraction, CurrentUser, Message as Written, MessageType, Permissions, User,
+    ComponentInteraction, CurrentUser, Message as Written, MessageId as DiscordMessage,
+    MessageType, MessageUpdateEvent, Permissions, Reaction, ReactionType, User,
 };
 
 use super::channels::{Spot, ThreadOf};
@@ -20,7 +21,7 @@ pub(super) fn message(written: &Written, spot: &Spot, me: &CurrentUser) -> Optio
     ) {
         return None;
     }
-    let (text, leads) = words(written, me);
+    let (text, leads) = words(&written.content, &written.mentions, me);
     let answered = written.referenced_message.as_deref();
     let answers_bot = answered.is_some_and(|answered| answered.author.id == me.id);
     let attachment = match (&written.attachments[..], &written.sticker_items[..]) {
@@ -29,7 +30,11 @@ pub(super) fn message(written: &Written, spot: &Spot, me: &CurrentUser) -> Optio
         ([], []) => None,
     };
     Some(Event {
-        id: EventId::new(Platform::Discord, &written.id.to_string()),
+        id: Event::of_message(
+            Platform::Discord,
+            &address(spot),
+            &MessageId(written.id.to_string()),
+        ),
         platform: Platform::Discord,
         at: address(spot),
         venue: venue(spot),
@@ -56,6 +61,110 @@ pub(super) fn message(written: &Written, spot: &Spot, me: &CurrentUser) -> Optio
             attachment,
         }),
         at_ms: created_ms(written.id.get()),
+    })
+}
+
+/// A message that its author has changed. Updates in which nobody did, such as those with the preview of a link, are none.
+pub(super) fn edited(changed: &MessageUpdateEvent, spot: &Spot, me: &CurrentUser) -> Option<Event> {
+    let at = changed.edited_timestamp?;
+    let author = changed.author.as_ref()?;
+    let by_webhook = changed.webhook_id.flatten().is_some();
+    if author.bot
+        || by_webhook
+        || !matches!(
+            changed.kind,
+            None | Some(MessageType::Regular | MessageType::InlineReply)
+        )
+    {
+        return None;
+    }
+    let files = changed.attachments.as_deref().unwrap_or_default();
+    let stickers = changed.sticker_items.as_deref().unwrap_or_default();
+    let content = changed.content.as_deref()?;
+    if content.is_empty() && files.is_empty() && stickers.is_empty() {
+        // Nobody can empty a message: its words are kept from us, since it names us no more.
+        return None;
+    }
+    let mentions = changed.mentions.as_deref().unwrap_or_default();
+    let (text, leads) = words(content, mentions, me);
+    let answered = changed
+        .referenced_message
+        .as_ref()
+        .and_then(Option::as_deref);
+    let answers_bot = answered.is_some_and(|answered| answered.author.id == me.id);
+    let member = changed.member.as_ref().and_then(Option::as_deref);
+    let id = format!("edit/{}/{at}", changed.id);
+    Some(Event {
+        id: EventId::new(Platform::Discord, &id),
+        platform: Platform::Discord,
+        at: address(spot),
+        venue: venue(spot),
+        by: Author {
+            person: person(author),
+            name: name(author, member.and_then(|member| member.nick.as_deref())),
+            is_bot: false,
+            language: Language::of(&text),
+            rank: None,
+        },
+        happened: Happening::Edited(Message {
+            id: MessageId(changed.id.to_string()),
+            mentions_bot: leads || answers_bot || mentions.iter().any(|user| user.id == me.id),
+            text,
+            answers: answered.map(|answered| MessageId(answered.id.to_string())),
+            attachment: match (files, stickers) {
+                ([_, ..], _) => Some(Attachment::File),
+                ([], [_, ..]) => Some(Attachment::Sticker),
+                ([], []) => None,
+            },
+        }),
+        at_ms: created_ms(changed.id.get()),
+    })
+}
+
+/// A message that is gone. Discord does not tell whose it was, or who deleted it.
+pub(super) fn deleted(message: DiscordMessage, spot: &Spot) -> Event {
+    Event {
+        id: EventId::new(Platform::Discord, &format!("delete/{message}")),
+        platform: Platform::Discord,
+        at: address(spot),
+        venue: venue(spot),
+        by: Author {
+            person: PersonId::new(Platform::Discord, "unknown"),
+            name: String::new(),
+            is_bot: false,
+            language: Language::English,
+            rank: None,
+        },
+        happened: Happening::Deleted(MessageId(message.to_string())),
+        at_ms: created_ms(message.get()),
+    }
+}
+
+/// A sign that somebody put below a message.
+pub(super) fn reacted(reaction: &Reaction, spot: &Spot, me: &CurrentUser) -> Option<Event> {
+    let user = reaction.user_id.filter(|user| *user != me.id)?;
+    let ReactionType::Unicode(emoji) = &reaction.emoji else {
+        return None;
+    };
+    let on = reaction.message_id;
+    let member = reaction.member.as_ref().map(|member| &member.user);
+    Some(Event {
+        id: EventId::new(Platform::Discord, &format!("reaction/{on}/{user}/{emoji}")),
+        platform: Platform::Discord,
+        at: address(spot),
+        venue: venue(spot),
+        by: Author {
+            person: PersonId::new(Platform::Discord, &user.to_string()),
+            name: member.map_or_else(String::new, |user| name(user, None)),
+            is_bot: member.is_some_and(|user| user.bot),
+            language: Language::English,
+            rank: None,
+        },
+        happened: Happening::Reacted {
+            on: MessageId(on.to_string()),
+            emoji: emoji.clone(),
+        },
+        at_ms: created_ms(on.get()),
     })
 }
 
@@ -87,8 +196,8 @@ pub(super) fn pressed(pressed: &ComponentInteraction, spot: &Spot) -> Option<Eve
 }
 
 /// What is written, with names in place of Discord's marks for them, and without the bot's own at its beginning. Also whether it stood there.
-fn words(written: &Written, me: &CurrentUser) -> (String, bool) {
-    let mut text = written.content.trim().to_owned();
+fn words(content: &str, mentions: &[User], me: &CurrentUser) -> (String, bool) {
+    let mut text = content.trim().to_owned();
     let marks_of = |id: &dyn std::fmt::Display| [format!("<@{id}>"), format!("<@!{id}>")];
     let mut leads = false;
     for mark in marks_of(&me.id) {
@@ -98,7 +207,7 @@ fn words(written: &Written, me: &CurrentUser) -> (String, bool) {
         }
         text = text.replace(&mark, &format!("@{}", me.name));
     }
-    for user in &written.mentions {
+    for user in mentions {
         for mark in marks_of(&user.id) {
             text = text.replace(&mark, &format!("@{}", name(user, None)));
         }

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serenity::all::{
-    ApplicationFlags, ClientBuilder, Context as Connection, CurrentApplicationInfo, CurrentUser,
-    Event as GatewayEvent, GatewayIntents, LightMethod, RawEventHandler, Route,
+    ApplicationFlags, ChannelId, ClientBuilder, Context as Connection, CurrentApplicationInfo,
+    CurrentUser, Event as GatewayEvent, GatewayIntents, GuildId, LightMethod, MessageId,
+    RawEventHandler, Route,
 };
 use serenity::async_trait;
 use serenity::gateway::GatewayError;
@@ -204,6 +205,18 @@ impl Listener {
         }
     }
 
+    async fn take_deleted(
+        &self,
+        channel: ChannelId,
+        guild: Option<GuildId>,
+        messages: &[MessageId],
+    ) {
+        let spot = self.channels.spot(channel, guild, &self.rest).await;
+        for message in messages {
+            self.take(listen::deleted(*message, &spot)).await;
+        }
+    }
+
     async fn take(&self, event: super::event::Event) {
         if let Err(error) = self.intake.hear(event).await {
             tracing::error!(
@@ -242,6 +255,33 @@ impl RawEventHandler for Listener {
                     .spot(written.channel_id, written.guild_id, &self.rest)
                     .await;
                 if let Some(event) = listen::message(&written, &spot, &self.me) {
+                    self.take(event).await;
+                }
+            }
+            GatewayEvent::MessageUpdate(event) => {
+                let spot = self
+                    .channels
+                    .spot(event.channel_id, event.guild_id, &self.rest)
+                    .await;
+                if let Some(event) = listen::edited(&event, &spot, &self.me) {
+                    self.take(event).await;
+                }
+            }
+            GatewayEvent::MessageDelete(event) => {
+                self.take_deleted(event.channel_id, event.guild_id, &[event.message_id])
+                    .await;
+            }
+            GatewayEvent::MessageDeleteBulk(event) => {
+                self.take_deleted(event.channel_id, event.guild_id, &event.ids)
+                    .await;
+            }
+            GatewayEvent::ReactionAdd(event) => {
+                let reaction = event.reaction;
+                let spot = self
+                    .channels
+                    .spot(reaction.channel_id, reaction.guild_id, &self.rest)
+                    .await;
+                if let Some(event) = listen::reacted(&reaction, &spot, &self.me) {
                     self.take(event).await;
                 }
             }

@@ -11,6 +11,7 @@ use super::faces::{Face, Faces};
 use super::rest::Rest;
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
+use crate::platforms::reaction::Reaction;
 use crate::platforms::text::clean::clean_reply;
 use crate::platforms::text::discord;
 use crate::platforms::text::split::pieces;
@@ -52,7 +53,7 @@ impl Messenger for Discord {
     }
 
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError> {
-        if let Some((face, thread)) = self.face(at, post).await? {
+        if let Some((face, thread)) = self.face(at, &post.voice).await? {
             match self.faces.say(&face, thread, &body(post)).await {
                 // Somebody has deleted the webhook: the next attempt makes another.
                 Err(SendError::Gone(cause)) => {
@@ -82,7 +83,7 @@ impl Messenger for Discord {
     }
 
     async fn edit(&self, at: &Address, of: &MessageId, post: &Post) -> Result<(), SendError> {
-        if let Some((face, thread)) = self.face(at, post).await? {
+        if let Some((face, thread)) = self.face(at, &post.voice).await? {
             match self
                 .faces
                 .say_instead(&face, thread, message(of)?, &body(post))
@@ -102,7 +103,29 @@ impl Messenger for Discord {
             .await
     }
 
-    async fn remove(&self, at: &Address, of: &MessageId) -> Result<(), SendError> {
+    async fn react(
+        &self,
+        at: &Address,
+        to: &MessageId,
+        reaction: Reaction,
+    ) -> Result<(), SendError> {
+        let route = Route::ChannelMessageReactionMe {
+            channel_id: channel(at)?,
+            message_id: message(to)?,
+            reaction: &in_address(reaction.emoji()),
+        };
+        self.rest.call(route, LightMethod::Put, None::<&()>).await
+    }
+
+    async fn remove(&self, at: &Address, of: &MessageId, voice: &Voice) -> Result<(), SendError> {
+        // The bot may take away its own messages everywhere, and a webhook's only through the webhook.
+        if let Some((face, thread)) = self.face(at, voice).await? {
+            match self.faces.take_back(&face, thread, message(of)?).await {
+                // It was said before there was a webhook.
+                Err(SendError::Gone(_)) => {}
+                outcome => return outcome,
+            }
+        }
         let route = Route::ChannelMessage {
             channel_id: channel(at)?,
             message_id: message(of)?,
@@ -130,9 +153,9 @@ impl Discord {
     async fn face(
         &self,
         at: &Address,
-        post: &Post,
+        voice: &Voice,
     ) -> Result<Option<(Face, Option<ChannelId>)>, SendError> {
-        let Voice::Persona { id, name, .. } = &post.voice else {
+        let Voice::Persona { id, name, .. } = voice else {
             return Ok(None);
         };
         if !at.shared {
@@ -201,6 +224,11 @@ fn message(id: &MessageId) -> Result<DiscordMessage, SendError> {
             id.0
         ))),
     }
+}
+
+/// An emoji as a part of an address.
+fn in_address(emoji: &str) -> String {
+    emoji.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 pub(super) fn id_of(message: &Value) -> Result<MessageId, SendError> {

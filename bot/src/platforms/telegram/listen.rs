@@ -2,8 +2,8 @@
 
 use chatfriends_personas::Language;
 use teloxide::types::{
-    CallbackQuery, Chat, ChatKind, Me, Message as Written, MessageEntityKind, Update, UpdateKind,
-    User,
+    CallbackQuery, Chat, ChatKind, MaybeAnonymousUser, Me, Message as Written, MessageEntityKind,
+    MessageReactionUpdated, Update, UpdateKind, User,
 };
 
 use crate::commands;
@@ -17,6 +17,8 @@ use crate::platforms::{Address, Button, MessageId};
 pub(super) fn event(update: &Update, me: &Me) -> Option<Event> {
     match &update.kind {
         UpdateKind::Message(written) => message(written, me),
+        UpdateKind::EditedMessage(written) => edited(update, written, me),
+        UpdateKind::MessageReaction(reaction) => reacted(update, reaction),
         UpdateKind::CallbackQuery(query) => pressed(query),
         _ => None,
     }
@@ -38,9 +40,10 @@ fn message(written: &Written, me: &Me) -> Option<Event> {
         .filter(|to| to.from.as_ref().is_some_and(|user| user.id == me.id))
         .map(|to| MessageId(to.id.0.to_string()));
     Some(Event {
-        id: EventId::new(
+        id: Event::of_message(
             Platform::Telegram,
-            &format!("{}/{}", written.chat.id, written.id),
+            &address(written),
+            &MessageId(written.id.0.to_string()),
         ),
         platform: Platform::Telegram,
         at: address(written),
@@ -54,6 +57,53 @@ fn message(written: &Written, me: &Me) -> Option<Event> {
             attachment,
         }),
         at_ms: u64::try_from(written.date.timestamp_millis()).unwrap_or(0),
+    })
+}
+
+/// A changed message. The update's own number tells two changes in one second apart, which the date does not.
+fn edited(update: &Update, written: &Written, me: &Me) -> Option<Event> {
+    let event = message(written, me)?;
+    let Happening::Message(message) = event.happened else {
+        return None;
+    };
+    let id = format!("edit/{}/{}/{}", written.chat.id, written.id, update.id.0);
+    Some(Event {
+        id: EventId::new(Platform::Telegram, &id),
+        happened: Happening::Edited(message),
+        ..event
+    })
+}
+
+/// A sign that somebody put below a message. Telegram tells it where the bot is an administrator.
+fn reacted(update: &Update, reaction: &MessageReactionUpdated) -> Option<Event> {
+    let MaybeAnonymousUser::User(user) = &reaction.actor else {
+        return None;
+    };
+    let added = reaction
+        .new_reaction
+        .iter()
+        .find(|sign| !reaction.old_reaction.contains(sign))?;
+    let place = Place {
+        chat: &reaction.chat,
+        topic: None,
+    };
+    Some(Event {
+        id: EventId::new(Platform::Telegram, &format!("reaction/{}", update.id.0)),
+        platform: Platform::Telegram,
+        at: place.address(),
+        venue: place.venue(),
+        by: Author {
+            person: person(user),
+            name: user.full_name(),
+            is_bot: user.is_bot,
+            language: language(user),
+            rank: None,
+        },
+        happened: Happening::Reacted {
+            on: MessageId(reaction.message_id.0.to_string()),
+            emoji: added.emoji()?.clone(),
+        },
+        at_ms: u64::try_from(reaction.date.timestamp_millis()).unwrap_or(0),
     })
 }
 
@@ -175,19 +225,47 @@ fn topic(written: &Written) -> Option<String> {
 }
 
 fn address(written: &Written) -> Address {
-    Address {
-        place: written.chat.id.to_string(),
-        thread: topic(written),
-        shared: !matches!(written.chat.kind, ChatKind::Private(_)),
-        ticket: None,
-    }
+    Place::of(written).address()
 }
 
 fn venue(written: &Written) -> Venue {
-    let chat = written.chat.id.to_string();
+    Place::of(written).venue()
+}
+
+/// A chat, or a topic in it.
+struct Place<'a> {
+    chat: &'a Chat,
+    topic: Option<String>,
+}
+
+impl<'a> Place<'a> {
+    fn of(written: &'a Written) -> Self {
+        Self {
+            chat: &written.chat,
+            topic: topic(written),
+        }
+    }
+
+    fn address(&self) -> Address {
+        Address {
+            place: self.chat.id.to_string(),
+            thread: self.topic.clone(),
+            shared: !matches!(self.chat.kind, ChatKind::Private(_)),
+            ticket: None,
+        }
+    }
+
+    fn venue(&self) -> Venue {
+        venue_of(self.chat, self.topic.as_deref())
+    }
+}
+
+fn venue_of(chat: &Chat, topic: Option<&str>) -> Venue {
+    let is_private = matches!(chat.kind, ChatKind::Private(_));
+    let chat = chat.id.to_string();
     let place = PlaceId::new(Platform::Telegram, &chat);
     let level = |kind, raw: &str| Level::new(Platform::Telegram, kind, raw);
-    if let ChatKind::Private(_) = written.chat.kind {
+    if is_private {
         return Venue {
             place,
             thread: None,
@@ -195,14 +273,11 @@ fn venue(written: &Written) -> Venue {
             levels: vec![level(LevelKind::Chat, &chat)],
         };
     }
-    let topic = topic(written);
-    let of_topic = topic
-        .as_ref()
-        .map(|topic| level(LevelKind::Thread, &format!("{chat}/{topic}")));
+    let of_topic = topic.map(|topic| level(LevelKind::Thread, &format!("{chat}/{topic}")));
     Venue {
         audience: Audience::Place(place.clone()),
         place,
-        thread: topic.as_deref().map(ThreadId::new),
+        thread: topic.map(ThreadId::new),
         levels: of_topic
             .into_iter()
             .chain([level(LevelKind::Group, &chat)])
