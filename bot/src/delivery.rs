@@ -128,6 +128,15 @@ impl Delivery {
             {
                 return self.ask(form).await;
             }
+            if !self.job.instead_of.is_empty()
+                && let Some(Block::Notice(_)) = board.blocks.first()
+                && shown
+                    .iter()
+                    .all(|shown| shown.post.is_none() && self.job.instead_of.contains(&shown.sent))
+            {
+                // There is no other reply, and the sentence that says so must not take the place of the one there is.
+                shown.clear();
+            }
             let wanted = self.wanted(&board);
             let Some(step) = next_step(&shown, &wanted) else {
                 if board.ended {

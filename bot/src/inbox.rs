@@ -233,7 +233,7 @@ impl Inbox {
         Ok((!events.is_empty()).then_some(Batch(events)))
     }
 
-    /// Notes that the answer to an event is now shown as the answer to another one is.
+    /// Notes that the answer to an event is now shown by what was shown for another one, where that took its place.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -241,7 +241,11 @@ impl Inbox {
         loop {
             let posts = self.sent(other).await?;
             let found = self.answered_record(event).await?;
-            let Some(answered) = found.record.clone().filter(|_| !posts.is_empty()) else {
+            let took_place = |answered: &Answered| {
+                let mut places = answered.posts.iter();
+                places.any(|post| *post != Sent::Perhaps && posts.contains(post))
+            };
+            let Some(answered) = found.record.clone().filter(took_place) else {
                 return Ok(());
             };
             let swap = found.becomes(&Answered { posts, ..answered });

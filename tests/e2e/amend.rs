@@ -176,6 +176,28 @@ async fn telegram_an_earlier_message_is_changed_without_an_offer() {
 }
 
 #[tokio::test]
+async fn telegram_a_reply_stays_when_there_is_no_other() {
+    let (model, telegram, _home, daemon) = on_telegram().await;
+    let yun = telegram.person("Yun");
+    let chat = telegram.private(&yun);
+    let said = chat.says(&yun, "I live in Busan.");
+    let shown = chat.until_text("Okay.").await;
+    chat.until("the button", |shown| !shown[0].buttons.is_empty())
+        .await;
+    chat.edits(&yun, said, "I live in Seoul.");
+    chat.until("the offer", |shown| {
+        shown[0].buttons.iter().any(|button| button.0 == NEW_WORDS)
+    })
+    .await;
+    chat.says(&yun, "Hello again");
+    chat.until_count(2).await;
+    chat.presses(&yun, shown.id, NEW_WORDS);
+    let all = chat.until_count(3).await;
+    assert_eq!((all[0].text.as_str(), model.prompts().len()), ("Okay.", 2));
+    drop(daemon);
+}
+
+#[tokio::test]
 async fn telegram_a_message_becomes_a_call_by_a_change_once() {
     let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
@@ -367,7 +389,10 @@ async fn discord_a_reply_to_a_deleted_message_stops_and_goes() {
     general.until_text("Well, Secret,").await;
     // It waits behind the other, and is taken back before its turn.
     let waiting = general.says(&yun, "Joey, this is a Secret, too.");
-    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    eventually("both are in line", async || {
+        daemon.counted("chatfriends_messages_in_line").await == 2
+    })
+    .await;
     general.deletes(waiting);
     general.deletes(said);
     pen.unread().await;

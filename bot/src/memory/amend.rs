@@ -1,12 +1,13 @@
 //! What becomes of a turn whose words are changed or taken back by who wrote them. What was learnt from the old words goes, and is learnt anew
 //! from the new ones; what other turns told stays. Not for forgetting by command (`forget.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::forget::{strike, tells};
+use super::forget::strike;
 use super::records::{self, FactSheet, OpeningMemory, Sourced, Summary, Window};
 use super::{
     Amended, Fact, FactId, Memory, MemoryLimits, Part, Turn, TurnId, TurnRef, extractive, facts,
+    recall,
 };
 use crate::identity::{Conversation, EventId, Owner, Scope};
 use crate::store::{StoreError, Swap};
@@ -107,9 +108,17 @@ impl Memory {
         }
         let sheet = records::facts(store, &owner).await?;
         let known = sheet.record.clone().unwrap_or_default();
-        let mut learnt = self.relearn(&owner, &at, &known, new.as_ref()).await?;
+        let Relearnt { mut learnt, told } = self
+            .relearn(&owner, &at, &known, [Some(&old), new.as_ref()])
+            .await?;
         let new_text = new.as_ref().map_or("", |new| new.text.as_str());
-        let gone = Gone::new(&old, new_text, &known, &learnt, &at);
+        let gone = Gone {
+            old: old.text.clone(),
+            new: new_text.to_owned(),
+            values: gone_values(&old, &known, &learnt, &at, &told),
+            learnt: known.facts != learnt.facts,
+            quoted: recall::excerpt(&old.text, self.limits.recalled_chars),
+        };
 
         let mut swaps = vec![match &new {
             Some(new) => found.becomes(new),
@@ -126,7 +135,7 @@ impl Memory {
                     conversation,
                     turn: turn.id,
                 };
-                if here != at && gone.values.iter().any(|value| tells(&turn, value)) {
+                if here != at && gone.is_repeated_in(&turn) {
                     strike(&mut learnt, here);
                 }
             }
@@ -170,8 +179,17 @@ impl Memory {
         owner: &Owner,
         at: &TurnRef,
         known: &FactSheet,
-        new: Option<&Turn>,
-    ) -> Result<FactSheet, StoreError> {
+        [old, new]: [Option<&Turn>; 2],
+    ) -> Result<Relearnt, StoreError> {
+        let tells = |turn: &Turn| !facts::told(&turn.text).is_empty();
+        let learnt_from = known.facts.iter().any(|fact| fact.source == *at);
+        if !learnt_from && !old.is_some_and(tells) && !new.is_some_and(tells) {
+            // As most words.
+            return Ok(Relearnt {
+                learnt: known.clone(),
+                told: HashSet::new(),
+            });
+        }
         let mut turns = self.turns_of(owner).await?;
         turns.sort_by_key(|(_, turn)| (turn.at_ms, turn.id));
         let (at, new, known, limits) = (at.clone(), new.cloned(), known.clone(), self.limits);
@@ -180,11 +198,6 @@ impl Memory {
             let is_meant = |conversation: &Conversation, turn: &Turn| {
                 *conversation == at.conversation && turn.id == at.turn
             };
-            let learns = |turn: &Turn| !facts::told(&turn.text).is_empty();
-            let mut meant = turns.iter().filter(|(place, turn)| is_meant(place, turn));
-            if !meant.any(|(_, turn)| learns(turn)) && !new.as_ref().is_some_and(learns) {
-                return known;
-            }
             let before = replay(&turns, &limits);
             let turns: Vec<_> = turns
                 .into_iter()
@@ -197,7 +210,10 @@ impl Memory {
                     Some((place, turn))
                 })
                 .collect();
-            merged(&known, &before, &replay(&turns, &limits), &at, &limits)
+            Relearnt {
+                learnt: merged(&known, &before, &replay(&turns, &limits), &at, &limits),
+                told: turns.iter().flat_map(|(_, turn)| values(turn)).collect(),
+            }
         });
         Ok(work
             .await
@@ -218,8 +234,14 @@ impl Memory {
         let store = self.store.as_ref();
         let found = records::window(store, conversation).await?;
         let mut window = found.record.clone().unwrap_or_default();
-        let turns = records::turns(store, conversation, window.from..TurnId(u64::MAX)).await?;
         let here = *conversation == at.conversation;
+        let from = match here {
+            // Notes of earlier turns can hold nothing of it.
+            true => at.turn.min(window.from),
+            false if gone.values.is_empty() => window.from,
+            false => TurnId::default(),
+        };
+        let turns = records::turns(store, conversation, from..TurnId(u64::MAX)).await?;
         let others: Vec<_> = turns
             .iter()
             .filter_map(|found| Some((found, found.record.as_ref()?)))
@@ -227,20 +249,34 @@ impl Memory {
             .collect();
         let is_last =
             here && at.turn >= window.from && others.iter().all(|(_, turn)| turn.id < at.turn);
+        // Nobody sends the notes of turns behind the window, and yet they must not hold what is gone.
+        let (behind, others): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|(_, turn)| turn.id < window.from);
+        let mut swaps = Vec::new();
+        for (found, turn) in behind {
+            if turn.person == owner.person && gone.are_in(&turn.notes) {
+                swaps.push(found.becomes(&without_notes(turn)));
+            }
+        }
         window.version += 1;
         gone.leave_opening(&mut window, owner);
         let alone = others.iter().all(|(_, turn)| turn.person == owner.person);
-        // What was taken back is told no more by other words, as with a fact that is forgotten. What was only put right stays: the words of
-        // other turns were not changed.
+        // A reply that repeats what was taken back would tell it. The person's own other words stay: nobody took them back.
         let ends = !stays
             && alone
             && (others.is_empty() && here
-                || others
-                    .iter()
-                    .any(|(_, turn)| gone.values.iter().any(|value| tells(turn, value))));
-        let mut swaps = Vec::new();
-        // Turns behind the window may have been recalled in the notes of later ones.
+                || others.iter().any(|(_, turn)| gone.is_repeated_in(turn)));
+        // The notes of a window that ends are sent no more, and yet must not hold what is gone; and turns behind a window may have been
+        // recalled in the notes of later ones.
         let recalled = here && at.turn < window.from;
+        if recalled || gone.learnt || !gone.values.is_empty() {
+            for (found, turn) in &others {
+                if turn.person == owner.person && !turn.notes.is_empty() {
+                    swaps.push(found.becomes(&without_notes(turn)));
+                }
+            }
+        }
         if ends {
             window.opening = None;
             window.from = records::log(store, conversation)
@@ -248,16 +284,6 @@ impl Memory {
                 .record
                 .unwrap_or_default()
                 .next;
-        } else if recalled || gone.learnt {
-            for (found, turn) in &others {
-                if turn.person == owner.person && !turn.notes.is_empty() {
-                    swaps.push(found.becomes(&Turn {
-                        notes: String::new(),
-                        memory_revision: None,
-                        ..(*turn).clone()
-                    }));
-                }
-            }
         }
         swaps.push(found.becomes(&window));
         Ok(Mended { swaps, is_last })
@@ -270,41 +296,27 @@ struct Mended {
     is_last: bool,
 }
 
+/// What is known after a change.
+struct Relearnt {
+    learnt: FactSheet,
+    /// All values that the turns tell now, whether they are known or others have taken their place.
+    told: HashSet<String>,
+}
+
 /// What must not be shown any more.
 struct Gone {
     /// What the old words said and the new ones do not.
     old: String,
     new: String,
-    /// Values that were told by the old words and are not known any more.
+    /// Values that were told by the old words and by no others.
     values: Vec<String>,
     /// Whether anything that was remembered has changed.
     learnt: bool,
+    /// The old words as later notes recall them.
+    quoted: String,
 }
 
 impl Gone {
-    fn new(old: &Turn, new: &str, before: &FactSheet, after: &FactSheet, at: &TurnRef) -> Self {
-        let told = facts::told(&old.text)
-            .into_iter()
-            .filter_map(|told| match told {
-                facts::Told::Is(_, value) | facts::Told::Perhaps(_, value) => Some(value),
-                facts::Told::Rather { value, .. } => Some(value),
-                facts::Told::Not(..) => None,
-            });
-        let learnt = before.facts.iter().filter(|fact| fact.source == *at);
-        let mut values: Vec<String> = told
-            .chain(learnt.map(|fact| fact.value.clone()))
-            .filter(|value| after.facts.iter().all(|fact| fact.value != *value))
-            .collect();
-        values.sort();
-        values.dedup();
-        Self {
-            old: old.text.clone(),
-            new: new.to_owned(),
-            learnt: before.facts != after.facts || !values.is_empty(),
-            values,
-        }
-    }
-
     /// A summary without the lines that tell it.
     fn without(&self, summary: &str) -> String {
         let values: Vec<String> = self
@@ -322,12 +334,29 @@ impl Gone {
         left.join("\n")
     }
 
+    /// Whether a persona has said what the old words told.
+    fn is_repeated_in(&self, turn: &Turn) -> bool {
+        let reply = turn.reply.as_ref().map(|reply| reply.text.to_lowercase());
+        let says = |value: &String| {
+            let value = value.to_lowercase();
+            reply.as_ref().is_some_and(|reply| reply.contains(&value))
+        };
+        self.values.iter().any(says)
+    }
+
+    /// Whether notes show the old words or what they told.
+    fn are_in(&self, notes: &str) -> bool {
+        let lower = notes.to_lowercase();
+        let told = |value: &String| lower.contains(&value.to_lowercase());
+        notes.contains(&self.quoted) || self.values.iter().any(told)
+    }
+
     fn leave_opening(&self, window: &mut Window, owner: &Owner) {
         let Some(opening) = &mut window.opening else {
             return;
         };
         let of_person = |memory: &mut OpeningMemory| memory.person == owner.person;
-        if self.learnt {
+        if self.learnt || !self.values.is_empty() {
             opening.memory.take_if(of_person);
         }
         for summary in &mut opening.summaries {
@@ -335,6 +364,45 @@ impl Gone {
                 summary.text = self.without(&summary.text);
             }
         }
+    }
+}
+
+/// The values that somebody's words tell.
+fn values(turn: &Turn) -> impl Iterator<Item = String> {
+    let told = facts::told(&turn.text).into_iter();
+    told.filter_map(|told| match told {
+        facts::Told::Is(_, value)
+        | facts::Told::Perhaps(_, value)
+        | facts::Told::Rather { value, .. } => Some(value),
+        facts::Told::Not(..) => None,
+    })
+}
+
+fn gone_values(
+    old: &Turn,
+    before: &FactSheet,
+    after: &FactSheet,
+    at: &TurnRef,
+    told: &HashSet<String>,
+) -> Vec<String> {
+    let learnt = before.facts.iter().filter(|fact| fact.source == *at);
+    let stays = |value: &String| {
+        told.contains(value) || after.facts.iter().any(|fact| fact.value == *value)
+    };
+    let mut gone: Vec<String> = values(old)
+        .chain(learnt.map(|fact| fact.value.clone()))
+        .filter(|value| !stays(value))
+        .collect();
+    gone.sort();
+    gone.dedup();
+    gone
+}
+
+fn without_notes(turn: &Turn) -> Turn {
+    Turn {
+        notes: String::new(),
+        memory_revision: None,
+        ..turn.clone()
     }
 }
 

@@ -232,7 +232,7 @@ pub(super) fn strike(sheet: &mut FactSheet, turn: TurnRef) {
 }
 
 /// Whether what was said or answered holds a value.
-pub(super) fn tells(turn: &Turn, value: &str) -> bool {
+fn tells(turn: &Turn, value: &str) -> bool {
     let value = value.to_lowercase();
     let holds = |text: &str| text.to_lowercase().contains(&value);
     holds(&turn.text) || turn.reply.as_ref().is_some_and(|reply| holds(&reply.text))

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::identity::EventId;
+use crate::store::key::Key;
 
 const BUDGET: WindowBudget = WindowBudget {
     window: 60,
@@ -212,6 +213,64 @@ async fn work_that_was_under_way_does_not_bring_old_words_back() {
     .await;
     let all = everything(&memory, &me).await;
     assert!(!all.contains("secret"), "{all}");
+}
+
+#[tokio::test]
+async fn no_record_holds_words_that_are_gone() {
+    let store = Arc::new(InMemory::default());
+    let memory = Memory::new(store.clone(), MemoryLimits::default());
+    let me = private("u1");
+    let records = async || {
+        let mut all = String::new();
+        for table in [
+            "log", "turn", "window", "said", "source", "facts", "summary",
+        ] {
+            for (_, raw) in store.scan(Key::of(table).under()).await.unwrap() {
+                all += &String::from_utf8(raw).unwrap();
+            }
+        }
+        all
+    };
+    told(
+        &memory,
+        &me,
+        &[(1, "hello"), (2, "My name is Zaphod. I keep it secret")],
+    )
+    .await;
+    for number in 3..14 {
+        let text = format!("my day number {number} was fine I think");
+        told(&memory, &me, &[(number, &text)]).await;
+        memory
+            .compact(&me, BUDGET, &Words, &Extractive::new(&Words))
+            .await
+            .unwrap();
+    }
+    told(&memory, &me, &[(20, "do you know my secret name?")]).await;
+    assert!(records().await.matches("Zaphod").count() > 3);
+    memory.forget_turn(&event(2)).await.unwrap();
+    let left = records().await;
+    assert!(
+        !left.contains("Zaphod") && !left.contains("telegram:2\""),
+        "{left}"
+    );
+    assert!(left.contains("hello"));
+}
+
+#[tokio::test]
+async fn replies_that_repeat_what_is_gone_are_sent_no_more() {
+    let (memory, me) = (memory(), private("u1"));
+    told(&memory, &me, &[(1, "My name is Zaphod")]).await;
+    let later = told(&memory, &me, &[(2, "hello again")]).await;
+    let reply = Spoken {
+        text: "Hello, Zaphod!".to_owned(),
+        complete: true,
+    };
+    memory.close_turn(&me, later, reply).await.unwrap();
+    memory.forget_turn(&event(1)).await.unwrap();
+    for asked in ["hm", "hello again"] {
+        let known = format!("{:?}", memory.recall(&me, asked).await.unwrap());
+        assert!(!known.contains("Zaphod"), "{known}");
+    }
 }
 
 #[tokio::test]
