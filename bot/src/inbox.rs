@@ -220,7 +220,7 @@ impl Inbox {
         }
     }
 
-    /// The events of a batch as they are now; `None` when none of them waits any more.
+    /// The events of a batch as they are now, in the order in which they were written; `None` when none of them waits any more.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -230,6 +230,8 @@ impl Inbox {
             let waiting = self.waiting(&event.id).await?.record;
             events.extend(waiting.map(|waiting| waiting.event));
         }
+        // Discord's events are heard side by side.
+        events.sort_by_key(written);
         Ok((!events.is_empty()).then_some(Batch(events)))
     }
 
@@ -489,6 +491,15 @@ impl Batch {
     pub fn leader(&self) -> &Event {
         self.0.first().expect("a batch is never empty")
     }
+}
+
+/// By which messages of one place are put in order. Apps count their messages up.
+fn written(event: &Event) -> (u64, u64) {
+    let number = match &event.happened {
+        Happening::Message(message) => message.id.0.parse().unwrap_or(0),
+        _ => 0,
+    };
+    (event.at_ms, number)
 }
 
 fn of_event(table: &str, event: &EventId) -> Key {

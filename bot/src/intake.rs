@@ -191,9 +191,7 @@ impl Intake {
     ) -> Result<Option<Task>, StoreError> {
         let answered = match &message.answers {
             Some(ours) => self
-                .ctx
-                .inbox
-                .posted(&event.venue.place, ours)
+                .posted_just_now(event, ours)
                 .await?
                 .map(|posted| AnsweredMessage {
                     persona: posted.persona,
@@ -270,7 +268,8 @@ impl Intake {
         }))
     }
 
-    /// What a message of ours is about. A message is seen a moment before it is noted, and a button may be pressed in between.
+    /// What a message of ours is about. A message is seen a moment before it is noted, and a button may be pressed in between, or an
+    /// answer written.
     async fn posted_just_now(
         &self,
         event: &Event,

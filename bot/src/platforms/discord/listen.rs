@@ -57,7 +57,7 @@ pub(super) fn message(written: &Written, spot: &Spot, me: &CurrentUser) -> Optio
             mentions_bot: leads
                 || answers_bot
                 || written.mentions.iter().any(|user| user.id == me.id),
-            answers: answered.map(|answered| MessageId(answered.id.to_string())),
+            answers: answered.and_then(|answered| ours(answered, me)),
             attachment,
         }),
         at_ms: created_ms(written.id.get()),
@@ -110,7 +110,7 @@ pub(super) fn edited(changed: &MessageUpdateEvent, spot: &Spot, me: &CurrentUser
             id: MessageId(changed.id.to_string()),
             mentions_bot: leads || answers_bot || mentions.iter().any(|user| user.id == me.id),
             text,
-            answers: answered.map(|answered| MessageId(answered.id.to_string())),
+            answers: answered.and_then(|answered| ours(answered, me)),
             attachment: match (files, stickers) {
                 ([_, ..], _) => Some(Attachment::File),
                 ([], [_, ..]) => Some(Attachment::Sticker),
@@ -193,6 +193,12 @@ pub(super) fn pressed(pressed: &ComponentInteraction, spot: &Spot) -> Option<Eve
         },
         at_ms: created_ms(pressed.id.get()),
     })
+}
+
+/// An answered message, if the bot may have written it: itself or by a webhook.
+fn ours(answered: &Written, me: &CurrentUser) -> Option<MessageId> {
+    let perhaps = answered.author.id == me.id || answered.webhook_id.is_some();
+    perhaps.then(|| MessageId(answered.id.to_string()))
 }
 
 /// What is written, with names in place of Discord's marks for them, and without the bot's own at its beginning. Also whether it stood there.
