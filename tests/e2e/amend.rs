@@ -346,6 +346,7 @@ async fn discord_a_deleted_message_is_forgotten_with_its_reply() {
     assert!(!export.contains("Secret"), "{export}");
     drop(daemon);
     let daemon = home.start().await;
+    eventually("it is connected again", async || discord.identifies() == 2).await;
     chat.says(&yun, "Joey, who am I?");
     eventually("it is asked", async || {
         model
