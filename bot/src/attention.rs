@@ -39,6 +39,8 @@ pub enum Silence {
     NotHere,
     /// The rules of the place keep it silent at this hour.
     QuietHours,
+    /// As much was answered in the last hour as the rules of the place allow.
+    TooMuch,
     /// There are no words in it.
     NoWords,
 }

@@ -19,6 +19,7 @@ use crate::messages::Sentence;
 use crate::platforms::health::Health;
 use crate::reasons::Reasons;
 use crate::settings::Settings;
+use crate::tally::Tally;
 use crate::turn::Trouble;
 
 /// The parts that turns work with.
@@ -32,6 +33,8 @@ pub struct Context {
     pub lanes: Lanes,
     /// The turns that run, so that the end can wait for them.
     pub turns: TaskTracker,
+    /// How much was answered lately.
+    pub tally: Tally,
     /// What moderators did.
     pub audit: Audit,
     /// How the chat apps are.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chatfriends_personas::PersonaId;
 use chrono::Utc;
 
-use crate::attention::{AnsweredMessage, Attention, attend};
+use crate::attention::{AnsweredMessage, Attention, Silence, attend};
 use crate::bursts::{Added, Bursts, Speaker};
 use crate::commands::Asked;
 use crate::context::Context;
@@ -20,7 +20,7 @@ use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::outlet::{Outlet, Show};
 use crate::platforms::event::{Event, Happening, Message};
-use crate::platforms::{Button, MessageId, Messenger};
+use crate::platforms::{Address, Button, MessageId, Messenger};
 use crate::store::StoreError;
 use crate::turn;
 
@@ -137,8 +137,17 @@ impl Intake {
             &library,
             Utc::now(),
         );
+        let is_command = message.text.starts_with('/');
+        let attention = match attention {
+            Attention::Speak { .. }
+                if !is_command && !self.ctx.tally.take(&rules, &event.by.person) =>
+            {
+                Attention::Silent(Silence::TooMuch)
+            }
+            attention => attention,
+        };
         Ok(match attention {
-            Attention::Speak { .. } if message.text.starts_with('/') => Some(Task::Command),
+            Attention::Speak { .. } if is_command => Some(Task::Command),
             Attention::Speak { persona } => Some(Task::Answer { persona }),
             Attention::WordsOnly => Some(Task::Tell(Sentence::WordsOnly)),
             Attention::Silent(silence) => {
@@ -279,9 +288,15 @@ impl Intake {
                     about: Some(of.clone()),
                     ..inbound(batch)
                 };
+                let job = self.job(batch);
                 let job = Job {
                     instead_of,
-                    ..self.job(batch)
+                    // It is the earlier message that changes, not an answer to the press.
+                    at: Address {
+                        ticket: None,
+                        ..job.at
+                    },
+                    ..job
                 };
                 (self.turn(inbound), job)
             }

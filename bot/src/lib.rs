@@ -35,6 +35,7 @@ pub mod settings;
 pub mod speak;
 pub mod starter;
 pub mod store;
+pub mod tally;
 pub mod terminal;
 pub mod turn;
 pub mod web;

@@ -30,6 +30,7 @@ use crate::reasons::Reasons;
 use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::store::sled::SledStore;
+use crate::tally::Tally;
 use crate::web::Web;
 
 /// The whole shutdown takes no longer than this; what did not finish is named.
@@ -140,6 +141,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         turns: TaskTracker::new(),
         catalogue,
         house,
+        tally: Tally::default(),
         audit: Audit::new(Arc::clone(&store)),
         health: Health::default(),
         inbox: Inbox::new(store),

@@ -2,10 +2,13 @@
 
 use chatfriends_personas::Language;
 use serenity::all::{
-    ComponentInteraction, CurrentUser, Message as Written, MessageType, Permissions, User,
+    CurrentUser, InteractionId, Member, Message as Written, MessageId as DiscordMessage,
+    MessageType, Permissions, User,
 };
 
 use super::channels::{Spot, ThreadOf};
+use super::tickets::Ticket;
+use crate::commands::Asked;
 use crate::identity::{
     Audience, EventId, Level, LevelKind, PersonId, PlaceId, Platform, Rank, ThreadId,
 };
@@ -59,31 +62,60 @@ pub(super) fn message(written: &Written, spot: &Spot, me: &CurrentUser) -> Optio
     })
 }
 
-/// A button below a message of ours.
-pub(super) fn pressed(pressed: &ComponentInteraction, spot: &Spot) -> Option<Event> {
-    let button = Button::of(&pressed.data.custom_id)?;
-    let member = pressed.member.as_ref();
-    Some(Event {
-        id: EventId::new(Platform::Discord, &format!("press/{}", pressed.id)),
-        platform: Platform::Discord,
-        at: address(spot),
-        venue: venue(spot),
-        by: Author {
-            person: person(&pressed.user),
-            name: name(
-                &pressed.user,
-                member.and_then(|member| member.nick.as_deref()),
-            ),
-            is_bot: pressed.user.bot,
-            language: language(&pressed.locale),
-            rank: member.and_then(|member| member.permissions).map(rank),
-        },
-        happened: Happening::Pressed {
-            on: MessageId(pressed.message.id.to_string()),
-            button,
-        },
-        at_ms: created_ms(pressed.id.get()),
-    })
+/// Who chose, pressed or submitted something, as every interaction tells it.
+pub(super) struct Doer<'a> {
+    pub(super) id: InteractionId,
+    pub(super) token: &'a str,
+    pub(super) user: &'a User,
+    pub(super) member: Option<&'a Member>,
+    pub(super) locale: &'a str,
+}
+
+/// A button below a message of ours, which Discord acknowledges by itself.
+pub(super) fn pressed(on: DiscordMessage, button: Button, by: &Doer<'_>, spot: &Spot) -> Event {
+    let happened = Happening::Pressed {
+        on: MessageId(on.to_string()),
+        button,
+    };
+    by.did("press", happened, spot)
+}
+
+/// A command from the menu, or a form that was filled in.
+pub(super) fn command(asked: Asked, by: &Doer<'_>, spot: &Spot) -> Event {
+    by.did("command", Happening::Command(asked), spot)
+}
+
+impl Doer<'_> {
+    pub(super) fn ticket(&self) -> Ticket {
+        Ticket {
+            interaction: self.id,
+            token: self.token.to_owned(),
+        }
+    }
+
+    fn did(&self, what: &str, happened: Happening, spot: &Spot) -> Event {
+        Event {
+            id: EventId::new(Platform::Discord, &format!("{what}/{}", self.id)),
+            platform: Platform::Discord,
+            at: Address {
+                ticket: Some(self.ticket().write()),
+                ..address(spot)
+            },
+            venue: venue(spot),
+            by: Author {
+                person: person(self.user),
+                name: name(
+                    self.user,
+                    self.member.and_then(|member| member.nick.as_deref()),
+                ),
+                is_bot: self.user.bot,
+                language: language(self.locale),
+                rank: self.member.and_then(|member| member.permissions).map(rank),
+            },
+            happened,
+            at_ms: created_ms(self.id.get()),
+        }
+    }
 }
 
 /// What is written, with names in place of Discord's marks for them, and without the bot's own at its beginning. Also whether it stood there.
@@ -106,7 +138,7 @@ fn words(written: &Written, me: &CurrentUser) -> (String, bool) {
     (text.trim().to_owned(), leads)
 }
 
-pub(super) fn language(locale: &str) -> Language {
+fn language(locale: &str) -> Language {
     if locale.starts_with("ko") {
         Language::Korean
     } else {
@@ -115,7 +147,7 @@ pub(super) fn language(locale: &str) -> Language {
 }
 
 /// What somebody with these permissions may change.
-pub(super) fn rank(permissions: Permissions) -> Rank {
+fn rank(permissions: Permissions) -> Rank {
     if permissions.intersects(Permissions::MANAGE_GUILD | Permissions::ADMINISTRATOR) {
         Rank::ManagesAll
     } else if permissions.contains(Permissions::MANAGE_CHANNELS) {

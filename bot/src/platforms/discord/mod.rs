@@ -1,32 +1,39 @@
 //! Discord: serenity keeps the gateway (heartbeats, resume, sharding), this folder gives its events and calls a meaning.
 //!
 //! What an event means is `listen.rs`, where channels lie is `channels.rs`, how messages are sent is `send.rs`, who speaks in them `faces.rs`,
-//! and how requests are made `rest.rs`. Only files in this folder name serenity.
+//! how commands appear `menu.rs`, how they are answered `tickets.rs`, and how requests are made `rest.rs`. Only files in this folder name serenity.
 
 mod channels;
 mod faces;
 mod listen;
+mod menu;
 mod rest;
 mod send;
+mod tickets;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde_json::json;
 use serenity::all::{
-    ApplicationFlags, ClientBuilder, Context as Connection, CurrentApplicationInfo, CurrentUser,
-    Event as GatewayEvent, GatewayIntents, LightMethod, RawEventHandler, Route,
+    ApplicationFlags, ChannelId, ClientBuilder, Context as Connection, CurrentApplicationInfo,
+    CurrentUser, Event as GatewayEvent, GatewayIntents, GuildId, Interaction, RawEventHandler,
+    Route,
 };
 use serenity::async_trait;
 use serenity::gateway::GatewayError;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::channels::Channels;
+use self::channels::{Channels, Spot};
+use self::listen::Doer;
 use self::rest::Rest;
 use self::send::Discord;
-use super::SendError;
+use self::tickets::Ticket;
 use super::health::State;
+use super::{Button, SendError};
+use crate::commands::Asked;
 use crate::context::Context;
 use crate::identity::Platform;
 use crate::intake::Intake;
@@ -50,6 +57,9 @@ pub async fn run(
     let work = async {
         loop {
             let (me, intents) = introduced(&rest, &ctx).await;
+            if let Err(error) = menu::register(&rest).await {
+                tracing::warn!(%error, "The slash commands could not be registered; typed ones work.");
+            }
             let listener = Listener::new(&ctx, &rest, me);
             listener.resume().await;
             let wait = connect(&rest, intents, listener, &ctx).await;
@@ -177,6 +187,7 @@ impl Drop for ShutDown {
 struct Listener {
     me: CurrentUser,
     rest: Arc<Rest>,
+    messenger: Arc<Discord>,
     channels: Channels,
     intake: Intake,
     ctx: Arc<Context>,
@@ -189,7 +200,8 @@ impl Listener {
             me,
             rest: Arc::clone(rest),
             channels: Channels::default(),
-            intake: Intake::new(Arc::clone(ctx), messenger),
+            intake: Intake::new(Arc::clone(ctx), messenger.clone()),
+            messenger,
             ctx: Arc::clone(ctx),
         }
     }
@@ -211,6 +223,81 @@ impl Listener {
                 "A message could not be stored and is not answered."
             );
         }
+    }
+}
+
+impl Listener {
+    /// Something was chosen, pressed, typed or filled in.
+    async fn interaction(&self, interaction: Interaction) {
+        match interaction {
+            Interaction::Command(chosen) => {
+                let by = Doer {
+                    id: chosen.id,
+                    token: &chosen.token,
+                    user: &chosen.user,
+                    member: chosen.member.as_deref(),
+                    locale: &chosen.locale,
+                };
+                let spot = self.spot(chosen.channel_id, chosen.guild_id);
+                self.command(menu::asked(&chosen.data), &by, spot).await;
+            }
+            Interaction::Modal(filled) => {
+                let by = Doer {
+                    id: filled.id,
+                    token: &filled.token,
+                    user: &filled.user,
+                    member: filled.member.as_ref(),
+                    locale: &filled.locale,
+                };
+                let spot = self.spot(filled.channel_id, filled.guild_id);
+                if let Some(asked) = menu::submitted(&filled.data) {
+                    self.command(asked, &by, spot).await;
+                }
+            }
+            Interaction::Component(pressed) => {
+                let by = Doer {
+                    id: pressed.id,
+                    token: &pressed.token,
+                    user: &pressed.user,
+                    member: pressed.member.as_ref(),
+                    locale: &pressed.locale,
+                };
+                // Nothing changes for the one who pressed until the message itself does.
+                let deferred = json!({ "type": 6 });
+                if let Err(error) = self.rest.callback(&by.ticket(), &deferred).await {
+                    tracing::debug!(%error, "A pressed button was not acknowledged.");
+                }
+                if let Some(button) = Button::of(&pressed.data.custom_id) {
+                    let spot = self.spot(pressed.channel_id, pressed.guild_id).await;
+                    let event = listen::pressed(pressed.message.id, button, &by, &spot);
+                    self.take(event).await;
+                }
+            }
+            Interaction::Autocomplete(typed) => {
+                let choices = menu::choices(&typed.data, &self.ctx.catalogue.now());
+                let answer = json!({ "type": 8, "data": { "choices": choices } });
+                let ticket = Ticket {
+                    interaction: typed.id,
+                    token: typed.token.clone(),
+                };
+                if let Err(error) = self.rest.callback(&ticket, &answer).await {
+                    tracing::debug!(%error, "Nothing could be offered to choose from.");
+                }
+            }
+            _ => metrics::count(Count::UnknownEvents),
+        }
+    }
+
+    async fn command(&self, asked: Asked, by: &Doer<'_>, spot: impl Future<Output = Spot>) {
+        let discreet = asked.meant().is_none_or(|(_, action)| action.discreet);
+        self.messenger
+            .tickets
+            .open(&by.ticket(), discreet, &self.rest);
+        self.take(listen::command(asked, by, &spot.await)).await;
+    }
+
+    async fn spot(&self, channel: ChannelId, guild: Option<GuildId>) -> Spot {
+        self.channels.spot(channel, guild, &self.rest).await
     }
 }
 
@@ -237,41 +324,12 @@ impl RawEventHandler for Listener {
                 if written.author.id == self.me.id {
                     return;
                 }
-                let spot = self
-                    .channels
-                    .spot(written.channel_id, written.guild_id, &self.rest)
-                    .await;
+                let spot = self.spot(written.channel_id, written.guild_id).await;
                 if let Some(event) = listen::message(&written, &spot, &self.me) {
                     self.take(event).await;
                 }
             }
-            GatewayEvent::InteractionCreate(event) => {
-                let Some(pressed) = event.interaction.as_message_component() else {
-                    return;
-                };
-                let spot = self
-                    .channels
-                    .spot(pressed.channel_id, pressed.guild_id, &self.rest)
-                    .await;
-                // Nothing changes for the one who pressed until the message itself does.
-                let deferred = serde_json::json!({ "type": 6 });
-                let acknowledge = self.rest.call(
-                    Route::InteractionResponse {
-                        interaction_id: pressed.id,
-                        token: &pressed.token,
-                    },
-                    LightMethod::Post,
-                    Some(&deferred),
-                );
-                let (acknowledged, ()) = tokio::join!(acknowledge, async {
-                    if let Some(event) = listen::pressed(pressed, &spot) {
-                        self.take(event).await;
-                    }
-                });
-                if let Err(error) = acknowledged {
-                    tracing::debug!(%error, "A pressed button was not acknowledged.");
-                }
-            }
+            GatewayEvent::InteractionCreate(event) => self.interaction(event.interaction).await,
             GatewayEvent::Unknown(_) => metrics::count(Count::UnknownEvents),
             _ => {}
         }
