@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::house::{Answers, Holding, Quiet};
 use crate::identity::Audience;
 use crate::platforms::event::{Attachment, Event, Message};
+use crate::safety;
 
 /// What is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,10 @@ pub fn attend(
     let meant = private || message.mentions_bot || answered.is_some() || named.is_some();
     if message.text.starts_with('/') && (private || message.mentions_bot) {
         return Attention::Speak { persona: None };
+    }
+    // Whoever asks the bot for help gets the card, whatever the rules are.
+    if meant && safety::is_acute(&message.text) {
+        return Attention::Speak { persona: named };
     }
     if !meant && rules.answers.rule != Answers::Everything {
         return Attention::Silent(Silence::NotCalled);

@@ -19,6 +19,7 @@ use crate::messages::Sentence;
 use crate::platforms::health::Health;
 use crate::reasons::Reasons;
 use crate::settings::Settings;
+use crate::store::Store;
 use crate::tally::Tally;
 use crate::turn::Trouble;
 
@@ -41,6 +42,8 @@ pub struct Context {
     pub health: Health,
     /// Who can answer.
     pub catalogue: Catalogue,
+    /// Where chat apps keep what concerns them alone.
+    pub store: Arc<dyn Store>,
     /// The rules of places.
     pub house: House,
     /// What generates.

@@ -21,6 +21,7 @@ use crate::metrics::{self, Count};
 use crate::outlet::{Outlet, Show};
 use crate::platforms::event::{Event, Happening, Message};
 use crate::platforms::{Address, Button, MessageId, Messenger};
+use crate::safety;
 use crate::store::StoreError;
 use crate::turn;
 
@@ -140,7 +141,9 @@ impl Intake {
         let is_command = message.text.starts_with('/');
         let attention = match attention {
             Attention::Speak { .. }
-                if !is_command && !self.ctx.tally.take(&rules, &event.by.person) =>
+                if !is_command
+                    && !safety::is_acute(&message.text)
+                    && !self.ctx.tally.take(&rules, &event.by.person) =>
             {
                 Attention::Silent(Silence::TooMuch)
             }
@@ -208,6 +211,10 @@ impl Intake {
             return self.handle(batch, task);
         };
         let event = batch.leader().clone();
+        if safety::is_acute(words(&event)) {
+            // Nobody who needs help waits for the end of a burst.
+            return self.handle(batch, Task::Answer { persona });
+        }
         let speaker = Speaker {
             person: event.by.person.clone(),
             place: event.venue.place.clone(),

@@ -22,6 +22,7 @@ pub mod inbox;
 pub mod inspect;
 pub mod intake;
 pub mod lanes;
+pub mod logging;
 pub mod memory;
 pub mod messages;
 pub mod metrics;

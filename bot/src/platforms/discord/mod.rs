@@ -1,8 +1,9 @@
 //! Discord: serenity keeps the gateway (heartbeats, resume, sharding), this folder gives its events and calls a meaning.
 //!
 //! What an event means is `listen.rs`, where channels lie is `channels.rs`, how messages are sent is `send.rs`, who speaks in them `faces.rs`,
-//! how commands appear `menu.rs`, how they are answered `tickets.rs`, and how requests are made `rest.rs`. Only files in this folder name serenity.
+//! how often sessions begin `budget.rs`, how commands appear `menu.rs`, how they are answered `tickets.rs`, and how requests are made `rest.rs`. Only files in this folder name serenity.
 
+mod budget;
 mod channels;
 mod faces;
 mod listen;
@@ -18,14 +19,15 @@ use anyhow::Context as _;
 use serde_json::json;
 use serenity::all::{
     ApplicationFlags, ChannelId, ClientBuilder, Context as Connection, CurrentApplicationInfo,
-    CurrentUser, Event as GatewayEvent, GatewayIntents, GuildId, Interaction, RawEventHandler,
-    Route,
+    CurrentUser, Event as GatewayEvent, EventHandler, GatewayIntents, GuildId, Interaction,
+    RawEventHandler, Route,
 };
 use serenity::async_trait;
-use serenity::gateway::GatewayError;
+use serenity::gateway::{ConnectionStage, GatewayError, ShardStageUpdateEvent};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use self::budget::{Allowance, Budget};
 use self::channels::{Channels, Spot};
 use self::listen::Doer;
 use self::rest::Rest;
@@ -72,6 +74,31 @@ pub async fn run(
     }
 }
 
+/// What `check` says of the bot: its name, and what is still to be switched on.
+///
+/// # Errors
+/// Why it would not work, with the remedy.
+pub async fn look(settings: &DiscordSettings) -> Result<String, String> {
+    let rest = Rest::new(settings).map_err(|error| error.to_string())?;
+    let me = rest.get::<CurrentUser>(Route::UserMe).await;
+    let application = rest
+        .get::<CurrentApplicationInfo>(Route::Oauth2ApplicationCurrent)
+        .await;
+    match (me, application) {
+        (Ok(me), Ok(application)) if may_read(application.flags) => {
+            Ok(format!("{} answers", me.name))
+        }
+        (Ok(me), Ok(_)) => Ok(format!("{} answers; {NO_CONTENT}", me.name)),
+        (Err(SendError::Gone(_)), _) | (_, Err(SendError::Gone(_))) => {
+            Err(UNKNOWN_TOKEN.to_owned())
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
+    }
+}
+
+const UNKNOWN_TOKEN: &str = "Discord does not know this token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart";
+const NO_CONTENT: &str = "it may not read messages in servers beyond mentions and answers to it, so it cannot hear calls by name; switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart";
+
 /// Waits until Discord knows us; what we may hear depends on what the application is allowed to.
 async fn introduced(rest: &Rest, ctx: &Context) -> (CurrentUser, GatewayIntents) {
     let note = |state| ctx.health.note(Platform::Discord, state);
@@ -88,7 +115,7 @@ async fn introduced(rest: &Rest, ctx: &Context) -> (CurrentUser, GatewayIntents)
                 return (me, intents(application.flags));
             }
             (Err(SendError::Gone(_)), _) | (_, Err(SendError::Gone(_))) => {
-                note(State::Failed("Discord does not know this token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart".to_owned()));
+                note(State::Failed(UNKNOWN_TOKEN.to_owned()));
                 sleep(AFTER_REFUSAL).await;
             }
             (Err(error), _) | (_, Err(error)) => {
@@ -113,15 +140,18 @@ fn intents(flags: Option<ApplicationFlags>) -> GatewayIntents {
         | GatewayIntents::DIRECT_MESSAGES
         | GatewayIntents::GUILD_MESSAGE_REACTIONS
         | GatewayIntents::DIRECT_MESSAGE_REACTIONS;
-    let allowed = ApplicationFlags::GATEWAY_MESSAGE_CONTENT
-        | ApplicationFlags::GATEWAY_MESSAGE_CONTENT_LIMITED;
-    if flags.is_some_and(|flags| flags.intersects(allowed)) {
+    if may_read(flags) {
         return always | GatewayIntents::MESSAGE_CONTENT;
     }
-    tracing::warn!(
-        "The bot may not read messages in servers beyond mentions and answers to it, so it cannot hear calls by name. Switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart."
-    );
+    tracing::warn!("On Discord {NO_CONTENT}.");
     always
+}
+
+/// Whether the application may read what is written in servers.
+fn may_read(flags: Option<ApplicationFlags>) -> bool {
+    let allowed = ApplicationFlags::GATEWAY_MESSAGE_CONTENT
+        | ApplicationFlags::GATEWAY_MESSAGE_CONTENT_LIMITED;
+    flags.is_some_and(|flags| flags.intersects(allowed))
 }
 
 /// Stays connected as long as it can; gives back how long to wait before the next attempt.
@@ -139,8 +169,26 @@ async fn connect(
         )));
         return Duration::from_secs(5);
     }
+    let budget = Budget::new(Arc::clone(&ctx.store));
+    match budget.look().await {
+        Ok(Allowance::Granted) => {}
+        Ok(Allowance::Spent(rest)) => {
+            note(State::Failed(TOO_MANY_SESSIONS.to_owned()));
+            return rest.min(AFTER_REFUSAL);
+        }
+        Err(error) => {
+            note(State::Waiting(format!("the store failed: {error}")));
+            return Duration::from_secs(5);
+        }
+    }
+    let spent = CancellationToken::new();
+    let sessions = Sessions {
+        budget,
+        spent: spent.clone(),
+    };
     let client = ClientBuilder::new_with_http(rest.for_gateway(), intents)
         .raw_event_handler(listener)
+        .event_handler(sessions)
         .await;
     let mut client = match client {
         Ok(client) => client,
@@ -152,9 +200,15 @@ async fn connect(
         }
     };
     // Dropping the client would leave its shards connected.
-    let shards = Arc::clone(&client.shard_manager);
-    let _ended = ShutDown(shards);
-    match client.start_autosharded().await {
+    let _ended = ShutDown(Arc::clone(&client.shard_manager));
+    let ended = tokio::select! {
+        ended = client.start_autosharded() => ended,
+        () = spent.cancelled() => {
+            note(State::Failed(TOO_MANY_SESSIONS.to_owned()));
+            return AFTER_REFUSAL;
+        }
+    };
+    match ended {
         Err(serenity::Error::Gateway(GatewayError::InvalidAuthentication)) => {
             note(State::Failed("Discord refused the token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart".to_owned()));
             AFTER_REFUSAL
@@ -170,6 +224,33 @@ async fn connect(
             Duration::from_secs(10)
         }
         Ok(()) => Duration::from_secs(10),
+    }
+}
+
+/// What is said when the bot has begun more sessions than anything healthy does.
+const TOO_MANY_SESSIONS: &str = "the connection to Discord was begun too often today, and Discord resets the token of bots that do so; find out why it breaks, then wait or restart tomorrow";
+
+/// Counts the sessions that serenity begins.
+struct Sessions {
+    budget: Budget,
+    /// Cancelled when there may be no more.
+    spent: CancellationToken,
+}
+
+#[async_trait]
+impl EventHandler for Sessions {
+    async fn shard_stage_update(&self, _: Connection, event: ShardStageUpdateEvent) {
+        if event.new != ConnectionStage::Identifying {
+            return;
+        }
+        match self.budget.spend().await {
+            Ok(Allowance::Granted) => {}
+            Ok(Allowance::Spent(_)) => self.spent.cancel(),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "A session of Discord could not be counted."
+            ),
+        }
     }
 }
 

@@ -1,123 +1,11 @@
-//! Discord: the daemon between a strict server with its gateway and a model, as people in servers, threads and private chats see it.
+//! Slash commands, and what moderators do with them.
 
 use serde_json::json;
 
-use crate::support::eventually;
 use crate::support::fake_discord::FakeDiscord;
-use crate::support::fake_discord::permissions::{MANAGE_CHANNELS, MANAGE_GUILD, MANAGE_WEBHOOKS};
+use crate::support::fake_discord::permissions::{MANAGE_CHANNELS, MANAGE_GUILD};
 use crate::support::fake_model::FakeModel;
 use crate::support::home::Home;
-
-#[tokio::test]
-async fn a_private_message_is_answered_and_remembered() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    let yun = discord.person("yun");
-    let chat = discord.private(&yun);
-    chat.says(&yun, "My name is Yun.");
-    let shown = chat.until_text("Okay.").await;
-    assert_eq!(shown.webhook, None, "private chats have no webhooks");
-    chat.says(&yun, "What's my name?");
-    chat.until_count(2).await;
-    assert_eq!(
-        model.last_to("What's my name?").block("memory"),
-        ["name: Yun"]
-    );
-    drop(daemon);
-}
-
-#[tokio::test]
-async fn in_servers_it_speaks_when_it_is_called_and_pings_nobody() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    let (yun, min) = (discord.person("yun"), discord.person("min"));
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    guild.joins(&min, &[]);
-    guild.bot_may_not(MANAGE_WEBHOOKS);
-    discord.expects_refusal(50013);
-    let general = guild.channel("general");
-    model.replies(|_| "@everyone look at <@1> and **this**".to_owned());
-    general.says(&min, "nobody calls anybody");
-    let asked = general.says(&yun, &format!("<@{}> hello", discord.bot_id()));
-    let shown = general.until_text("and **this**").await;
-    assert_eq!(shown.reply_to, Some(asked));
-    assert_eq!(discord.pings(), []);
-    general.replies(&min, shown.id, "really?");
-    general.until_count(2).await;
-    general.says(&yun, "Joey, are you there?");
-    general.until_count(3).await;
-    assert!(!model.last().contains("nobody calls"));
-    drop(daemon);
-}
-
-#[tokio::test]
-async fn a_persona_has_a_face_of_its_own_where_the_bot_may_give_it_one() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
-    general.says(&yun, "Joey, are you there?");
-    let shown = general.until_text("Okay.").await;
-    assert!(shown.webhook.is_some() && shown.name == "Joey");
-    assert!(shown.avatar.is_some());
-    // Whoever answers the persona calls it.
-    general.replies(&yun, shown.id, "really?");
-    general.until_count(2).await;
-    assert_eq!(general.webhooks().len(), 1);
-    drop(daemon);
-}
-
-#[tokio::test]
-async fn a_restart_answers_what_was_not_answered_once() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let home = Home::with(&model).on_discord(&discord);
-    let daemon = home.start().await;
-    discord.until_connected().await;
-    let yun = discord.person("yun");
-    let chat = discord.private(&yun);
-    let pen = model.next_withheld();
-    chat.says(&yun, "hello");
-    model.asked(1).await;
-    daemon.kill();
-    drop(pen);
-    let daemon = home.start().await;
-    chat.until_text("Okay.").await;
-    eventually("it is connected again", async || discord.identifies() == 2).await;
-    chat.says(&yun, "and now?");
-    chat.until_count(2).await;
-    drop(daemon);
-}
-
-#[tokio::test]
-async fn a_wrong_token_is_said_and_harms_nothing_else() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    discord.expect_refusals();
-    let daemon = Home::with(&model)
-        .on_discord(&discord)
-        .set("discord.token", "wrong")
-        .start()
-        .await;
-    eventually("the log says it", async || {
-        daemon.stderr().contains("Discord does not know this token")
-    })
-    .await;
-    let ready = daemon.get("/readyz").await;
-    assert_eq!(ready.status, 200);
-    assert!(
-        ready.json()["discord"]
-            .as_str()
-            .unwrap()
-            .contains("DISCORD_TOKEN")
-    );
-    assert_eq!(daemon.user("yun").say("joey", "hi").await.reply(), "Okay.");
-    assert_eq!(discord.identifies(), 0);
-}
 
 #[tokio::test]
 async fn slash_commands_are_registered_and_answered_in_their_language() {
@@ -225,59 +113,6 @@ async fn a_command_that_takes_long_is_acknowledged_in_time() {
     pen.write("Something else.");
     drop(pen);
     used.until_text("Something else.").await;
-    drop(daemon);
-}
-
-#[tokio::test]
-async fn a_button_makes_another_answer_in_its_place() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    let (yun, min) = (discord.person("yun"), discord.person("min"));
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    guild.joins(&min, &[]);
-    let general = guild.channel("general");
-    general.says(&yun, "Joey, are you there?");
-    let shown = general.until_text("Okay.").await;
-    general
-        .until("the button", |all| {
-            all.iter().any(|shown| !shown.buttons.is_empty())
-        })
-        .await;
-    model.replies(|_| "Something else.".to_owned());
-    general.presses(&yun, shown.id, "regenerate");
-    let again = general.until_text("Something else.").await;
-    assert_eq!((again.id, general.by_bot().len()), (shown.id, 1));
-    let pressed = general.presses(&min, shown.id, "regenerate");
-    let told = pressed.until_text("for the person I answered").await;
-    assert!(told.is_ephemeral);
-    drop(daemon);
-}
-
-#[tokio::test]
-async fn threads_follow_their_channel_and_private_ones_keep_to_themselves() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
-    general.says(&yun, "Joey, my name is Yun.");
-    general.until_count(1).await;
-    for (thread, known) in [
-        (general.thread("food"), true),
-        (general.private_thread("secret"), false),
-    ] {
-        thread.says(&yun, "Joey, what's my name?");
-        let shown = thread.until_count(1).await;
-        assert_eq!(shown.name, "Joey", "the face of the channel");
-        assert_eq!(
-            model.last_to("what's my name?").block("memory") == ["name: Yun"],
-            known
-        );
-    }
     drop(daemon);
 }
 

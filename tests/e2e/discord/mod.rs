@@ -1,0 +1,5 @@
+//! Discord: the daemon between a strict server with its gateway and a model, as people in servers, threads and private chats see it.
+
+mod commands;
+mod talk;
+mod troubles;
