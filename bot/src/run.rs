@@ -69,8 +69,14 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
         check_personas(Arc::clone(&ctx), stop.clone()),
     );
     if let Some(settings) = ctx.settings.discord.clone() {
-        let run = discord::run(settings, Arc::clone(&ctx), stop.clone());
-        spawn(&mut tasks, "discord", run);
+        let client = discord::client()
+            .build()
+            .context("an HTTP client for Discord could not be made")?;
+        let run = discord::run(settings, client, Arc::clone(&ctx), stop.clone());
+        spawn(&mut tasks, "discord", async {
+            run.await;
+            anyhow::Ok(())
+        });
     }
     if let Some(settings) = ctx.settings.telegram.clone() {
         let run = telegram::run(settings, Arc::clone(&ctx), stop.clone());

@@ -15,7 +15,6 @@ mod tickets;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::json;
 use serenity::all::{
     ApplicationFlags, ChannelId, ClientBuilder, Context as Connection, CurrentApplicationInfo,
@@ -45,32 +44,56 @@ use crate::settings::DiscordSettings;
 /// Somebody must do something; until then it is looked at now and then.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
 
-/// Connects to Discord and stays connected until told to stop.
-///
-/// # Errors
-/// When no HTTP client can be made. What Discord does wrong is told to [`Health`](super::health::Health) and waited out.
+/// The client with which [`run`] makes its requests, for whoever must add something to it.
+pub fn client() -> reqwest::ClientBuilder {
+    rest::client()
+}
+
+/// Connects to Discord and stays connected until told to stop. What Discord does wrong is told to [`Health`](super::health::Health) and waited
+/// out.
 pub async fn run(
     settings: DiscordSettings,
+    client: reqwest::Client,
     ctx: Arc<Context>,
     stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let rest =
-        Arc::new(Rest::new(&settings).context("an HTTP client for Discord could not be made")?);
+) {
+    let rest = Arc::new(Rest::new(settings, client));
     let work = async {
+        let (mut me, mut intents) = introduced(&rest, &ctx).await;
+        let messenger = Arc::new(Discord::new(Arc::clone(&rest)));
+        let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
+        resume(&intake).await;
         loop {
-            let (me, intents) = introduced(&rest, &ctx).await;
             if let Err(error) = menu::register(&rest).await {
                 tracing::warn!(%error, "The slash commands could not be registered; typed ones work.");
             }
-            let listener = Listener::new(&ctx, &rest, me);
-            listener.resume().await;
+            let listener = Listener {
+                me,
+                rest: Arc::clone(&rest),
+                messenger: Arc::clone(&messenger),
+                channels: Channels::default(),
+                intake: intake.clone(),
+                ctx: Arc::clone(&ctx),
+            };
             let wait = connect(&rest, intents, listener, &ctx).await;
             sleep(wait).await;
+            (me, intents) = introduced(&rest, &ctx).await;
         }
     };
     tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        () = work => Ok(()),
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+/// Takes up what was not answered before the last end. Once only: afterwards the inbox holds what is being answered.
+async fn resume(intake: &Intake) {
+    while let Err(error) = intake.resume(Platform::Discord).await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "The inbox cannot be read."
+        );
+        sleep(Duration::from_secs(5)).await;
     }
 }
 
@@ -79,7 +102,8 @@ pub async fn run(
 /// # Errors
 /// Why it would not work, with the remedy.
 pub async fn look(settings: &DiscordSettings) -> Result<String, String> {
-    let rest = Rest::new(settings).map_err(|error| error.to_string())?;
+    let client = client().build().map_err(|error| error.to_string())?;
+    let rest = Rest::new(settings.clone(), client);
     let me = rest.get::<CurrentUser>(Route::UserMe).await;
     let application = rest
         .get::<CurrentApplicationInfo>(Route::Oauth2ApplicationCurrent)
@@ -275,28 +299,6 @@ struct Listener {
 }
 
 impl Listener {
-    fn new(ctx: &Arc<Context>, rest: &Arc<Rest>, me: CurrentUser) -> Self {
-        let messenger = Arc::new(Discord::new(Arc::clone(rest)));
-        Self {
-            me,
-            rest: Arc::clone(rest),
-            channels: Channels::default(),
-            intake: Intake::new(Arc::clone(ctx), messenger.clone()),
-            messenger,
-            ctx: Arc::clone(ctx),
-        }
-    }
-
-    async fn resume(&self) {
-        while let Err(error) = self.intake.resume(Platform::Discord).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "The inbox cannot be read."
-            );
-            sleep(Duration::from_secs(5)).await;
-        }
-    }
-
     async fn take(&self, event: super::event::Event) {
         if let Err(error) = self.intake.hear(event).await {
             tracing::error!(
