@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use serenity::all::{
-    ApplicationFlags, ChannelId, ClientBuilder, Context as Connection, CurrentApplicationInfo,
-    CurrentUser, Event as GatewayEvent, EventHandler, GatewayIntents, GuildId, Interaction,
-    RawEventHandler, Route,
+    ApplicationFlags, ApplicationId, ChannelId, ClientBuilder, Context as Connection,
+    CurrentApplicationInfo, CurrentUser, Event as GatewayEvent, EventHandler, GatewayIntents,
+    GuildId, Interaction, Permissions, RawEventHandler, Route,
 };
 use serenity::async_trait;
 use serenity::gateway::{ConnectionStage, GatewayError, ShardStageUpdateEvent};
@@ -60,6 +60,11 @@ pub async fn run(
     let rest = Arc::new(Rest::new(settings, client));
     let work = async {
         let (mut me, mut intents) = introduced(&rest, &ctx).await;
+        let link = invitation(rest.application());
+        tracing::info!(
+            link,
+            "Whoever manages a server adds the bot to it with this link."
+        );
         let messenger = Arc::new(Discord::new(Arc::clone(&rest)));
         let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
         resume(&intake).await;
@@ -109,10 +114,18 @@ pub async fn look(settings: &DiscordSettings) -> Result<String, String> {
         .get::<CurrentApplicationInfo>(Route::Oauth2ApplicationCurrent)
         .await;
     match (me, application) {
-        (Ok(me), Ok(application)) if may_read(application.flags) => {
-            Ok(format!("{} answers", me.name))
+        (Ok(me), Ok(application)) => {
+            let added = format!(
+                "{} answers; added to a server with {}",
+                me.name,
+                invitation(application.id)
+            );
+            Ok(if may_read(application.flags) {
+                added
+            } else {
+                format!("{added}; {NO_CONTENT}")
+            })
         }
-        (Ok(me), Ok(_)) => Ok(format!("{} answers; {NO_CONTENT}", me.name)),
         (Err(SendError::Gone(_)), _) | (_, Err(SendError::Gone(_))) => {
             Err(UNKNOWN_TOKEN.to_owned())
         }
@@ -122,6 +135,20 @@ pub async fn look(settings: &DiscordSettings) -> Result<String, String> {
 
 const UNKNOWN_TOKEN: &str = "Discord does not know this token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart";
 const NO_CONTENT: &str = "it may not read messages in servers beyond mentions and answers to it, so it cannot hear calls by name; switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart";
+
+/// The link by which the bot is added to a server, with all that it can make use of.
+fn invitation(application: ApplicationId) -> String {
+    let permissions = Permissions::VIEW_CHANNEL
+        | Permissions::SEND_MESSAGES
+        | Permissions::SEND_MESSAGES_IN_THREADS
+        | Permissions::READ_MESSAGE_HISTORY
+        | Permissions::ADD_REACTIONS
+        | Permissions::MANAGE_WEBHOOKS;
+    let permissions = permissions.bits();
+    format!(
+        "https://discord.com/oauth2/authorize?client_id={application}&scope=bot+applications.commands&permissions={permissions}"
+    )
+}
 
 /// Waits until Discord knows us; what we may hear depends on what the application is allowed to.
 async fn introduced(rest: &Rest, ctx: &Context) -> (CurrentUser, GatewayIntents) {
