@@ -98,6 +98,9 @@ pub enum Sentence {
     TooOld,
     NotYourReply,
     CommandInterrupted,
+    OnlyInPrivate,
+    OnlyToPeople,
+    MayBeMissing,
     WhySilent(Silence),
     Stopped,
     NothingToStop,
@@ -459,6 +462,18 @@ impl Sentence {
             Self::CommandInterrupted => both(
                 "I was switched off in the middle of that. Please look whether it happened, and say it again if not.",
                 "그 일을 하던 중에 꺼졌어요. 되었는지 확인하고, 안 되었으면 다시 말해 주세요.",
+            ),
+            Self::OnlyInPrivate => both(
+                "I can only tell you that in private. Press the button, then Start.",
+                "그건 따로만 말해 줄 수 있어요. 버튼을 누르고 ‘시작’을 눌러 주세요.",
+            ),
+            Self::OnlyToPeople => both(
+                "I can only tell that in private. Please ask under your own name.",
+                "그건 따로만 말해 줄 수 있어요. 본인 이름으로 물어봐 주세요.",
+            ),
+            Self::MayBeMissing => both(
+                "I am not sure that all of my answer arrived. If something is missing, please ask me again.",
+                "답이 다 도착했는지 모르겠어요. 빠진 것이 있으면 다시 물어봐 주세요.",
             ),
             Self::WhySilent(silence) => both(
                 match silence {

@@ -43,7 +43,7 @@ pub async fn run(
     let bot = bot(&settings)?;
     let work = async {
         let me = introduced(&bot, &ctx.health).await;
-        let messenger = Arc::new(Telegram::new(bot.clone()));
+        let messenger = Arc::new(Telegram::new(bot.clone(), me.username()));
         let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
         resume(&intake).await;
         poll(&bot, &me, &messenger, &intake, &ctx.health).await
@@ -150,7 +150,7 @@ async fn take(update: Update, me: &Me, messenger: &Arc<Telegram>, intake: &Intak
         return;
     }
     if let UpdateKind::CallbackQuery(query) = &update.kind {
-        messenger.acknowledge(query.id.clone());
+        messenger.acknowledge(&query.id);
     }
     let Some(event) = listen::event(&update, me) else {
         return;
