@@ -8,6 +8,7 @@ use chatfriends_engine::Generate as _;
 use chatfriends_personas::{Library, Persona};
 
 use crate::brains;
+use crate::platforms::telegram;
 use crate::settings::{Brain, Settings};
 use crate::store::sled::SledStore;
 
@@ -29,6 +30,13 @@ pub async fn check(settings: &Settings) -> bool {
     report("store.path", store(&settings.store_path, in_use));
     report("web.listen", address(settings, in_use).await);
     report("default model", default_model(settings).await);
+    report(
+        "telegram",
+        match &settings.telegram {
+            Some(telegram) => telegram::check(telegram).await,
+            None => Ok("not used (telegram.token is not set)".to_owned()),
+        },
+    );
     let loaded = Library::load(
         settings
             .personas_path
