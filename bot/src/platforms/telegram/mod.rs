@@ -3,6 +3,7 @@
 //! What an update means is `listen.rs`, how messages are sent is `send.rs`. Only files in this folder name teloxide.
 
 mod listen;
+mod menu;
 mod send;
 
 use std::sync::Arc;
@@ -47,7 +48,9 @@ pub async fn run(
         let messenger = Arc::new(Telegram::new(bot.clone(), me.username()));
         let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
         resume(&intake).await;
-        poll(&bot, &me, &messenger, &intake, &ctx.health).await
+        let listening = poll(&bot, &me, &messenger, &intake, &ctx.health);
+        let ((), never) = tokio::join!(menu::show(&bot), listening);
+        never
     };
     tokio::select! {
         () = stop.cancelled() => Ok(()),
