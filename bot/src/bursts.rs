@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::identity::{PersonId, PlaceId, ThreadId};
 use crate::inbox::Batch;
-use crate::platforms::event::Event;
+use crate::platforms::event::{Event, Happening};
 
 /// Who has been silent so long has said it all.
 const PAUSE: Duration = Duration::from_millis(800);
@@ -69,7 +69,7 @@ impl Bursts {
         }
         burst.begun = now;
         burst.characters = characters;
-        Added::Instead(Batch(std::mem::replace(&mut burst.events, vec![event])))
+        Added::Instead(in_order(std::mem::replace(&mut burst.events, vec![event])))
     }
 
     /// Waits until the speaker has paused, and takes what was said.
@@ -84,10 +84,20 @@ impl Bursts {
             let mut bursts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let burst = bursts.get(speaker)?;
             if (burst.last + PAUSE).min(burst.begun + LONGEST) <= Instant::now() {
-                return bursts.remove(speaker).map(|burst| Batch(burst.events));
+                return bursts.remove(speaker).map(|burst| in_order(burst.events));
             }
         }
     }
+}
+
+/// As they were written: an app may deliver them otherwise. Both apps count their messages up.
+fn in_order(mut events: Vec<Event>) -> Batch {
+    let number = |event: &Event| match &event.happened {
+        Happening::Message(message) => message.id.0.parse::<u64>().ok(),
+        _ => None,
+    };
+    events.sort_by_key(|event| (event.at_ms, number(event)));
+    Batch(events)
 }
 
 /// What became of a message that was added.

@@ -8,7 +8,7 @@ use chatfriends_engine::Generate as _;
 use chatfriends_personas::{Library, Persona};
 
 use crate::brains;
-use crate::platforms::discord;
+use crate::platforms::{discord, telegram};
 use crate::settings::{Brain, Settings};
 use crate::store::sled::SledStore;
 
@@ -35,6 +35,13 @@ pub async fn check(settings: &Settings) -> bool {
         match &settings.discord {
             None => Ok("not used: there is no DISCORD_TOKEN".to_owned()),
             Some(settings) => discord::look(settings).await,
+        },
+    );
+    report(
+        "telegram",
+        match &settings.telegram {
+            Some(telegram) => telegram::check(telegram).await,
+            None => Ok("not used: there is no TELEGRAM_BOT_TOKEN".to_owned()),
         },
     );
     let loaded = Library::load(

@@ -13,6 +13,7 @@ use crate::gate::Gate;
 use crate::house::House;
 use crate::inbound::Inbound;
 use crate::inbox::Inbox;
+use crate::invitations::Invitations;
 use crate::lanes::Lanes;
 use crate::memory::Memory;
 use crate::messages::Sentence;
@@ -50,6 +51,8 @@ pub struct Context {
     pub brains: Brains,
     /// What came from chat apps and is not answered yet.
     pub inbox: Inbox,
+    /// What was asked where others read along, and is to be answered in private.
+    pub invitations: Invitations,
     /// What is remembered.
     pub memory: Memory,
     /// Summaries in the background.

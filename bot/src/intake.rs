@@ -16,14 +16,21 @@ use crate::delivery::{Delivered, Delivery, Job, Paces};
 use crate::identity::{Audience, EventId, Rank};
 use crate::inbound::{Inbound, Manner};
 use crate::inbox::{Arrival, Batch, Posted, Sent};
+use crate::invitations::Token;
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::outlet::{Outlet, Show};
 use crate::platforms::event::{Event, Happening, Message};
-use crate::platforms::{Address, Button, MessageId, Messenger};
+use crate::platforms::{Address, Button, MessageId, Messenger, Reach};
 use crate::safety;
 use crate::store::StoreError;
 use crate::turn;
+
+/// How often it is tried to find out whether somebody can be told something in private.
+const REACH_ATTEMPTS: u32 = 3;
+
+/// What a turn shows, as it comes.
+type Shows = tokio::sync::mpsc::Receiver<Show>;
 
 /// Takes what one chat app hears. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -267,22 +274,11 @@ impl Intake {
                 };
                 (self.turn(inbound), self.job(batch))
             }
-            Task::Command => {
-                let meant = asked(&inbound(batch)).and_then(|asked| asked.meant());
-                let job = Job {
-                    // Whoever mistypes a command need not do it before everybody.
-                    discreet: meant.is_none_or(|(_, action)| action.discreet),
-                    ..self.job(batch)
-                };
-                if inbox.begin(&leader.id).await? {
-                    (self.turn(self.ranked(inbound(batch), leader).await), job)
-                } else {
-                    (said(&Sentence::CommandInterrupted, leader).await, job)
-                }
-            }
+            Task::Command => self.command(batch).await?,
             Task::Tell(sentence) => {
                 let job = Job {
-                    discreet: true,
+                    // What was said before all may be answered before all.
+                    discreet: !matches!(leader.happened, Happening::Message(_)),
                     ..self.job(batch)
                 };
                 (said(&sentence, leader).await, job)
@@ -332,6 +328,91 @@ impl Intake {
         }
     }
 
+    /// What a command shows, and to whom.
+    async fn command(&self, batch: &Batch) -> Result<(Shows, Job), StoreError> {
+        let leader = batch.leader();
+        let asking = inbound(batch);
+        let meant = asked(&asking).and_then(|asked| asked.meant());
+        let job = Job {
+            // Whoever mistypes a command need not do it before everybody.
+            discreet: meant.is_none_or(|(_, action)| action.discreet),
+            ..self.job(batch)
+        };
+        let job = match self.reach(&job).await {
+            Reach::Open => job,
+            Reach::Unmet | Reach::Nobody
+                if meant.is_none_or(|(command, action)| command.may_be_public(action)) =>
+            {
+                Job {
+                    discreet: false,
+                    ..job
+                }
+            }
+            Reach::Unmet => {
+                let job = Job {
+                    discreet: false,
+                    invitation: Some(self.ctx.invitations.invite(leader).await?),
+                    ..job
+                };
+                return Ok((said(&Sentence::OnlyInPrivate, leader).await, job));
+            }
+            Reach::Nobody => {
+                let job = Job {
+                    discreet: false,
+                    ..job
+                };
+                return Ok((said(&Sentence::OnlyToPeople, leader).await, job));
+            }
+        };
+        if !self.ctx.inbox.begin(&leader.id).await? {
+            return Ok((said(&Sentence::CommandInterrupted, leader).await, job));
+        }
+        if let Some(event) = self.invited(&asking).await? {
+            let job = Job {
+                at: event.at.clone(),
+                discreet: true,
+                answers: None,
+                ..job
+            };
+            let elsewhere = Batch(vec![event]);
+            let asked = self.ranked(inbound(&elsewhere), elsewhere.leader()).await;
+            return Ok((self.turn(asked), job));
+        }
+        Ok((self.turn(self.ranked(asking, leader).await), job))
+    }
+
+    /// Whether what is shown reaches those who are to see it, and nobody else.
+    async fn reach(&self, job: &Job) -> Reach {
+        if !job.discreet || !job.at.shared {
+            return Reach::Open;
+        }
+        for _ in 0..REACH_ATTEMPTS {
+            match self.messenger.reach(&job.at).await {
+                Ok(reach) => return reach,
+                Err(error) => {
+                    tracing::warn!(%error, "It could not be found out whether somebody can be told something in private.")
+                }
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        // The delivery waits until the app can be reached.
+        Reach::Open
+    }
+
+    /// What somebody had asked in a group before they followed our invitation into a private chat.
+    async fn invited(&self, inbound: &Inbound) -> Result<Option<Event>, StoreError> {
+        let Some(asked) = asked(inbound).filter(|asked| asked.command == "start") else {
+            return Ok(None);
+        };
+        match asked.argument("from") {
+            Some(token) if inbound.audience == Audience::Private => {
+                let token = Token(token.to_owned());
+                self.ctx.invitations.accept(&token, &inbound.person).await
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// With what the author may do there, where that matters.
     async fn ranked(&self, inbound: Inbound, event: &Event) -> Inbound {
         let asked = asked(&inbound);
@@ -349,7 +430,7 @@ impl Intake {
         Inbound { rank, ..inbound }
     }
 
-    fn turn(&self, inbound: Inbound) -> tokio::sync::mpsc::Receiver<Show> {
+    fn turn(&self, inbound: Inbound) -> Shows {
         let (out, shows) = Outlet::channel();
         self.ctx
             .turns
@@ -372,6 +453,7 @@ impl Intake {
                 _ => None,
             },
             discreet: false,
+            invitation: None,
             several: self.ctx.house.at(&leader.venue.levels).personas.rule.len() > 1,
             instead_of: Vec::<Sent>::new(),
         }
@@ -439,7 +521,7 @@ fn language(batch: &Batch) -> chatfriends_personas::Language {
 }
 
 /// A sentence in place of a turn.
-async fn said(sentence: &Sentence, event: &Event) -> tokio::sync::mpsc::Receiver<Show> {
+async fn said(sentence: &Sentence, event: &Event) -> Shows {
     let (out, shows) = Outlet::channel();
     out.notice(sentence.say(event.by.language)).await;
     out.show(Show::Done { finish: None }).await;

@@ -21,6 +21,7 @@ pub mod inbound;
 pub mod inbox;
 pub mod inspect;
 pub mod intake;
+pub mod invitations;
 pub mod lanes;
 pub mod logging;
 pub mod memory;

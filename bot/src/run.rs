@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::gate::Gate;
 use crate::house::House;
 use crate::inbox::Inbox;
+use crate::invitations::Invitations;
 use crate::lanes::Lanes;
 use crate::memory::{Memory, MemoryLimits};
 use crate::metrics;
@@ -151,6 +152,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         audit: Audit::new(Arc::clone(&store)),
         health: Health::default(),
         inbox: Inbox::new(Arc::clone(&store)),
+        invitations: Invitations::new(Arc::clone(&store)),
         store,
         brains,
         compaction: Compactor::new(memory.clone(), settings.summariser, settings.summary_tokens),

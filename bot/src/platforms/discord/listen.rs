@@ -34,7 +34,7 @@ pub(super) fn message(written: &Written, spot: &Spot, me: &CurrentUser) -> Optio
     Some(Event {
         id: EventId::new(Platform::Discord, &written.id.to_string()),
         platform: Platform::Discord,
-        at: address(spot),
+        at: address(spot, &written.author),
         venue: venue(spot),
         by: Author {
             person: person(&written.author),
@@ -99,7 +99,7 @@ impl Doer<'_> {
             platform: Platform::Discord,
             at: Address {
                 ticket: Some(self.ticket().write()),
-                ..address(spot)
+                ..address(spot, self.user)
             },
             venue: venue(spot),
             by: Author {
@@ -172,14 +172,16 @@ fn name(user: &User, nick: Option<&str>) -> String {
         .to_owned()
 }
 
-fn address(spot: &Spot) -> Address {
+fn address(spot: &Spot, asker: &User) -> Address {
     Address {
         place: spot
             .thread
             .map_or(spot.channel, |thread| thread.parent)
             .to_string(),
         thread: spot.thread.map(|_| spot.channel.to_string()),
+        title: None,
         shared: spot.guild.is_some(),
+        asker: asker.id.to_string(),
         ticket: None,
     }
 }

@@ -43,7 +43,7 @@ fn message(written: &Written, me: &Me) -> Option<Event> {
             &format!("{}/{}", written.chat.id, written.id),
         ),
         platform: Platform::Telegram,
-        at: address(written),
+        at: address(written, &author.person),
         venue: venue(written),
         by: author,
         happened: Happening::Message(Message {
@@ -63,7 +63,10 @@ fn pressed(query: &CallbackQuery) -> Option<Event> {
     Some(Event {
         id: EventId::new(Platform::Telegram, &format!("press/{}", query.id)),
         platform: Platform::Telegram,
-        at: address(on),
+        at: Address {
+            ticket: Some(query.id.to_string()),
+            ..address(on, &person(&query.from))
+        },
         venue: venue(on),
         by: Author {
             person: person(&query.from),
@@ -174,10 +177,12 @@ fn topic(written: &Written) -> Option<String> {
         .map(|thread| thread.to_string())
 }
 
-fn address(written: &Written) -> Address {
+fn address(written: &Written, asker: &PersonId) -> Address {
     Address {
         place: written.chat.id.to_string(),
         thread: topic(written),
+        title: written.chat.title().map(str::to_owned),
+        asker: asker.raw().to_owned(),
         shared: !matches!(written.chat.kind, ChatKind::Private(_)),
         ticket: None,
     }
