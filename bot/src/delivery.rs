@@ -71,6 +71,8 @@ pub struct Job {
 pub enum Delivered {
     /// Everything is there, or never will be.
     Whole,
+    /// There was nothing to show.
+    Nothing,
     /// The daemon ended before.
     Unfinished,
 }
@@ -129,6 +131,9 @@ impl Delivery {
                 wanted.push(self.doubt());
             }
             let Some(step) = next_step(&shown, &wanted) else {
+                if board.ended && shown.is_empty() {
+                    return Delivered::Nothing;
+                }
                 if board.ended {
                     return Delivered::Whole;
                 }

@@ -323,7 +323,9 @@ impl Intake {
             stop: self.ctx.lanes.beside(),
         };
         match delivery.run(shows).await {
-            Delivered::Whole => inbox.finish(batch).await,
+            // Nothing was said because the daemon ends: it is answered after the restart.
+            Delivered::Nothing if self.ctx.lanes.is_closed() => Ok(()),
+            Delivered::Whole | Delivered::Nothing => inbox.finish(batch).await,
             Delivered::Unfinished => Ok(()),
         }
     }
@@ -331,11 +333,17 @@ impl Intake {
     /// What a command shows, and to whom.
     async fn command(&self, batch: &Batch) -> Result<(Shows, Job), StoreError> {
         let leader = batch.leader();
-        let asking = inbound(batch);
-        let meant = asked(&asking).and_then(|asked| asked.meant());
+        let asking = self.ranked(inbound(batch), leader).await;
+        let given = asked(&asking);
+        let meant = given.as_ref().and_then(Asked::meant);
+        let refused = given
+            .as_ref()
+            .zip(meant)
+            .is_some_and(|(given, (_, action))| asking.rank < action.needs(given));
         let job = Job {
-            // Whoever mistypes a command need not do it before everybody.
-            discreet: meant.is_none_or(|(_, action)| action.discreet),
+            // Whoever mistypes a command, or may not give it, need not do it before everybody.
+            discreet: meant.is_none_or(|(_, action)| action.discreet)
+                || refused && leader.at.ticket.is_some(),
             ..self.job(batch)
         };
         let job = match self.reach(&job).await {
@@ -378,7 +386,7 @@ impl Intake {
             let asked = self.ranked(inbound(&elsewhere), elsewhere.leader()).await;
             return Ok((self.turn(asked), job));
         }
-        Ok((self.turn(self.ranked(asking, leader).await), job))
+        Ok((self.turn(asking), job))
     }
 
     /// Whether what is shown reaches those who are to see it, and nobody else.
