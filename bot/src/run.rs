@@ -69,6 +69,11 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
         "check",
         check_personas(Arc::clone(&ctx), stop.clone()),
     );
+    spawn(
+        &mut tasks,
+        "inbox",
+        prune_inbox(Arc::clone(&ctx), stop.clone()),
+    );
     if let Some(settings) = ctx.settings.discord.clone() {
         let client = discord::client()
             .build()
@@ -170,6 +175,9 @@ pub async fn finish(ctx: &Context) {
     ctx.brains.stop().await;
 }
 
+/// How often old records of the inbox are looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+
 type Ended = (&'static str, anyhow::Result<()>);
 
 fn spawn<E: Into<anyhow::Error>>(
@@ -270,6 +278,24 @@ async fn check_all(ctx: &Context) {
         }
     }
     tracing::info!(online, "Personas are online.");
+}
+
+/// Lets go, a few times a day, of what was answered long ago.
+async fn prune_inbox(ctx: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        match ctx.inbox.prune().await {
+            Ok(0) => {}
+            Ok(many) => tracing::debug!(many, "Old records of the inbox are gone."),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "Old records of the inbox could not be removed; it is tried again."
+            ),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(PRUNE_EVERY) => {}
+        }
+    }
 }
 
 /// SIGINT and SIGTERM alike.
