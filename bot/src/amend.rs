@@ -123,6 +123,7 @@ impl Amendment<'_> {
             buttons: vec![Button::Renew],
             answers: None,
             discreet: false,
+            invitation: None,
             language: Language::of(&turn.text),
         };
         self.insist(message, &Wish::Shows(Box::new(post))).await;

@@ -20,6 +20,7 @@ use crate::house::{Answers, Holding, Quiet};
 use crate::identity::Audience;
 use crate::platforms::event::{Attachment, Event, Message};
 use crate::platforms::reaction::Reaction;
+use crate::safety;
 
 /// For so long a message may become a call by being changed.
 const LATE_CALL: TimeDelta = TimeDelta::hours(1);
@@ -51,6 +52,8 @@ pub enum Silence {
     NotHere,
     /// The rules of the place keep it silent at this hour.
     QuietHours,
+    /// As much was answered in the last hour as the rules of the place allow.
+    TooMuch,
     /// There are no words in it.
     NoWords,
 }
@@ -74,6 +77,10 @@ pub fn attend(
     let meant = private || message.mentions_bot || answered.is_some() || named.is_some();
     if message.text.starts_with('/') && (private || message.mentions_bot) {
         return Attention::Speak { persona: None };
+    }
+    // Whoever asks the bot for help gets the card, whatever the rules are.
+    if meant && safety::is_acute(&message.text) {
+        return Attention::Speak { persona: named };
     }
     if !meant && rules.answers.rule != Answers::Everything {
         return Attention::Silent(Silence::NotCalled);

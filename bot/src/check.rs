@@ -8,6 +8,7 @@ use chatfriends_engine::Generate as _;
 use chatfriends_personas::{Library, Persona};
 
 use crate::brains;
+use crate::platforms::{discord, telegram};
 use crate::settings::{Brain, Settings};
 use crate::store::sled::SledStore;
 
@@ -29,6 +30,20 @@ pub async fn check(settings: &Settings) -> bool {
     report("store.path", store(&settings.store_path, in_use));
     report("web.listen", address(settings, in_use).await);
     report("default model", default_model(settings).await);
+    report(
+        "discord",
+        match &settings.discord {
+            None => Ok("not used: there is no DISCORD_TOKEN".to_owned()),
+            Some(settings) => discord::look(settings).await,
+        },
+    );
+    report(
+        "telegram",
+        match &settings.telegram {
+            Some(telegram) => telegram::check(telegram).await,
+            None => Ok("not used: there is no TELEGRAM_BOT_TOKEN".to_owned()),
+        },
+    );
     let loaded = Library::load(
         settings
             .personas_path

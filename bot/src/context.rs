@@ -13,12 +13,15 @@ use crate::gate::Gate;
 use crate::house::House;
 use crate::inbound::Inbound;
 use crate::inbox::Inbox;
+use crate::invitations::Invitations;
 use crate::lanes::Lanes;
 use crate::memory::Memory;
 use crate::messages::Sentence;
 use crate::platforms::health::Health;
 use crate::reasons::Reasons;
 use crate::settings::Settings;
+use crate::store::Store;
+use crate::tally::Tally;
 use crate::turn::Trouble;
 
 /// The parts that turns work with.
@@ -32,18 +35,24 @@ pub struct Context {
     pub lanes: Lanes,
     /// The turns that run, so that the end can wait for them.
     pub turns: TaskTracker,
+    /// How much was answered lately.
+    pub tally: Tally,
     /// What moderators did.
     pub audit: Audit,
     /// How the chat apps are.
     pub health: Health,
     /// Who can answer.
     pub catalogue: Catalogue,
+    /// Where chat apps keep what concerns them alone.
+    pub store: Arc<dyn Store>,
     /// The rules of places.
     pub house: House,
     /// What generates.
     pub brains: Brains,
     /// What came from chat apps and is not answered yet.
     pub inbox: Inbox,
+    /// What was asked where others read along, and is to be answered in private.
+    pub invitations: Invitations,
     /// What is remembered.
     pub memory: Memory,
     /// Summaries in the background.

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::identity::{EventId, PersonId, PlaceId};
 use crate::inbox::{Inbox, Posting, Sent};
+use crate::invitations::Token;
+use crate::messages::Sentence;
 use crate::outlet::{Form, Show};
 use crate::platforms::{
     Address, Button, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
@@ -60,6 +62,8 @@ pub struct Job {
     pub answers: Option<MessageId>,
     /// Whether only the asker is to see it.
     pub discreet: bool,
+    /// What a button that opens a private chat brings there.
+    pub invitation: Option<Token>,
     /// Whether several personas answer there.
     pub several: bool,
     /// Messages that show an earlier answer and are to show this one.
@@ -71,6 +75,8 @@ pub struct Job {
 pub enum Delivered {
     /// Everything is there, or never will be.
     Whole,
+    /// There was nothing to show.
+    Nothing,
     /// The daemon ended before.
     Unfinished,
 }
@@ -137,8 +143,14 @@ impl Delivery {
                 // There is no other reply, and the sentence that says so must not take the place of the one there is.
                 shown.clear();
             }
-            let wanted = self.wanted(&board);
+            let mut wanted = self.wanted(&board);
+            if board.ended && shown.iter().any(|shown| shown.sent == Sent::Perhaps) {
+                wanted.push(self.doubt());
+            }
             let Some(step) = next_step(&shown, &wanted) else {
+                if board.ended && shown.is_empty() {
+                    return Delivered::Nothing;
+                }
                 if board.ended {
                     return Delivered::Whole;
                 }
@@ -203,7 +215,11 @@ impl Delivery {
     /// What was shown before a restart, or shows an earlier answer.
     async fn earlier(&self) -> Vec<Shown> {
         let sent = match self.inbox.sent(&self.job.event).await {
-            Ok(sent) if sent.is_empty() => self.job.instead_of.clone(),
+            Ok(sent) if sent.is_empty() => {
+                // Nothing can be shown in place of what may not be there.
+                let there = |sent: &&Sent| **sent != Sent::Perhaps;
+                self.job.instead_of.iter().filter(there).cloned().collect()
+            }
             Ok(sent) => sent,
             Err(error) => {
                 tracing::error!(
@@ -245,11 +261,27 @@ impl Delivery {
                     },
                     answers: self.job.answers.clone().filter(|_| posts.is_empty()),
                     discreet: self.job.discreet,
+                    invitation: self.job.invitation.clone(),
                     language: self.job.language,
                 });
             }
         }
         posts
+    }
+
+    /// Says that something may be missing: what may have arrived is not repeated.
+    fn doubt(&self) -> Post {
+        let sentence = Sentence::MayBeMissing.say(self.job.language);
+        let mut pieces = self.messenger.pieces(&sentence, &Voice::Bot);
+        Post {
+            voice: Voice::Bot,
+            text: pieces.swap_remove(0),
+            buttons: Vec::new(),
+            answers: None,
+            discreet: self.job.discreet,
+            invitation: None,
+            language: self.job.language,
+        }
     }
 
     fn voice(&self, board: &Board) -> Voice {

@@ -19,16 +19,24 @@ use crate::gate::clean_text;
 use crate::identity::{Audience, EventId, Rank};
 use crate::inbound::{Inbound, Manner};
 use crate::inbox::{Arrival, Batch, Posted, Sent};
+use crate::invitations::Token;
 use crate::memory::Part;
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::outlet::{Outlet, Show};
 use crate::platforms::event::{Event, Happening, Message};
 use crate::platforms::reaction::{Reaction, verdict};
-use crate::platforms::{Button, MessageId, Messenger};
+use crate::platforms::{Address, Button, MessageId, Messenger, Reach};
+use crate::safety;
 use crate::store::StoreError;
 use crate::turn;
 use crate::underway::{Dealing, Gone, Underway};
+
+/// How often it is tried to find out whether somebody can be told something in private.
+const REACH_ATTEMPTS: u32 = 3;
+
+/// What a turn shows, as it comes.
+type Shows = tokio::sync::mpsc::Receiver<Show>;
 
 /// Takes what one chat app hears. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -208,8 +216,19 @@ impl Intake {
             &library,
             Utc::now(),
         );
+        let is_command = message.text.starts_with('/');
+        let attention = match attention {
+            Attention::Speak { .. }
+                if !is_command
+                    && !safety::is_acute(&message.text)
+                    && !self.ctx.tally.take(&rules, &event.by.person) =>
+            {
+                Attention::Sign(Reaction::Enough, Silence::TooMuch)
+            }
+            attention => attention,
+        };
         Ok(match attention {
-            Attention::Speak { .. } if message.text.starts_with('/') => Some(Task::Command),
+            Attention::Speak { .. } if is_command => Some(Task::Command),
             Attention::Speak { persona } => Some(Task::Answer { persona }),
             Attention::WordsOnly => Some(Task::Tell(Sentence::WordsOnly)),
             Attention::Sign(reaction, silence) => {
@@ -291,6 +310,10 @@ impl Intake {
             return self.handle(batch, task);
         };
         let event = batch.leader().clone();
+        if safety::is_acute(words(&event)) {
+            // Nobody who needs help waits for the end of a burst.
+            return self.handle(batch, Task::Answer { persona });
+        }
         let speaker = Speaker {
             person: event.by.person.clone(),
             place: event.venue.place.clone(),
@@ -364,23 +387,11 @@ impl Intake {
                 };
                 (self.turn(inbound, stop), self.job(batch))
             }
-            Task::Command => {
-                let meant = asked(&inbound(batch)).and_then(|asked| asked.meant());
-                let job = Job {
-                    // Whoever mistypes a command need not do it before everybody.
-                    discreet: meant.is_none_or(|(_, action)| action.discreet),
-                    ..self.job(batch)
-                };
-                if inbox.begin(&leader.id).await? {
-                    let inbound = self.ranked(inbound(batch), leader).await;
-                    (self.turn(inbound, stop), job)
-                } else {
-                    (said(&Sentence::CommandInterrupted, leader).await, job)
-                }
-            }
+            Task::Command => self.command(batch).await?,
             Task::Tell(sentence) => {
                 let job = Job {
-                    discreet: true,
+                    // What was said before all may be answered before all.
+                    discreet: !matches!(leader.happened, Happening::Message(_)),
                     ..self.job(batch)
                 };
                 (said(&sentence, leader).await, job)
@@ -393,10 +404,16 @@ impl Intake {
                     about: Some(of.clone()),
                     ..inbound(batch)
                 };
+                let job = self.job(batch);
                 let job = Job {
                     about: Some(of),
                     instead_of,
-                    ..self.job(batch)
+                    // It is the earlier message that changes, not an answer to the press.
+                    at: Address {
+                        ticket: None,
+                        ..job.at
+                    },
+                    ..job
                 };
                 (self.turn(inbound, stop), job)
             }
@@ -442,13 +459,106 @@ impl Intake {
             withdrawn: stop.clone(),
         };
         match delivery.run(shows).await {
-            Delivered::Whole => {
+            // Nothing was said because the daemon ends: it is answered after the restart.
+            Delivered::Nothing if self.ctx.lanes.is_closed() => Ok(()),
+            Delivered::Whole | Delivered::Nothing => {
                 if let Some(about) = about {
                     inbox.shown_as(&about, &batch.leader().id).await?;
                 }
                 inbox.finish(batch).await
             }
             Delivered::Unfinished => Ok(()),
+        }
+    }
+
+    /// What a command shows, and to whom.
+    async fn command(&self, batch: &Batch) -> Result<(Shows, Job), StoreError> {
+        let leader = batch.leader();
+        let asking = self.ranked(inbound(batch), leader).await;
+        let given = asked(&asking);
+        let meant = given.as_ref().and_then(Asked::meant);
+        let refused = given
+            .as_ref()
+            .zip(meant)
+            .is_some_and(|(given, (_, action))| asking.rank < action.needs(given));
+        let job = Job {
+            // Whoever mistypes a command, or may not give it, need not do it before everybody.
+            discreet: meant.is_none_or(|(_, action)| action.discreet)
+                || refused && leader.at.ticket.is_some(),
+            ..self.job(batch)
+        };
+        let job = match self.reach(&job).await {
+            Reach::Open => job,
+            Reach::Unmet | Reach::Nobody
+                if meant.is_none_or(|(command, action)| command.may_be_public(action)) =>
+            {
+                Job {
+                    discreet: false,
+                    ..job
+                }
+            }
+            Reach::Unmet => {
+                let job = Job {
+                    discreet: false,
+                    invitation: Some(self.ctx.invitations.invite(leader).await?),
+                    ..job
+                };
+                return Ok((said(&Sentence::OnlyInPrivate, leader).await, job));
+            }
+            Reach::Nobody => {
+                let job = Job {
+                    discreet: false,
+                    ..job
+                };
+                return Ok((said(&Sentence::OnlyToPeople, leader).await, job));
+            }
+        };
+        if !self.ctx.inbox.begin(&leader.id).await? {
+            return Ok((said(&Sentence::CommandInterrupted, leader).await, job));
+        }
+        if let Some(event) = self.invited(&asking).await? {
+            let job = Job {
+                at: event.at.clone(),
+                discreet: true,
+                answers: None,
+                ..job
+            };
+            let elsewhere = Batch(vec![event]);
+            let asked = self.ranked(inbound(&elsewhere), elsewhere.leader()).await;
+            return Ok((self.turn(asked, &CancellationToken::new()), job));
+        }
+        Ok((self.turn(asking, &CancellationToken::new()), job))
+    }
+
+    /// Whether what is shown reaches those who are to see it, and nobody else.
+    async fn reach(&self, job: &Job) -> Reach {
+        if !job.discreet || !job.at.shared {
+            return Reach::Open;
+        }
+        for _ in 0..REACH_ATTEMPTS {
+            match self.messenger.reach(&job.at).await {
+                Ok(reach) => return reach,
+                Err(error) => {
+                    tracing::warn!(%error, "It could not be found out whether somebody can be told something in private.")
+                }
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        // The delivery waits until the app can be reached.
+        Reach::Open
+    }
+
+    /// What somebody had asked in a group before they followed our invitation into a private chat.
+    async fn invited(&self, inbound: &Inbound) -> Result<Option<Event>, StoreError> {
+        let Some(asked) = asked(inbound).filter(|asked| asked.command == "start") else {
+            return Ok(None);
+        };
+        match asked.argument("from") {
+            Some(token) if inbound.audience == Audience::Private => {
+                let token = Token(token.to_owned());
+                self.ctx.invitations.accept(&token, &inbound.person).await
+            }
+            _ => Ok(None),
         }
     }
 
@@ -470,11 +580,7 @@ impl Intake {
     }
 
     /// Begins a turn, which is stopped when nobody wants it any more.
-    fn turn(
-        &self,
-        inbound: Inbound,
-        stop: &CancellationToken,
-    ) -> tokio::sync::mpsc::Receiver<Show> {
+    fn turn(&self, inbound: Inbound, stop: &CancellationToken) -> Shows {
         let (out, shows) = Outlet::until(stop);
         self.ctx
             .turns
@@ -500,6 +606,7 @@ impl Intake {
                 _ => None,
             },
             discreet: false,
+            invitation: None,
             several: self.ctx.house.at(&leader.venue.levels).personas.rule.len() > 1,
             instead_of: Vec::<Sent>::new(),
         }
@@ -579,12 +686,12 @@ fn language(batch: &Batch) -> chatfriends_personas::Language {
 }
 
 /// A sentence in place of a turn.
-async fn said(sentence: &Sentence, event: &Event) -> tokio::sync::mpsc::Receiver<Show> {
+async fn said(sentence: &Sentence, event: &Event) -> Shows {
     told(sentence.say(event.by.language)).await
 }
 
 /// The same with a text.
-async fn told(text: String) -> tokio::sync::mpsc::Receiver<Show> {
+async fn told(text: String) -> Shows {
     let (out, shows) = Outlet::channel();
     out.notice(text).await;
     out.show(Show::Done { finish: None }).await;

@@ -98,6 +98,11 @@ pub enum Sentence {
     TooOld,
     NotYourReply,
     CommandInterrupted,
+    OnlyInPrivate,
+    OnlyToPeople,
+    MayBeMissing,
+    Profile,
+    ShortProfile,
     WhySilent(Silence),
     Stopped,
     NothingToStop,
@@ -460,6 +465,26 @@ impl Sentence {
                 "I was switched off in the middle of that. Please look whether it happened, and say it again if not.",
                 "그 일을 하던 중에 꺼졌어요. 되었는지 확인하고, 안 되었으면 다시 말해 주세요.",
             ),
+            Self::OnlyInPrivate => both(
+                "I can only tell you that in private. Press the button, then Start.",
+                "그건 따로만 말해 줄 수 있어요. 버튼을 누르고 ‘시작’을 눌러 주세요.",
+            ),
+            Self::OnlyToPeople => both(
+                "I can only tell that in private. Please ask under your own name.",
+                "그건 따로만 말해 줄 수 있어요. 본인 이름으로 물어봐 주세요.",
+            ),
+            Self::MayBeMissing => both(
+                "I am not sure that all of my answer arrived. If something is missing, please ask me again.",
+                "답이 다 도착했는지 모르겠어요. 빠진 것이 있으면 다시 물어봐 주세요.",
+            ),
+            Self::Profile => both(
+                "Personas to talk with, alone or in groups. I am an AI, and what I say can be wrong. I remember what you tell me: /memory shows it and forgets it, /privacy says what is kept. /help shows the rest.",
+                "혼자서도, 그룹에서도 이야기할 수 있는 페르소나들이에요. 저는 AI라서 틀린 말을 할 수 있어요. 들려준 이야기는 기억해요. /memory로 보거나 지우고, /privacy에서 무엇을 남기는지 볼 수 있어요. 나머지는 /help에 있어요.",
+            ),
+            Self::ShortProfile => both(
+                "AI personas to talk with, alone or in groups.",
+                "혼자서도, 그룹에서도 이야기할 수 있는 AI 페르소나들이에요.",
+            ),
             Self::WhySilent(silence) => both(
                 match silence {
                     Silence::Bot => "I stayed silent because I do not answer bots.",
@@ -468,6 +493,9 @@ impl Sentence {
                     }
                     Silence::NotHere => "I stayed silent because a moderator switched me off here.",
                     Silence::QuietHours => "I stayed silent because these are quiet hours here.",
+                    Silence::TooMuch => {
+                        "I stayed silent because as many messages were answered in the last hour as a moderator allows."
+                    }
                     Silence::NoWords => "I stayed silent because there were no words in it.",
                 },
                 match silence {
@@ -477,6 +505,7 @@ impl Sentence {
                     }
                     Silence::NotHere => "관리자가 여기서는 꺼 두어서 조용히 있었어요.",
                     Silence::QuietHours => "지금은 조용한 시간이라 답하지 않았어요.",
+                    Silence::TooMuch => "관리자가 정한 한 시간의 답을 다 써서 조용히 있었어요.",
                     Silence::NoWords => "글이 없어서 조용히 있었어요.",
                 },
             ),

@@ -26,6 +26,8 @@ mod memory;
 mod safety;
 #[cfg(all(test, feature = "llama"))]
 mod seeds;
+#[cfg(all(test, feature = "llama"))]
+mod session;
 #[cfg(test)]
 mod telegram;
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Telegram: the daemon between a strict Bot API server and a model, as people in private chats, groups and topics see it.
 
+mod discreet;
+mod menu;
+mod robust;
+
 use serde_json::json;
 
 use crate::support::fake_model::FakeModel;

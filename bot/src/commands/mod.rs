@@ -179,6 +179,16 @@ impl Command {
         self.summary[index(language)]
     }
 
+    /// Whether others may read its answer where its author cannot be told alone. Whatever is not named here may hold what somebody has told.
+    #[must_use]
+    pub fn may_be_public(&self, action: &Action) -> bool {
+        match self.name[0] {
+            "help" | "start" | "settings" | "stop" | "privacy" | "safety" => true,
+            "persona" => matches!(action.name[0], "show" | "list"),
+            _ => false,
+        }
+    }
+
     fn action(&self, name: &str) -> Option<&'static Action> {
         self.actions
             .iter()

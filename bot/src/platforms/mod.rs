@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::reaction::Reaction;
 use self::text::styled::Styled;
 use crate::identity::{PersonId, Rank};
+use crate::invitations::Token;
 use crate::outlet::Form;
 
 pub mod discord;
@@ -29,6 +30,11 @@ pub trait Messenger: Send + Sync + Debug {
 
     /// Cuts a reply into texts that each fit one message with its lead. A cut stays where it is when the reply grows.
     fn pieces(&self, text: &str, voice: &Voice) -> Vec<Styled>;
+
+    /// Whether what only the asker is to see would reach them.
+    async fn reach(&self, _at: &Address) -> Result<Reach, SendError> {
+        Ok(Reach::Open)
+    }
 
     /// Shows a new message.
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError>;
@@ -82,10 +88,27 @@ pub struct Address {
     pub place: String,
     /// The thread or topic in it.
     pub thread: Option<String>,
+    /// What the app calls the place, where it told.
+    #[serde(default)]
+    pub title: Option<String>,
     /// Whether several people read there.
     pub shared: bool,
+    /// Whoever is answered there, in the app's own words.
+    #[serde(default)]
+    pub asker: String,
     /// What lets us answer this one event in the app's own way, such as a slash command's token.
     pub ticket: Option<String>,
+}
+
+/// Whether an asker can be told something that others do not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// They can.
+    Open,
+    /// They can as soon as they have written to the bot in private.
+    Unmet,
+    /// They cannot, because they are nobody certain, such as an administrator who writes in the group's name.
+    Nobody,
 }
 
 /// A message of a chat app, in the app's own words; unique within its place.
@@ -109,6 +132,8 @@ pub struct Post {
     pub answers: Option<MessageId>,
     /// Whether only the person who asked is to see it, where the app can do that.
     pub discreet: bool,
+    /// What a button that opens a private chat brings there.
+    pub invitation: Option<Token>,
     /// The language of its buttons.
     pub language: Language,
 }

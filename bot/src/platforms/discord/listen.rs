@@ -2,11 +2,13 @@
 
 use chatfriends_personas::Language;
 use serenity::all::{
-    ComponentInteraction, CurrentUser, Message as Written, MessageId as DiscordMessage,
+    CurrentUser, InteractionId, Member, Message as Written, MessageId as DiscordMessage,
     MessageType, MessageUpdateEvent, Permissions, Reaction, ReactionType, User,
 };
 
 use super::channels::{Spot, ThreadOf};
+use super::tickets::Ticket;
+use crate::commands::Asked;
 use crate::identity::{
     Audience, EventId, Level, LevelKind, PersonId, PlaceId, Platform, Rank, ThreadId,
 };
@@ -32,11 +34,11 @@ pub(super) fn message(written: &Written, spot: &Spot, me: &CurrentUser) -> Optio
     Some(Event {
         id: Event::of_message(
             Platform::Discord,
-            &address(spot),
+            &address(spot, written.author.id),
             &MessageId(written.id.to_string()),
         ),
         platform: Platform::Discord,
-        at: address(spot),
+        at: address(spot, written.author.id),
         venue: venue(spot),
         by: Author {
             person: person(&written.author),
@@ -97,7 +99,7 @@ pub(super) fn edited(changed: &MessageUpdateEvent, spot: &Spot, me: &CurrentUser
     Some(Event {
         id: EventId::new(Platform::Discord, &id),
         platform: Platform::Discord,
-        at: address(spot),
+        at: address(spot, author.id),
         venue: venue(spot),
         by: Author {
             person: person(author),
@@ -126,7 +128,7 @@ pub(super) fn deleted(message: DiscordMessage, spot: &Spot) -> Event {
     Event {
         id: EventId::new(Platform::Discord, &format!("delete/{message}")),
         platform: Platform::Discord,
-        at: address(spot),
+        at: address(spot, ""),
         venue: venue(spot),
         by: Author {
             person: PersonId::new(Platform::Discord, "unknown"),
@@ -151,7 +153,7 @@ pub(super) fn reacted(reaction: &Reaction, spot: &Spot, me: &CurrentUser) -> Opt
     Some(Event {
         id: EventId::new(Platform::Discord, &format!("reaction/{on}/{user}/{emoji}")),
         platform: Platform::Discord,
-        at: address(spot),
+        at: address(spot, user),
         venue: venue(spot),
         by: Author {
             person: PersonId::new(Platform::Discord, &user.to_string()),
@@ -168,31 +170,60 @@ pub(super) fn reacted(reaction: &Reaction, spot: &Spot, me: &CurrentUser) -> Opt
     })
 }
 
-/// A button below a message of ours.
-pub(super) fn pressed(pressed: &ComponentInteraction, spot: &Spot) -> Option<Event> {
-    let button = Button::of(&pressed.data.custom_id)?;
-    let member = pressed.member.as_ref();
-    Some(Event {
-        id: EventId::new(Platform::Discord, &format!("press/{}", pressed.id)),
-        platform: Platform::Discord,
-        at: address(spot),
-        venue: venue(spot),
-        by: Author {
-            person: person(&pressed.user),
-            name: name(
-                &pressed.user,
-                member.and_then(|member| member.nick.as_deref()),
-            ),
-            is_bot: pressed.user.bot,
-            language: language(&pressed.locale),
-            rank: member.and_then(|member| member.permissions).map(rank),
-        },
-        happened: Happening::Pressed {
-            on: MessageId(pressed.message.id.to_string()),
-            button,
-        },
-        at_ms: created_ms(pressed.id.get()),
-    })
+/// Who chose, pressed or submitted something, as every interaction tells it.
+pub(super) struct Doer<'a> {
+    pub(super) id: InteractionId,
+    pub(super) token: &'a str,
+    pub(super) user: &'a User,
+    pub(super) member: Option<&'a Member>,
+    pub(super) locale: &'a str,
+}
+
+/// A button below a message of ours, which Discord acknowledges by itself.
+pub(super) fn pressed(on: DiscordMessage, button: Button, by: &Doer<'_>, spot: &Spot) -> Event {
+    let happened = Happening::Pressed {
+        on: MessageId(on.to_string()),
+        button,
+    };
+    by.did("press", happened, spot)
+}
+
+/// A command from the menu, or a form that was filled in.
+pub(super) fn command(asked: Asked, by: &Doer<'_>, spot: &Spot) -> Event {
+    by.did("command", Happening::Command(asked), spot)
+}
+
+impl Doer<'_> {
+    pub(super) fn ticket(&self) -> Ticket {
+        Ticket {
+            interaction: self.id,
+            token: self.token.to_owned(),
+        }
+    }
+
+    fn did(&self, what: &str, happened: Happening, spot: &Spot) -> Event {
+        Event {
+            id: EventId::new(Platform::Discord, &format!("{what}/{}", self.id)),
+            platform: Platform::Discord,
+            at: Address {
+                ticket: Some(self.ticket().write()),
+                ..address(spot, self.user.id)
+            },
+            venue: venue(spot),
+            by: Author {
+                person: person(self.user),
+                name: name(
+                    self.user,
+                    self.member.and_then(|member| member.nick.as_deref()),
+                ),
+                is_bot: self.user.bot,
+                language: language(self.locale),
+                rank: self.member.and_then(|member| member.permissions).map(rank),
+            },
+            happened,
+            at_ms: created_ms(self.id.get()),
+        }
+    }
 }
 
 /// An answered message, if the bot may have written it: itself or by a webhook.
@@ -221,7 +252,7 @@ fn words(content: &str, mentions: &[User], me: &CurrentUser) -> (String, bool) {
     (text.trim().to_owned(), leads)
 }
 
-pub(super) fn language(locale: &str) -> Language {
+fn language(locale: &str) -> Language {
     if locale.starts_with("ko") {
         Language::Korean
     } else {
@@ -230,7 +261,7 @@ pub(super) fn language(locale: &str) -> Language {
 }
 
 /// What somebody with these permissions may change.
-pub(super) fn rank(permissions: Permissions) -> Rank {
+fn rank(permissions: Permissions) -> Rank {
     if permissions.intersects(Permissions::MANAGE_GUILD | Permissions::ADMINISTRATOR) {
         Rank::ManagesAll
     } else if permissions.contains(Permissions::MANAGE_CHANNELS) {
@@ -255,14 +286,16 @@ fn name(user: &User, nick: Option<&str>) -> String {
         .to_owned()
 }
 
-fn address(spot: &Spot) -> Address {
+fn address(spot: &Spot, asker: impl std::fmt::Display) -> Address {
     Address {
         place: spot
             .thread
             .map_or(spot.channel, |thread| thread.parent)
             .to_string(),
         thread: spot.thread.map(|_| spot.channel.to_string()),
+        title: None,
         shared: spot.guild.is_some(),
+        asker: asker.to_string(),
         ticket: None,
     }
 }

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use serenity::all::{ChannelId, LightMethod, MessageId as DiscordMessage, Route};
 
 use super::faces::{Face, Faces};
+use super::menu;
 use super::rest::Rest;
+use super::tickets::{Ticket, Tickets};
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
 use crate::platforms::reaction::Reaction;
@@ -25,12 +27,14 @@ use crate::platforms::{
 pub(super) struct Discord {
     rest: Arc<Rest>,
     faces: Faces,
+    pub(super) tickets: Tickets,
 }
 
 impl Discord {
     pub(super) fn new(rest: Arc<Rest>) -> Self {
         Self {
             faces: Faces::new(Arc::clone(&rest)),
+            tickets: Tickets::default(),
             rest,
         }
     }
@@ -53,6 +57,17 @@ impl Messenger for Discord {
     }
 
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError> {
+        if let Some(ticket) = ticket(at) {
+            let answered = self
+                .tickets
+                .answer(&ticket, &body(post), post.discreet, &self.rest)
+                .await;
+            match answered {
+                // Too late for an answer; what everybody may read is said in the channel.
+                Err(SendError::Gone(_)) if !post.discreet => {}
+                outcome => return outcome,
+            }
+        }
         if let Some((face, thread)) = self.face(at, &post.voice).await? {
             match self.faces.say(&face, thread, &body(post)).await {
                 // Somebody has deleted the webhook: the next attempt makes another.
@@ -78,11 +93,26 @@ impl Messenger for Discord {
         id_of(&sent)
     }
 
-    async fn ask(&self, _at: &Address, _form: &Form) -> Result<(), SendError> {
-        Err(SendError::Refused("forms are not shown here".to_owned()))
+    async fn ask(&self, at: &Address, form: &Form) -> Result<(), SendError> {
+        let ticket = ticket(at).ok_or_else(|| {
+            SendError::Refused("Discord shows forms in answer to its own commands only".to_owned())
+        })?;
+        self.tickets
+            .ask(&ticket, &menu::modal(form), &self.rest)
+            .await
     }
 
     async fn edit(&self, at: &Address, of: &MessageId, post: &Post) -> Result<(), SendError> {
+        if let Some(ticket) = ticket(at) {
+            let changed = self
+                .tickets
+                .change(&ticket, message(of)?, &body(post), &self.rest)
+                .await;
+            match changed {
+                Err(SendError::Gone(_)) if !post.discreet => {}
+                outcome => return outcome,
+            }
+        }
         if let Some((face, thread)) = self.face(at, &post.voice).await? {
             match self
                 .faces
@@ -141,6 +171,10 @@ impl Messenger for Discord {
     }
 
     async fn typing(&self, at: &Address) -> Result<(), SendError> {
+        if at.ticket.is_some() {
+            // Discord shows by itself that a command is being worked on.
+            return Ok(());
+        }
         let route = Route::ChannelTyping {
             channel_id: channel(at)?,
         };
@@ -167,6 +201,11 @@ impl Discord {
         let face = self.faces.of(parent, id, name).await?;
         Ok(face.map(|face| (face, thread)))
     }
+}
+
+/// The interaction that is answered, where it is one.
+fn ticket(at: &Address) -> Option<Ticket> {
+    at.ticket.as_deref().and_then(Ticket::read)
 }
 
 /// What every way of sending has in common. Nobody is ever pinged, and links show no pictures.

@@ -42,11 +42,11 @@ fn message(written: &Written, me: &Me) -> Option<Event> {
     Some(Event {
         id: Event::of_message(
             Platform::Telegram,
-            &address(written),
+            &address(written, &author.person),
             &MessageId(written.id.0.to_string()),
         ),
         platform: Platform::Telegram,
-        at: address(written),
+        at: address(written, &author.person),
         venue: venue(written),
         by: author,
         happened: Happening::Message(Message {
@@ -90,7 +90,7 @@ fn reacted(update: &Update, reaction: &MessageReactionUpdated) -> Option<Event> 
     Some(Event {
         id: EventId::new(Platform::Telegram, &format!("reaction/{}", update.id.0)),
         platform: Platform::Telegram,
-        at: place.address(),
+        at: place.address(&person(user)),
         venue: place.venue(),
         by: Author {
             person: person(user),
@@ -113,7 +113,10 @@ fn pressed(query: &CallbackQuery) -> Option<Event> {
     Some(Event {
         id: EventId::new(Platform::Telegram, &format!("press/{}", query.id)),
         platform: Platform::Telegram,
-        at: address(on),
+        at: Address {
+            ticket: Some(query.id.to_string()),
+            ..address(on, &person(&query.from))
+        },
         venue: venue(on),
         by: Author {
             person: person(&query.from),
@@ -224,8 +227,8 @@ fn topic(written: &Written) -> Option<String> {
         .map(|thread| thread.to_string())
 }
 
-fn address(written: &Written) -> Address {
-    Place::of(written).address()
+fn address(written: &Written, asker: &PersonId) -> Address {
+    Place::of(written).address(asker)
 }
 
 fn venue(written: &Written) -> Venue {
@@ -246,10 +249,12 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn address(&self) -> Address {
+    fn address(&self, asker: &PersonId) -> Address {
         Address {
             place: self.chat.id.to_string(),
             thread: self.topic.clone(),
+            title: self.chat.title().map(str::to_owned),
+            asker: asker.raw().to_owned(),
             shared: !matches!(self.chat.kind, ChatKind::Private(_)),
             ticket: None,
         }

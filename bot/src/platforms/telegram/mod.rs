@@ -3,6 +3,7 @@
 //! What an update means is `listen.rs`, how messages are sent is `send.rs`. Only files in this folder name teloxide.
 
 mod listen;
+mod menu;
 mod send;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ const POLL_SECONDS: u32 = 50;
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
 /// Another program polls with the same token; one of the two has to go.
 const AFTER_CONFLICT: Duration = Duration::from_secs(15);
+const AFTER_FIRST_CONFLICT: Duration = Duration::from_secs(3);
 
 /// Connects to Telegram and stays connected until told to stop.
 ///
@@ -43,10 +45,12 @@ pub async fn run(
     let bot = bot(&settings)?;
     let work = async {
         let me = introduced(&bot, &ctx.health).await;
-        let messenger = Arc::new(Telegram::new(bot.clone()));
+        let messenger = Arc::new(Telegram::new(bot.clone(), me.username()));
         let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
         resume(&intake).await;
-        poll(&bot, &me, &messenger, &intake, &ctx.health).await
+        let listening = poll(&bot, &me, &messenger, &intake, &ctx.health);
+        let ((), never) = tokio::join!(menu::show(&bot), listening);
+        never
     };
     tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -150,7 +154,7 @@ async fn take(update: Update, me: &Me, messenger: &Arc<Telegram>, intake: &Intak
         return;
     }
     if let UpdateKind::CallbackQuery(query) = &update.kind {
-        messenger.acknowledge(query.id.clone());
+        messenger.acknowledge(&query.id);
     }
     let Some(event) = listen::event(&update, me) else {
         return;
@@ -164,6 +168,47 @@ async fn take(update: Update, me: &Me, messenger: &Arc<Telegram>, intake: &Intak
     }
 }
 
+const WRONG_TOKEN: &str = "Telegram does not know this token; ask @BotFather for a new one, set TELEGRAM_BOT_TOKEN, and restart";
+
+/// The server says it in several ways, of which teloxide knows some.
+fn is_wrong_token(error: &ApiError) -> bool {
+    *error == ApiError::InvalidToken || says(error, "unauthorized") || says(error, "not found")
+}
+
+/// Whether Telegram's own words contain these, whatever their case.
+fn says(error: &ApiError, words: &str) -> bool {
+    error.to_string().to_lowercase().contains(words)
+}
+
+/// How a bot with these settings would fare, without disturbing one that runs.
+///
+/// # Errors
+/// What is wrong, with the remedy.
+pub async fn check(settings: &TelegramSettings) -> Result<String, String> {
+    let bot = bot(settings).map_err(|error| format!("{error:#}"))?;
+    let me = match bot.get_me().send().await {
+        Ok(me) => me,
+        Err(RequestError::Api(error)) if is_wrong_token(&error) => {
+            return Err(WRONG_TOKEN.to_owned());
+        }
+        Err(error) => return Err(format!("Telegram cannot be reached: {error}")),
+    };
+    let hears = if me.can_read_all_group_messages {
+        "in groups it hears everything"
+    } else {
+        "privacy mode is on, so that in groups it hears no calls by name (@BotFather's /setprivacy changes it; then add the bot to its groups again)"
+    };
+    let webhook = match bot.get_webhook_info().send().await {
+        Ok(info) => info.url,
+        Err(error) => return Err(format!("Telegram does not tell about webhooks: {error}")),
+    };
+    let webhook = webhook.map_or_else(
+        || "no webhook is set".to_owned(),
+        |url| format!("a webhook is set: {url}"),
+    );
+    Ok(format!("@{}; {hears}; {webhook}", me.username()))
+}
+
 /// How long to wait after errors in a row.
 #[derive(Debug, Default)]
 struct BackOff(u32);
@@ -173,15 +218,21 @@ impl BackOff {
         let note = |state| health.note(Platform::Telegram, state);
         match error {
             RequestError::RetryAfter(seconds) => return seconds.duration(),
-            RequestError::Api(ApiError::InvalidToken) => {
-                note(State::Failed("Telegram does not know this token; ask @BotFather for a new one, set TELEGRAM_BOT_TOKEN, and restart".to_owned()));
+            RequestError::Api(error) if is_wrong_token(error) => {
+                note(State::Failed(WRONG_TOKEN.to_owned()));
                 return AFTER_REFUSAL;
             }
-            RequestError::Api(ApiError::TerminatedByOtherGetUpdates) => {
+            RequestError::Api(error) if says(error, "terminated by other") => {
                 note(State::Waiting("another program takes this bot's messages; stop it, or give this one a bot of its own".to_owned()));
-                return AFTER_CONFLICT;
+                self.0 += 1;
+                // What is left of an earlier run goes away by itself.
+                return if self.0 == 1 {
+                    AFTER_FIRST_CONFLICT
+                } else {
+                    AFTER_CONFLICT
+                };
             }
-            RequestError::Api(ApiError::CantGetUpdates) => {
+            RequestError::Api(error) if says(error, "webhook is active") => {
                 note(State::Failed("a webhook is set for this bot; delete it with deleteWebhook, or set telegram.webhook_url".to_owned()));
                 return AFTER_CONFLICT;
             }

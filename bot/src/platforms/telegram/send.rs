@@ -1,22 +1,24 @@
 //! Messages to Telegram. What they say is decided elsewhere.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chatfriends_personas::Language;
 use teloxide::payloads::{
-    EditMessageTextSetters as _, SendChatActionSetters as _, SendMessageSetters as _,
-    SetMessageReactionSetters as _,
+    AnswerCallbackQuerySetters as _, EditMessageTextSetters as _, SendChatActionSetters as _,
+    SendMessageSetters as _, SetMessageReactionSetters as _,
 };
 use teloxide::requests::{Request as _, Requester as _};
 use teloxide::types::{
     CallbackQueryId, ChatAction, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
-    LinkPreviewOptions, MessageEntity, MessageEntityKind, MessageId as TelegramMessage,
-    ReactionType, ReplyParameters, ThreadId, UserId,
+    LinkPreviewOptions, Message as Sent, MessageEntity, MessageEntityKind,
+    MessageId as TelegramMessage, ReactionType, ReplyParameters, ThreadId, UserId,
 };
 use teloxide::{ApiError, Bot, RequestError};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
@@ -25,16 +27,27 @@ use crate::platforms::text::clean::clean_reply;
 use crate::platforms::text::split::{Rules, pieces};
 use crate::platforms::text::styled::Styled;
 use crate::platforms::text::telegram::{self, EntityKind, Words};
-use crate::platforms::{Address, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice};
+use crate::platforms::{
+    Address, Manners, MessageId, Messenger, Post, PostKey, Reach, SendError, Voice,
+};
 
 /// Telegram as a place to send messages to.
 pub(super) struct Telegram {
     bot: Bot,
+    /// The bot's name, which leads to its private chat.
+    username: String,
+    /// Buttons that were pressed and still show that somebody waits.
+    pressed: Arc<Mutex<HashSet<String>>>,
     ranks: Mutex<HashMap<(ChatId, UserId), (Rank, Instant)>>,
 }
 
 /// Who is administrator may change; it is asked for again after so long.
 const RANK_HOLDS: Duration = Duration::from_secs(60);
+
+/// How long the sign of waiting on a pressed button stays at most. Until then an answer for the one who pressed can be shown in its place.
+const PRESS_WAITS: Duration = Duration::from_millis(1_500);
+/// UTF-16 units of a group's title and what follows it, where that leads a message.
+const TITLE_UNITS: usize = 64;
 
 impl std::fmt::Debug for Telegram {
     /// Leaves the token out, which `Bot` would print.
@@ -44,25 +57,91 @@ impl std::fmt::Debug for Telegram {
 }
 
 impl Telegram {
-    pub(super) fn new(bot: Bot) -> Self {
+    pub(super) fn new(bot: Bot, username: &str) -> Self {
         Self {
             bot,
+            username: username.to_owned(),
+            pressed: Arc::default(),
             ranks: Mutex::default(),
         }
     }
 
-    fn ranks(&self) -> MutexGuard<'_, HashMap<(ChatId, UserId), (Rank, Instant)>> {
-        self.ranks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the sign of waiting on a button that was pressed.
-    pub(super) fn acknowledge(&self, query: CallbackQueryId) {
-        let answer = self.bot.answer_callback_query(query);
+    /// Ends the sign of waiting on a button that was pressed, unless an answer does before.
+    pub(super) fn acknowledge(&self, query: &CallbackQueryId) {
+        lock(&self.pressed).insert(query.to_string());
+        let (bot, query) = (self.bot.clone(), query.clone());
+        let pressed = Arc::clone(&self.pressed);
         tokio::spawn(async move {
-            if let Err(error) = answer.send().await {
+            sleep(PRESS_WAITS).await;
+            if !lock(&pressed).remove(&query.to_string()) {
+                return;
+            }
+            if let Err(error) = bot.answer_callback_query(query).send().await {
                 tracing::debug!(%error, "A pressed button was not acknowledged.");
             }
         });
+    }
+
+    /// Tells something to whoever has just pressed a button, and to nobody else; `false` when that is no longer possible.
+    async fn whisper(&self, at: &Address, post: &Post) -> bool {
+        let Some(query) = &at.ticket else {
+            return false;
+        };
+        let text = content(post).0;
+        if text.chars().count() > WHISPER || !lock(&self.pressed).remove(query) {
+            return false;
+        }
+        let request = self
+            .bot
+            .answer_callback_query(CallbackQueryId(query.clone()))
+            .text(text)
+            .show_alert(true);
+        match request.send().await {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::debug!(%error, "What was said to somebody who pressed a button was not shown.");
+                false
+            }
+        }
+    }
+
+    async fn send(&self, at: &Address, post: &Post) -> Result<Sent, SendError> {
+        let (text, entities) = content_at(at, post);
+        let mut request = self
+            .bot
+            .send_message(chat(at)?, text)
+            .entities(entities)
+            .link_preview_options(no_preview())
+            .reply_markup(self.keyboard(post));
+        if let Some(thread) = thread(at)? {
+            request = request.message_thread_id(thread);
+        }
+        if let Some(answers) = post.answers.as_ref().filter(|_| !is_elsewhere(at, post)) {
+            request = request.reply_parameters(
+                // Whoever deletes their message meanwhile still gets the answer.
+                ReplyParameters::new(message(answers)?).allow_sending_without_reply(),
+            );
+        }
+        request
+            .send()
+            .await
+            .map_err(|error| trouble(error, Repeatable::No))
+    }
+
+    fn keyboard(&self, post: &Post) -> InlineKeyboardMarkup {
+        let buttons = post.buttons.iter().map(|button| {
+            InlineKeyboardButton::callback(button.label(post.language), button.word())
+        });
+        let invitation = post.invitation.as_ref().and_then(|token| {
+            let link = format!("https://t.me/{}?start={}", self.username, token.0);
+            let label = match post.language {
+                Language::English => "Open a private chat",
+                Language::Korean => "개인 대화 열기",
+            };
+            Some(InlineKeyboardButton::url(label, link.parse().ok()?))
+        });
+        let row: Vec<_> = buttons.chain(invitation).collect();
+        InlineKeyboardMarkup::new((!row.is_empty()).then_some(row))
     }
 }
 
@@ -84,7 +163,11 @@ impl Messenger for Telegram {
     }
 
     fn pieces(&self, text: &str, voice: &Voice) -> Vec<Styled> {
-        let lead = lead(voice).encode_utf16().count();
+        let lead = match voice {
+            // Its discreet answers may be led by a group's title.
+            Voice::Bot => TITLE_UNITS,
+            Voice::Persona { .. } => lead(voice).encode_utf16().count(),
+        };
         let rules = Rules {
             lead,
             first_lead: lead,
@@ -93,33 +176,37 @@ impl Messenger for Telegram {
         pieces(&clean_reply(text), &rules)
     }
 
+    async fn reach(&self, at: &Address) -> Result<Reach, SendError> {
+        if !at.shared {
+            return Ok(Reach::Open);
+        }
+        let Some(alone) = alone(at) else {
+            return Ok(Reach::Nobody);
+        };
+        match self.typing(&alone).await {
+            Ok(()) => Ok(Reach::Open),
+            Err(SendError::Gone(_) | SendError::Refused(_)) => Ok(Reach::Unmet),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn post(
         &self,
         at: &Address,
         post: &Post,
         _key: &PostKey,
     ) -> Result<MessageId, SendError> {
-        let (text, entities) = content(post);
-        let mut request = self
-            .bot
-            .send_message(chat(at)?, text)
-            .entities(entities)
-            .link_preview_options(no_preview())
-            .reply_markup(keyboard(post));
-        if let Some(thread) = thread(at)? {
-            request = request.message_thread_id(thread);
+        if post.discreet && at.shared {
+            if self.whisper(at, post).await {
+                return Ok(MessageId(WHISPERED.to_owned()));
+            }
+            let nobody = || SendError::Gone("its asker is nobody certain".to_owned());
+            let alone = alone(at).ok_or_else(nobody)?;
+            let sent = self.send(&alone, post).await?;
+            return Ok(MessageId(format!("{}/{}", alone.place, sent.id)));
         }
-        if let Some(answers) = &post.answers {
-            request = request.reply_parameters(
-                // Whoever deletes their message meanwhile still gets the answer.
-                ReplyParameters::new(message(answers)?).allow_sending_without_reply(),
-            );
-        }
-        let sent = request
-            .send()
-            .await
-            .map_err(|error| trouble(error, Repeatable::No))?;
-        Ok(MessageId(sent.id.0.to_string()))
+        let sent = self.send(at, post).await?;
+        Ok(MessageId(sent.id.to_string()))
     }
 
     async fn ask(&self, _at: &Address, _form: &Form) -> Result<(), SendError> {
@@ -127,15 +214,17 @@ impl Messenger for Telegram {
     }
 
     async fn edit(&self, at: &Address, of: &MessageId, post: &Post) -> Result<(), SendError> {
-        let (text, entities) = content(post);
+        let (text, entities) = content_at(at, post);
+        let (chat, message) = spot(at, of)?;
         let request = self
             .bot
-            .edit_message_text(chat(at)?, message(of)?, text)
+            .edit_message_text(chat, message, text)
             .entities(entities)
             .link_preview_options(no_preview())
-            .reply_markup(keyboard(post));
+            .reply_markup(self.keyboard(post));
         match request.send().await {
-            Ok(_) | Err(RequestError::Api(ApiError::MessageNotModified)) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(RequestError::Api(error)) if is_unmodified(&error) => Ok(()),
             Err(error) => Err(trouble(error, Repeatable::Yes)),
         }
     }
@@ -146,12 +235,13 @@ impl Messenger for Telegram {
         to: &MessageId,
         reaction: Reaction,
     ) -> Result<(), SendError> {
+        let (chat, message) = spot(at, to)?;
         let sign = ReactionType::Emoji {
             emoji: reaction.emoji().to_owned(),
         };
         let request = self
             .bot
-            .set_message_reaction(chat(at)?, message(to)?)
+            .set_message_reaction(chat, message)
             .reaction([sign]);
         request
             .send()
@@ -161,7 +251,8 @@ impl Messenger for Telegram {
     }
 
     async fn remove(&self, at: &Address, of: &MessageId, _voice: &Voice) -> Result<(), SendError> {
-        let request = self.bot.delete_message(chat(at)?, message(of)?);
+        let (chat, message) = spot(at, of)?;
+        let request = self.bot.delete_message(chat, message);
         request
             .send()
             .await
@@ -175,7 +266,7 @@ impl Messenger for Telegram {
         let Ok(user) = user else {
             return Ok(Rank::Member);
         };
-        let known = self.ranks().get(&(chat, user)).copied();
+        let known = lock(&self.ranks).get(&(chat, user)).copied();
         if let Some((rank, since)) = known
             && since.elapsed() < RANK_HOLDS
         {
@@ -191,7 +282,7 @@ impl Messenger for Telegram {
         } else {
             Rank::Member
         };
-        let mut ranks = self.ranks();
+        let mut ranks = lock(&self.ranks);
         ranks.retain(|_, (_, since)| since.elapsed() < RANK_HOLDS);
         ranks.insert((chat, user), (rank, Instant::now()));
         Ok(rank)
@@ -210,6 +301,27 @@ impl Messenger for Telegram {
     }
 }
 
+/// A text that appears on a pressed button may have so many characters.
+const WHISPER: usize = 200;
+/// What such a text is called; it cannot be changed.
+const WHISPERED: &str = "whispered";
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The private chat of whoever asked in a group, which has the number of the person; `None` for those who write as a group or channel.
+fn alone(at: &Address) -> Option<Address> {
+    at.asker.parse::<u64>().ok()?;
+    Some(Address {
+        place: at.asker.clone(),
+        thread: None,
+        shared: false,
+        ticket: None,
+        ..at.clone()
+    })
+}
+
 /// What leads a persona's message where several answer: its name in bold.
 fn lead(voice: &Voice) -> String {
     match voice {
@@ -218,6 +330,47 @@ fn lead(voice: &Voice) -> String {
         } => format!("{name}:\n"),
         Voice::Persona { .. } | Voice::Bot => String::new(),
     }
+}
+
+/// Whether it is about a group and shown in its asker's private chat.
+fn is_elsewhere(at: &Address, post: &Post) -> bool {
+    post.discreet && at.title.is_some()
+}
+
+fn content_at(at: &Address, post: &Post) -> (String, Vec<MessageEntity>) {
+    let (text, entities) = content(post);
+    if is_elsewhere(at, post) && post.voice == Voice::Bot {
+        titled(at, &text, entities)
+    } else {
+        (text, entities)
+    }
+}
+
+/// Names the group that a message in a private chat is about.
+fn titled(at: &Address, text: &str, entities: Vec<MessageEntity>) -> (String, Vec<MessageEntity>) {
+    let title = at.title.as_deref().unwrap_or_default();
+    let mut lead = String::new();
+    for letter in title.graphemes(true) {
+        // Room for what closes it and the longest mark of what was left out.
+        if lead.encode_utf16().count() + letter.encode_utf16().count() > TITLE_UNITS - 6 {
+            lead.push('…');
+            break;
+        }
+        lead.push_str(letter);
+    }
+    let bold = lead.encode_utf16().count();
+    lead.push_str(":\n\n");
+    let offset = bold + 3;
+    let named = MessageEntity {
+        kind: MessageEntityKind::Bold,
+        offset: 0,
+        length: bold,
+    };
+    let moved = entities.into_iter().map(|entity| MessageEntity {
+        offset: entity.offset + offset,
+        ..entity
+    });
+    (lead + text, [named].into_iter().chain(moved).collect())
 }
 
 /// The words and their styles; no parse mode could be broken out of.
@@ -267,6 +420,20 @@ fn thread(at: &Address) -> Result<Option<ThreadId>, SendError> {
     at.thread.as_ref().map(parse).transpose()
 }
 
+/// The chat and the number of a message of ours, which may have gone to its asker's private chat.
+fn spot(at: &Address, of: &MessageId) -> Result<(ChatId, TelegramMessage), SendError> {
+    match of.0.split_once('/') {
+        Some((place, number)) => {
+            let there = Address {
+                place: place.to_owned(),
+                ..at.clone()
+            };
+            Ok((chat(&there)?, message(&MessageId(number.to_owned()))?))
+        }
+        None => Ok((chat(at)?, message(of)?)),
+    }
+}
+
 fn message(id: &MessageId) -> Result<TelegramMessage, SendError> {
     id.0.parse()
         .map(TelegramMessage)
@@ -282,15 +449,6 @@ fn no_preview() -> LinkPreviewOptions {
         prefer_large_media: false,
         show_above_text: false,
     }
-}
-
-fn keyboard(post: &Post) -> InlineKeyboardMarkup {
-    let row = post
-        .buttons
-        .iter()
-        .map(|button| InlineKeyboardButton::callback(button.label(post.language), button.word()));
-    let row: Vec<_> = row.collect();
-    InlineKeyboardMarkup::new((!row.is_empty()).then_some(row))
 }
 
 /// Whether doing something twice is the same as doing it once.
@@ -310,36 +468,59 @@ fn trouble(error: RequestError, repeatable: Repeatable) -> SendError {
             SendError::Unreachable(cause)
         }
         RequestError::Network(_) => SendError::Unconfirmed(cause),
-        // A proxy's or the server's own page in place of an answer.
+        // A proxy's own page in place of an answer. If it has waited in vain for Telegram's, that may still have been done.
+        RequestError::InvalidJson { raw, .. }
+            if repeatable == Repeatable::No && raw.contains("504") =>
+        {
+            SendError::Unconfirmed(cause)
+        }
         RequestError::InvalidJson { .. } | RequestError::Io(_) => SendError::Unreachable(cause),
         RequestError::MigrateToChatId(_) => SendError::Gone(cause),
         RequestError::Api(error) => of_api(&error, cause),
     }
 }
 
+/// Telegram's words for what is gone for good, or never was ours. teloxide knows them in part and in older forms.
+const GONE: [&str; 14] = [
+    "forbidden",
+    "chat not found",
+    "user not found",
+    "bot was blocked",
+    "bot was kicked",
+    "user is deactivated",
+    "group is deactivated",
+    "group chat was deactivated",
+    "not enough rights",
+    "can't initiate conversation",
+    "message to edit not found",
+    "message to delete not found",
+    "message can't be edited",
+    "message can't be deleted",
+];
+
+/// Its words for what may pass. A new token may be set; the inbox keeps what is not answered.
+const PASSING: [&str; 6] = [
+    "internal server error",
+    "bad gateway",
+    "service unavailable",
+    "gateway time",
+    "invalid bot token",
+    "invalid token specified",
+];
+
+fn is_unmodified(error: &ApiError) -> bool {
+    let text = error.to_string().to_lowercase();
+    text.contains("message is not modified")
+}
+
 fn of_api(error: &ApiError, cause: String) -> SendError {
-    match error {
-        // A new token may be set; the inbox keeps what is not answered.
-        ApiError::InvalidToken => SendError::Unreachable(cause),
-        ApiError::ChatNotFound
-        | ApiError::BotBlocked
-        | ApiError::BotKicked
-        | ApiError::BotKickedFromSupergroup
-        | ApiError::BotKickedFromChannel
-        | ApiError::UserDeactivated
-        | ApiError::GroupDeactivated
-        | ApiError::CantInitiateConversation
-        | ApiError::MessageToEditNotFound
-        | ApiError::MessageToDeleteNotFound
-        | ApiError::MessageCantBeEdited
-        | ApiError::MessageCantBeDeleted
-        | ApiError::MessageIdInvalid => SendError::Gone(cause),
-        ApiError::Unknown(text) if text.starts_with("Forbidden") => SendError::Gone(cause),
-        ApiError::Unknown(text)
-            if text.starts_with("Internal Server Error") || text.starts_with("Bad Gateway") =>
-        {
-            SendError::Unreachable(cause)
-        }
-        _ => SendError::Refused(cause),
+    let text = error.to_string().to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|words| text.contains(words));
+    if *error == ApiError::InvalidToken || has(&PASSING) {
+        SendError::Unreachable(cause)
+    } else if *error == ApiError::MessageIdInvalid || has(&GONE) {
+        SendError::Gone(cause)
+    } else {
+        SendError::Refused(cause)
     }
 }
