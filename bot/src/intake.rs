@@ -139,9 +139,7 @@ impl Intake {
         }
         let answered = match &message.answers {
             Some(ours) => self
-                .ctx
-                .inbox
-                .posted(&event.venue.place, ours)
+                .posted_just_now(event, ours)
                 .await?
                 .map(|posted| AnsweredMessage {
                     persona: posted.persona,
@@ -209,7 +207,7 @@ impl Intake {
         }))
     }
 
-    /// What a message of ours is about. A message is seen a moment before it is noted, and a button may be pressed in between.
+    /// What a message of ours is about. A message is seen a moment before it is noted, and may be answered, or a button of it pressed, in between.
     async fn posted_just_now(
         &self,
         event: &Event,
