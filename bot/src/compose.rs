@@ -13,6 +13,8 @@ const NEXT_MESSAGE_SHARE: u32 = 4;
 
 /// Facts of the persona shown with one message.
 const FACTS_SHOWN: usize = 3;
+/// Tokens of an exchange of ordinary length, a sentence or two on either side, with its notes.
+const ORDINARY_EXCHANGE: u32 = 80;
 
 /// The parts of a prompt before it is known how many fit.
 #[derive(Debug, Clone)]
@@ -134,6 +136,17 @@ pub struct Prompt {
     pub turns_left_out: usize,
     /// Tokens that past turns may take beside this system text and this reply, so that the next message has its share.
     pub window: u32,
+}
+
+/// What a persona's own messages take of every prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Their tokens.
+    pub tokens: u32,
+    /// Tokens of prompt and reply together.
+    pub context: u32,
+    /// Past exchanges of ordinary length that there is room for beside them.
+    pub exchanges: u32,
 }
 
 /// The words alone, with the persona, are more than the model can read.
@@ -375,6 +388,18 @@ impl Draft {
             turns_left_out,
             window: room.window(tally.system + tally.examples),
         })
+    }
+
+    /// What the persona takes of the room, whatever is said.
+    #[must_use]
+    pub fn share(&self, counts: &[u32], room: Room) -> Share {
+        let tally = self.tally(counts, room);
+        let tokens = tally.system + tally.examples;
+        Share {
+            tokens,
+            context: room.context,
+            exchanges: room.window(tokens) / (ORDINARY_EXCHANGE + 2 * room.message_overhead),
+        }
     }
 
     fn tally(&self, counts: &[u32], room: Room) -> Tally {

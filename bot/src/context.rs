@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use chatfriends_personas::Persona;
+use chatfriends_personas::{Library, Persona};
 use tokio_util::task::TaskTracker;
 
 use crate::brains::Brains;
 use crate::catalogue::Catalogue;
 use crate::commands::Audit;
 use crate::compaction::Compactor;
+use crate::dialogue::Dialogues;
 use crate::gate::Gate;
 use crate::house::House;
+use crate::identity::Level;
 use crate::inbound::Inbound;
 use crate::inbox::Inbox;
 use crate::invitations::Invitations;
@@ -21,6 +23,7 @@ use crate::platforms::health::Health;
 use crate::reasons::Reasons;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::studio::Studio;
 use crate::tally::Tally;
 use crate::turn::Trouble;
 
@@ -43,6 +46,10 @@ pub struct Context {
     pub health: Health,
     /// Who can answer.
     pub catalogue: Catalogue,
+    /// Who was made by command, and for which places.
+    pub studio: Studio,
+    /// What people are being asked in private.
+    pub dialogues: Dialogues,
     /// Where chat apps keep what concerns them alone.
     pub store: Arc<dyn Store>,
     /// The rules of places.
@@ -62,12 +69,22 @@ pub struct Context {
 }
 
 impl Context {
+    /// Who can answer where these levels stand one in another: those of files, and those made by command there.
+    #[must_use]
+    pub fn library_at(&self, levels: &[Level]) -> Arc<Library> {
+        let library = self.catalogue.now();
+        match self.studio.live_at(levels) {
+            own if own.is_empty() => library,
+            own => Arc::new(library.with(own)),
+        }
+    }
+
     /// Who answers a message: the one that was picked or called, else the first of the place's, else the default.
     ///
     /// # Errors
     /// When the pick is unknown.
     pub fn persona_for(&self, inbound: &Inbound) -> Result<Arc<Persona>, Trouble> {
-        let library = self.catalogue.now();
+        let library = self.library_at(&inbound.levels);
         if let Some(picked) = &inbound.persona {
             return library.get(picked).cloned().ok_or_else(|| {
                 let nearest = library.nearest(picked.as_str()).map(ToString::to_string);

@@ -17,6 +17,7 @@ use crate::inbox::{Inbox, Posting, Sent};
 use crate::invitations::Token;
 use crate::messages::Sentence;
 use crate::outlet::{Form, Show};
+use crate::platforms::event::Venue;
 use crate::platforms::{
     Address, Button, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
 };
@@ -54,6 +55,8 @@ pub struct Job {
     pub at: Address,
     /// The same, as memory and inbox know it.
     pub place: PlaceId,
+    /// Where what is answered was said, for rules and rights.
+    pub venue: Venue,
     /// Who is answered.
     pub asker: PersonId,
     /// The language of the bot's own words.
@@ -71,7 +74,7 @@ pub struct Job {
 }
 
 /// How a delivery ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivered {
     /// Everything is there, or never will be.
     Whole,
@@ -79,6 +82,8 @@ pub enum Delivered {
     Nothing,
     /// The daemon ended before.
     Unfinished,
+    /// There is a form, and the app shows none.
+    Unasked(Form),
 }
 
 /// What was shown so far.
@@ -206,6 +211,9 @@ impl Delivery {
 
     /// A form that is not shown at once is none: its command can be given again.
     async fn ask(&self, form: &Form) -> Delivered {
+        if !self.messenger.shows_forms() {
+            return Delivered::Unasked(form.clone());
+        }
         if let Err(error) = self.messenger.ask(&self.job.at, form).await {
             tracing::warn!(%error, "A form could not be shown.");
         }
@@ -253,7 +261,8 @@ impl Delivery {
                 posts.push(Post {
                     voice: voice.clone(),
                     text,
-                    buttons: match (ends_reply, board.ended) {
+                    // What nobody certain says, such as a draft, is not made again.
+                    buttons: match (ends_reply && board.speaker.is_some(), board.ended) {
                         (false, _) => Vec::new(),
                         (true, true) => vec![Button::Regenerate],
                         (true, false) if board.speaking_since.is_some() => vec![Button::Stop],

@@ -32,6 +32,8 @@ use crate::store::StoreError;
 use crate::turn;
 use crate::underway::{Dealing, Gone, Underway};
 
+mod dialogue;
+
 /// How often it is tried to find out whether somebody can be told something in private.
 const REACH_ATTEMPTS: u32 = 3;
 
@@ -55,6 +57,8 @@ enum Task {
     Answer { persona: Option<PersonaId> },
     /// A command is carried out.
     Command,
+    /// Words fill in a form that is asked for one field after another.
+    Dialogue,
     /// A sentence says what cannot be done.
     Tell(Sentence),
     /// A reply is made again, in place of the one below which the button was.
@@ -76,7 +80,9 @@ impl Task {
         match self {
             Self::Answer { .. } => batch.0.iter().map(|event| event.id.clone()).collect(),
             Self::Regenerate { of, .. } | Self::Amend { of, .. } => vec![of.clone()],
-            Self::Command | Self::Tell(_) | Self::Stop { .. } | Self::Count(_) => Vec::new(),
+            Self::Command | Self::Dialogue | Self::Tell(_) | Self::Stop { .. } | Self::Count(_) => {
+                Vec::new()
+            }
         }
     }
 }
@@ -197,6 +203,15 @@ impl Intake {
         event: &Event,
         message: &Message,
     ) -> Result<Option<Task>, StoreError> {
+        if event.venue.audience == Audience::Private
+            && self
+                .ctx
+                .dialogues
+                .concerns(&event.by.person, &event.id, &message.text)
+                .await?
+        {
+            return Ok(Some(Task::Dialogue));
+        }
         let answered = match &message.answers {
             Some(ours) => self
                 .posted_just_now(event, ours)
@@ -207,7 +222,7 @@ impl Intake {
             None => None,
         };
         let rules = self.ctx.house.at(&event.venue.levels);
-        let library = self.ctx.catalogue.now();
+        let library = self.ctx.library_at(&event.venue.levels);
         let attention = attend(
             event,
             message,
@@ -306,30 +321,32 @@ impl Intake {
 
     /// Begins with a new event; words may be joined by more of them.
     fn begin(&self, batch: Batch, task: Task) {
-        let Task::Answer { persona } = task else {
-            return self.handle(batch, task);
-        };
         let event = batch.leader().clone();
+        let persona = match &task {
+            Task::Answer { persona } => persona.clone(),
+            // A text that was too long for one message goes on in the next.
+            Task::Dialogue if !words(&event).starts_with('/') => None,
+            _ => return self.handle(batch, task),
+        };
         if safety::is_acute(words(&event)) {
             // Nobody who needs help waits for the end of a burst.
-            return self.handle(batch, Task::Answer { persona });
+            return self.handle(batch, task);
         }
         let speaker = Speaker {
             person: event.by.person.clone(),
             place: event.venue.place.clone(),
             thread: event.venue.thread.clone(),
-            persona: persona.clone(),
+            persona,
         };
         let limit = self.ctx.settings.limits.message_characters;
         let characters = words(&event).chars().count();
         match self.bursts.add(&speaker, event, characters, limit) {
             Added::More => {}
-            Added::Instead(full) => self.handle(full, Task::Answer { persona }),
+            Added::Instead(full) => self.handle(full, task),
             Added::First => {
                 let this = self.clone();
                 self.ctx.turns.spawn(async move {
                     if let Some(batch) = this.bursts.end(&speaker).await {
-                        let task = Task::Answer { persona };
                         let dealing = this.underway.begin(task.messages(&batch));
                         this.carry_out(batch, task, dealing).await;
                     }
@@ -377,6 +394,7 @@ impl Intake {
             _ => batch,
         };
         let leader = batch.leader();
+        let is_dialogue = matches!(task, Task::Dialogue);
         let (shows, job) = match task {
             Task::Answer { persona } => {
                 inbox.join(batch).await?;
@@ -388,6 +406,10 @@ impl Intake {
                 (self.turn(inbound, stop), self.job(batch))
             }
             Task::Command => self.command(batch).await?,
+            Task::Dialogue => {
+                inbox.join(batch).await?;
+                (self.go_on(batch, stop).await?, self.job(batch))
+            }
             Task::Tell(sentence) => {
                 let job = Job {
                     // What was said before all may be answered before all.
@@ -450,25 +472,24 @@ impl Intake {
             }
         };
         let about = job.about.clone();
-        let delivery = Delivery {
-            messenger: Arc::clone(&self.messenger),
-            inbox: inbox.clone(),
-            paces: Arc::clone(&self.paces),
-            job,
-            stop: self.ctx.lanes.beside(),
-            withdrawn: stop.clone(),
+        let delivered = match self.deliver(job.clone(), shows, stop).await {
+            Delivered::Unasked(form) => self.begin_dialogue(job, form, stop).await?,
+            delivered => delivered,
         };
-        match delivery.run(shows).await {
+        match delivered {
             // Nothing was said because the daemon ends: it is answered after the restart.
-            Delivered::Nothing if self.ctx.lanes.is_closed() => Ok(()),
-            Delivered::Whole | Delivered::Nothing => {
-                if let Some(about) = about {
-                    inbox.shown_as(&about, &batch.leader().id).await?;
-                }
-                inbox.finish(batch).await
-            }
-            Delivered::Unfinished => Ok(()),
+            Delivered::Nothing if self.ctx.lanes.is_closed() => return Ok(()),
+            Delivered::Unfinished => return Ok(()),
+            Delivered::Whole | Delivered::Nothing | Delivered::Unasked(_) => {}
         }
+        if let Some(about) = about {
+            inbox.shown_as(&about, &batch.leader().id).await?;
+        }
+        inbox.finish(batch).await?;
+        if is_dialogue {
+            self.ctx.dialogues.close(&leader.by.person).await?;
+        }
+        Ok(())
     }
 
     /// What a command shows, and to whom.
@@ -519,6 +540,7 @@ impl Intake {
         if let Some(event) = self.invited(&asking).await? {
             let job = Job {
                 at: event.at.clone(),
+                venue: event.venue.clone(),
                 discreet: true,
                 answers: None,
                 ..job
@@ -579,6 +601,18 @@ impl Intake {
         Inbound { rank, ..inbound }
     }
 
+    async fn deliver(&self, job: Job, shows: Shows, stop: &CancellationToken) -> Delivered {
+        let delivery = Delivery {
+            messenger: Arc::clone(&self.messenger),
+            inbox: self.ctx.inbox.clone(),
+            paces: Arc::clone(&self.paces),
+            job,
+            stop: self.ctx.lanes.beside(),
+            withdrawn: stop.clone(),
+        };
+        delivery.run(shows).await
+    }
+
     /// Begins a turn, which is stopped when nobody wants it any more.
     fn turn(&self, inbound: Inbound, stop: &CancellationToken) -> Shows {
         let (out, shows) = Outlet::until(stop);
@@ -597,6 +631,7 @@ impl Intake {
             about: None,
             at: newest.at.clone(),
             place: leader.venue.place.clone(),
+            venue: leader.venue.clone(),
             asker: leader.by.person.clone(),
             language: language(batch),
             answers: match &newest.happened {

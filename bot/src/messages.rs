@@ -2,10 +2,13 @@
 
 use chatfriends_personas::Language;
 
+use self::making::Making;
 use crate::attention::Silence;
 use crate::house::Answers;
 use crate::identity::{LevelKind, Rank};
 use crate::outlet::{Ending, TroubleKind};
+
+pub mod making;
 
 /// A sentence for a person. It says what they can do; causes go to the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +133,7 @@ pub enum Sentence {
     Usage {
         usage: String,
     },
+    Making(Making),
 }
 
 impl Sentence {
@@ -522,6 +526,7 @@ impl Sentence {
                 format!("It is used like this: {usage}"),
                 format!("이렇게 써요: {usage}"),
             ),
+            Self::Making(sentence) => sentence.in_both(),
         }
     }
 }

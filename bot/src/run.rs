@@ -17,6 +17,7 @@ use crate::catalogue::Catalogue;
 use crate::commands::Audit;
 use crate::compaction::Compactor;
 use crate::context::Context;
+use crate::dialogue::Dialogues;
 use crate::failure::Failure;
 use crate::gate::Gate;
 use crate::house::House;
@@ -31,6 +32,7 @@ use crate::reasons::Reasons;
 use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::store::sled::SledStore;
+use crate::studio::Studio;
 use crate::tally::Tally;
 use crate::web::Web;
 
@@ -152,6 +154,8 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         lanes: Lanes::default(),
         turns: TaskTracker::new(),
         catalogue,
+        studio: Studio::open(Arc::clone(&store)).await?,
+        dialogues: Dialogues::open(Arc::clone(&store)).await?,
         house,
         tally: Tally::default(),
         audit: Audit::new(Arc::clone(&store)),

@@ -3,15 +3,16 @@
 //! Each step takes a value and returns a value. Decisions stand here; the functions called do one thing.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chatfriends_engine::{EngineError, Message, Request};
+use chatfriends_engine::{EngineError, Message, Readiness, Request};
 use chatfriends_personas::{Language, Persona};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::brains::{Seat, overlaid};
 use crate::commands;
-use crate::compose::{Draft, Ingredients, Prompt, Room, TooLong, Voices};
+use crate::compose::{Draft, Ingredients, Prompt, Room, Share, TooLong, Voices};
 use crate::context::Context;
 use crate::gate::{self, Admitted, PlaceInLine};
 use crate::identity::{Audience, Conversation, Scope};
@@ -189,14 +190,40 @@ async fn answer_alone(
     out: &Outlet,
 ) -> Result<Finished, Trouble> {
     let persona = ctx.persona_for(admitted.inbound())?;
-    let _place_in_line = line_up(ctx, admitted)?;
-    let stop = ctx.lanes.beside();
-    let seat = unless_over(&stop, out, ctx.brains.seat(&persona)).await?;
     let wishes = wishes(admitted);
     let draft = Draft::for_program(&persona, wishes.system.as_deref(), history, admitted.text());
-    let reply_tokens = reply_tokens(&persona, wishes.max_tokens);
+    reply_alone(ctx, admitted, &persona, draft, out).await
+}
+
+/// Answers words as a persona that need not be in any library would: nothing is looked up and nothing is kept.
+///
+/// # Errors
+/// As for a message.
+pub async fn try_out(
+    ctx: &Arc<Context>,
+    admitted: &Admitted,
+    persona: &Persona,
+    words: &str,
+    out: &Outlet,
+) -> Result<Finished, Trouble> {
+    let draft = Draft::for_program(persona, None, &[], words);
+    reply_alone(ctx, admitted, persona, draft, out).await
+}
+
+async fn reply_alone(
+    ctx: &Arc<Context>,
+    admitted: &Admitted,
+    persona: &Persona,
+    draft: Draft,
+    out: &Outlet,
+) -> Result<Finished, Trouble> {
+    let _place_in_line = line_up(ctx, admitted)?;
+    let stop = ctx.lanes.beside();
+    let seat = unless_over(&stop, out, ctx.brains.seat(persona)).await?;
+    let wishes = wishes(admitted);
+    let reply_tokens = reply_tokens(persona, wishes.max_tokens);
     let prompt = unless_over(&stop, out, fit(&seat, draft, reply_tokens)).await?;
-    let request = request(ctx, &persona, &seat, prompt.messages, &wishes);
+    let request = request(ctx, persona, &seat, prompt.messages, &wishes);
     let spoke = speak(seat.engine.as_ref(), request, &stop, out).await?;
     let spoke = heard(ctx, spoke)?;
     explain(&spoke, admitted.language(), out).await;
@@ -464,6 +491,24 @@ async fn fit(seat: &Seat, draft: Draft, reply_tokens: u32) -> Result<Prompt, Tro
     let counts = seat.count(draft.texts()).await?;
     Ok(draft.fit(&counts, Room::of(&seat.model, reply_tokens))?)
 }
+
+/// What a persona takes of every prompt; `None` where no engine is ready to count.
+pub async fn share(ctx: &Context, persona: &Persona) -> Option<Share> {
+    if ctx.brains.readiness() != Readiness::Ready {
+        return None;
+    }
+    let counted = async {
+        let seat = ctx.brains.seat(persona).await?;
+        let draft = Draft::for_program(persona, None, &[], "");
+        let counts = seat.count(draft.texts()).await?;
+        let room = Room::of(&seat.model, reply_tokens(persona, None));
+        Ok::<_, EngineError>(draft.share(&counts, room))
+    };
+    timeout(COUNTING_PATIENCE, counted).await.ok()?.ok()
+}
+
+/// Whoever edits a persona waits no longer for a figure.
+const COUNTING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Tokens that a reply may have: what was asked for, else what the persona's file says.
 #[must_use]

@@ -9,6 +9,8 @@ pub struct Fault {
     pub file: String,
     /// The line, counted from 1; absent when the whole file is at fault.
     pub line: Option<usize>,
+    /// The key whose value is at fault, where it is one.
+    pub key: Option<&'static str>,
     /// A lower-case fragment that quotes the offending value.
     pub message: String,
 }
@@ -39,6 +41,7 @@ impl Faults {
         Self(vec![Fault {
             file: file.to_owned(),
             line: None,
+            key: None,
             message,
         }])
     }

@@ -107,6 +107,16 @@ impl Library {
         Loaded { library, faults }
     }
 
+    /// The same with others added; whoever is in it already keeps the id.
+    pub fn with(&self, others: impl IntoIterator<Item = Arc<Persona>>) -> Self {
+        let mut library = self.clone();
+        for persona in others {
+            let id = persona.id.clone();
+            library.personas.entry(id).or_insert(persona);
+        }
+        library
+    }
+
     /// The persona of that id.
     pub fn get(&self, id: &PersonaId) -> Option<&Arc<Persona>> {
         self.personas.get(id)

@@ -33,6 +33,7 @@ pub(crate) fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Faults> {
         Faults::new(vec![Fault {
             file: file.to_owned(),
             line: Some(line),
+            key: None,
             message: "the text is not UTF-8".to_owned(),
         }])
     })

@@ -38,17 +38,21 @@ impl<'a> Report<'a> {
 
     /// Notes a fault of the text at `span`.
     pub(crate) fn add(&self, span: &Range<usize>, message: String) {
+        self.note(Some(self.line(span)), None, message);
+    }
+
+    fn line(&self, span: &Range<usize>) -> usize {
         let lines_before = self
             .newlines
             .partition_point(|&newline| newline < span.start);
-        self.note(Some(lines_before + 1), message);
+        lines_before + 1
     }
 
-    /// Notes a fault of the file as a whole.
-    fn note(&self, line: Option<usize>, message: String) {
+    fn note(&self, line: Option<usize>, key: Option<&'static str>, message: String) {
         self.faults.borrow_mut().push(Fault {
             file: self.file.to_owned(),
             line,
+            key,
             message,
         });
     }
@@ -108,10 +112,8 @@ impl<'a> Table<'a> {
     ) -> T {
         if !self.entries.contains_key(key) {
             let message = format!("{key:?} is missing");
-            match &self.span {
-                Some(span) => self.report.add(span, message),
-                None => self.report.note(None, message),
-            }
+            let line = self.span.as_ref().map(|span| self.report.line(span));
+            self.report.note(line, Some(key), message);
         }
         self.optional(key, read).unwrap_or_default()
     }
@@ -148,8 +150,9 @@ impl<'a> Value<'a> {
     /// Notes a fault of this value; the message goes on after the key's name.
     pub(crate) fn refuse<T>(&self, message: impl AsRef<str>) -> Option<T> {
         let which = if self.entry { "an entry of " } else { "" };
-        self.report.add(
-            &self.value.span(),
+        self.report.note(
+            Some(self.report.line(&self.value.span())),
+            Some(self.key),
             format!("{which}{:?} {}", self.key, message.as_ref()),
         );
         None

@@ -29,6 +29,8 @@ mod seeds;
 #[cfg(all(test, feature = "llama"))]
 mod session;
 #[cfg(test)]
+mod studio;
+#[cfg(test)]
 mod telegram;
 #[cfg(test)]
 mod terminal;

@@ -3,6 +3,7 @@
 use super::{Action, COMMANDS, Call, Command, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
+use crate::studio;
 
 pub(super) const COMMAND: Command = Command {
     name: ["help", "도움말"],
@@ -18,7 +19,12 @@ pub(super) const COMMAND: Command = Command {
 };
 
 async fn run(call: Call<'_>) -> Outcome {
-    let rank = call.admitted.inbound().rank;
+    let inbound = call.admitted.inbound();
+    // What is for a whole server or group is of no use where there is none.
+    let rank = match studio::owner(&inbound.levels) {
+        Some(_) => inbound.rank,
+        None => inbound.rank.min(Rank::ManagesChannel),
+    };
     let mut lines = vec![Sentence::Commands.say(call.language)];
     lines.extend(COMMANDS.iter().map(|command| {
         format!(

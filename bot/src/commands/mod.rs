@@ -14,11 +14,12 @@ mod settings;
 mod start;
 mod stats;
 mod stop;
+pub(crate) mod studio;
 mod why;
 
 use std::sync::Arc;
 
-use chatfriends_personas::{Language, nearest};
+use chatfriends_personas::{Language, Library, nearest};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
@@ -218,6 +219,11 @@ impl Action {
         parts.join(" ").trim().to_owned()
     }
 
+    /// Whether it may change something. What a moderator tries on a draft is nobody else's business.
+    fn is_deed(&self) -> bool {
+        !matches!(self.name[0], "draft" | "test")
+    }
+
     /// Who may do it with these arguments.
     #[must_use]
     pub fn needs(&self, asked: &Asked) -> Rank {
@@ -324,13 +330,17 @@ impl Asked {
 }
 
 impl std::fmt::Display for Asked {
-    /// As it would be typed in English.
+    /// As it would be typed in English; what was filled in in a form is left out.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "/{}", self.command)?;
         if !self.action.is_empty() {
             write!(f, " {}", self.action)?;
         }
-        for (name, value) in &self.arguments {
+        let declared = self.meant().map_or(&[][..], |(_, action)| action.arguments);
+        let typed = |(name, _): &&(String, String)| {
+            declared.iter().any(|argument| argument.name[0] == name)
+        };
+        for (name, value) in self.arguments.iter().filter(typed) {
             let word = if name == EVERYWHERE.name[0] {
                 name
             } else {
@@ -418,7 +428,7 @@ pub async fn run(ctx: &Arc<Context>, admitted: &Admitted, line: &str, out: &Outl
         out,
     };
     let outcome = (action.run)(call).await?;
-    if needs > Rank::Member {
+    if needs > Rank::Member && action.is_deed() {
         ctx.audit.note(admitted.inbound(), &asked).await?;
     }
     Ok(outcome)
@@ -457,6 +467,11 @@ impl Call<'_> {
 
     fn holding(&self) -> crate::house::Holding {
         self.ctx.house.at(&self.admitted.inbound().levels)
+    }
+
+    /// Who can answer here.
+    fn library(&self) -> Arc<Library> {
+        self.ctx.library_at(&self.admitted.inbound().levels)
     }
 
     async fn tell(&self, sentence: Sentence) -> Outcome {
@@ -557,6 +572,17 @@ mod tests {
         check(
             "settings quiet 23:00-07:00 Asia/Seoul everywhere",
             "/settings quiet everywhere 23:00-07:00 Asia/Seoul",
+        );
+    }
+
+    #[test]
+    fn what_was_filled_in_in_a_form_is_not_told() {
+        let mut asked = Asked::read("persona edit nari").unwrap();
+        asked.arguments.push(("system".into(), "be kind".into()));
+        assert_eq!(asked.to_string(), "/persona edit nari");
+        check(
+            "페르소나 시험 nari 안녕 뭐해",
+            "/persona test nari 안녕 뭐해",
         );
     }
 

@@ -1,13 +1,14 @@
-//! `/persona`: who answers here, who could, and choosing them.
+//! `/persona`: who answers here, who could, and choosing them. Making them is `studio.rs`.
 
 use std::sync::Arc;
 
 use chatfriends_personas::{Persona, PersonaId};
 
-use super::{Action, Argument, Call, Command, EVERYWHERE, Kind, Outcome};
+use super::{Action, Argument, Call, Command, EVERYWHERE, Kind, Outcome, studio};
 use crate::house::Held;
 use crate::identity::Rank;
 use crate::messages::Sentence;
+use crate::messages::making::Making;
 use crate::outlet::Show;
 use crate::turn::Trouble;
 
@@ -67,7 +68,122 @@ pub(super) const COMMAND: Command = Command {
             arguments: &[EVERYWHERE],
             run: |call| Box::pin(reset(call)),
         },
+        Action {
+            name: ["create", "만들기"],
+            summary: [
+                "makes a persona for this server or group",
+                "이 서버나 그룹에서 쓸 페르소나를 만들어요",
+            ],
+            needs: Rank::ManagesAll,
+            discreet: true,
+            arguments: &[Argument {
+                name: ["id", "아이디"],
+                summary: [
+                    "what commands will call it: a-z, 0-9, _ and -",
+                    "명령에서 부를 이름: a-z, 0-9, _, -",
+                ],
+                kind: Kind::Word,
+                required: true,
+            }],
+            run: |call| Box::pin(studio::create(call)),
+        },
+        Action {
+            name: ["edit", "고치기"],
+            summary: [
+                "changes the draft of a persona made here",
+                "이곳에서 만든 페르소나의 초안을 고쳐요",
+            ],
+            needs: Rank::ManagesAll,
+            discreet: true,
+            arguments: &[OWN],
+            run: |call| Box::pin(studio::edit(call)),
+        },
+        Action {
+            name: ["draft", "초안"],
+            summary: [
+                "shows a draft with its tokens, or what was made here",
+                "초안과 토큰 수, 또는 이곳에서 만든 목록을 보여 줘요",
+            ],
+            needs: Rank::ManagesAll,
+            discreet: true,
+            arguments: &[Argument {
+                required: false,
+                ..OWN
+            }],
+            run: |call| Box::pin(studio::draft(call)),
+        },
+        Action {
+            name: ["test", "시험"],
+            summary: [
+                "answers you as the draft would; nothing is kept",
+                "초안이라면 어떻게 답할지 보여 줘요. 남지 않아요",
+            ],
+            needs: Rank::ManagesAll,
+            discreet: true,
+            arguments: &[
+                OWN,
+                Argument {
+                    name: ["text", "말"],
+                    summary: ["what you say to it", "건넬 말"],
+                    kind: Kind::Text,
+                    required: true,
+                },
+            ],
+            run: |call| Box::pin(studio::test(call)),
+        },
+        Action {
+            name: ["publish", "공개"],
+            summary: [
+                "lets the draft answer from now on",
+                "이제부터 초안대로 답하게 해요",
+            ],
+            needs: Rank::ManagesAll,
+            discreet: false,
+            arguments: &[OWN],
+            run: |call| Box::pin(studio::publish(call)),
+        },
+        Action {
+            name: ["rollback", "복원"],
+            summary: [
+                "lets an earlier version answer again",
+                "예전 판이 다시 답하게 해요",
+            ],
+            needs: Rank::ManagesAll,
+            discreet: false,
+            arguments: &[
+                OWN,
+                Argument {
+                    name: ["version", "판"],
+                    summary: [
+                        "its number; without one, the version before",
+                        "판의 번호, 없으면 바로 전의 판",
+                    ],
+                    kind: Kind::Word,
+                    required: false,
+                },
+            ],
+            run: |call| Box::pin(studio::roll_back(call)),
+        },
+        Action {
+            name: ["delete", "삭제"],
+            summary: [
+                "deletes a persona made here with all its versions",
+                "이곳에서 만든 페르소나를 모든 판과 함께 삭제해요",
+            ],
+            needs: Rank::ManagesAll,
+            discreet: false,
+            arguments: &[OWN],
+            run: |call| Box::pin(studio::delete(call)),
+        },
     ],
+};
+
+/// A persona made here.
+const OWN: Argument = Argument {
+    name: ["name", "이름"],
+    summary: ["a persona made here", "이곳에서 만든 페르소나"],
+    kind: Kind::Persona,
+    required: true,
 };
 
 async fn show(call: Call<'_>) -> Outcome {
@@ -115,7 +231,7 @@ pub(super) fn origin<T>(call: &Call<'_>, held: &Held<T>) -> Sentence {
 
 /// The names of personas, in one line.
 pub(super) fn names(call: &Call<'_>, ids: &[PersonaId]) -> String {
-    let library = call.ctx.catalogue.now();
+    let library = call.library();
     let names: Vec<String> = ids
         .iter()
         .map(|id| {
@@ -128,19 +244,25 @@ pub(super) fn names(call: &Call<'_>, ids: &[PersonaId]) -> String {
 }
 
 async fn list(call: Call<'_>) -> Outcome {
+    let made_here = Sentence::Making(Making::MadeHere);
     let mut lines = vec![Sentence::PersonaChoices.say(call.language)];
-    lines.extend(call.ctx.catalogue.now().iter().map(|persona| {
+    lines.extend(call.library().iter().map(|persona| {
         let languages: Vec<&str> = persona
             .languages
             .iter()
             .map(|language| language.code())
             .collect();
-        format!(
+        let line = format!(
             "{} – {} ({})",
             persona.id,
             persona.name,
             languages.join(", ")
-        )
+        );
+        if studio::is_made_here(&call, persona) {
+            format!("{line}, {}", made_here.say(call.language))
+        } else {
+            line
+        }
     }));
     call.say(lines.join("\n")).await
 }
@@ -177,7 +299,7 @@ async fn set(call: Call<'_>) -> Outcome {
 
 /// The personas of a line of names. All of it may be one name, as names may have spaces.
 fn named(call: &Call<'_>, line: &str) -> Result<Vec<Arc<Persona>>, Trouble> {
-    let library = call.ctx.catalogue.now();
+    let library = call.library();
     if let Some(persona) = library.find(line) {
         return Ok(vec![Arc::clone(persona)]);
     }

@@ -39,6 +39,11 @@ pub trait Messenger: Send + Sync + Debug {
     /// Shows a new message.
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError>;
 
+    /// Whether it shows forms. Where it does not, one thing is asked after another, in private.
+    fn shows_forms(&self) -> bool {
+        true
+    }
+
     /// Shows a form, in answer to the command with this ticket.
     async fn ask(&self, at: &Address, form: &Form) -> Result<(), SendError>;
 

@@ -87,7 +87,7 @@ async fn about(State(ctx): State<Arc<Context>>) -> Json<Value> {
         .iter()
         .map(|command| {
             let both = |say: &dyn Fn(Language) -> String| json!({ "en": say(Language::English), "ko": say(Language::Korean) });
-            json!({ "name": both(&|language| command.name(language).to_owned()), "usage": both(&|language| command.usage(language, Rank::ManagesAll)), "summary": both(&|language| command.summary(language).to_owned()) })
+            json!({ "name": both(&|language| command.name(language).to_owned()), "usage": both(&|language| command.usage(language, Rank::ManagesChannel)), "summary": both(&|language| command.summary(language).to_owned()) })
         })
         .collect();
     let readiness = ctx.brains.readiness();

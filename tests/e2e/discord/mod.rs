@@ -2,5 +2,6 @@
 
 mod commands;
 mod production;
+mod studio;
 mod talk;
 mod troubles;

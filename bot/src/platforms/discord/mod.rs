@@ -36,7 +36,7 @@ use super::health::State;
 use super::{Button, SendError};
 use crate::commands::Asked;
 use crate::context::Context;
-use crate::identity::Platform;
+use crate::identity::{Level, LevelKind, Platform};
 use crate::intake::Intake;
 use crate::metrics::{self, Count};
 use crate::settings::DiscordSettings;
@@ -396,7 +396,11 @@ impl Listener {
                 }
             }
             Interaction::Autocomplete(typed) => {
-                let choices = menu::choices(&typed.data, &self.ctx.catalogue.now());
+                let guild = typed.guild_id.map(|guild| guild.to_string());
+                let level =
+                    guild.map(|guild| Level::new(Platform::Discord, LevelKind::Server, &guild));
+                let library = self.ctx.library_at(level.as_slice());
+                let choices = menu::choices(&typed.data, &library);
                 let answer = json!({ "type": 8, "data": { "choices": choices } });
                 let ticket = Ticket {
                     interaction: typed.id,

@@ -209,6 +209,10 @@ impl Messenger for Telegram {
         Ok(MessageId(sent.id.to_string()))
     }
 
+    fn shows_forms(&self) -> bool {
+        false
+    }
+
     async fn ask(&self, _at: &Address, _form: &Form) -> Result<(), SendError> {
         Err(SendError::Refused("forms are not shown here".to_owned()))
     }

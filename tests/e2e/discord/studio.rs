@@ -1,0 +1,76 @@
+//! Personas made by command, with Discord's own forms.
+
+use serde_json::json;
+
+use crate::support::fake_discord::FakeDiscord;
+use crate::support::fake_discord::permissions::{MANAGE_CHANNELS, MANAGE_GUILD};
+use crate::support::fake_model::FakeModel;
+use crate::support::home::Home;
+
+#[tokio::test]
+async fn a_persona_is_made_in_a_form_and_answers_in_its_server_only() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    discord.until_registered("persona").await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[guild.role("owners", MANAGE_GUILD)]);
+    guild.joins(&min, &[guild.role("keepers", MANAGE_CHANNELS)]);
+    let general = guild.channel("general");
+    let command = async |action: serde_json::Value| general.commands(&yun, "persona", action).await;
+
+    let create = json!({ "create": { "id": "nari" } });
+    let refused = general.commands(&min, "persona", create.clone()).await;
+    refused.until_text("whole server or group").await;
+    let form = command(create).await;
+    // A system text that does not do yet: nothing of what was typed is lost.
+    let filled = json!({ "names": "나리, Nari", "languages": "ja", "system": "You are \"Nari\".", "greeting": "안녕!" });
+    let kept = general.submits(&yun, &form, filled).await;
+    let shown = kept.until_text("kept as the draft of nari").await;
+    assert!(
+        shown.content.contains("Languages: ko, en, or both"),
+        "{}",
+        shown.content
+    );
+    assert!(kept.response().await.is_ephemeral);
+    let form = command(json!({ "edit": { "name": "nari" } })).await;
+    let kept = general
+        .submits(&yun, &form, json!({ "languages": "ko" }))
+        .await;
+    kept.until_text("of 4,096 tokens; room for about").await;
+
+    model.replies(|prompt| format!("As {}", prompt.system()));
+    let tried = command(json!({ "test": { "name": "nari", "text": "hello" } })).await;
+    tried.until_text("As You are \"Nari\".").await;
+    assert!(tried.response().await.is_ephemeral);
+    command(json!({ "publish": { "name": "nari" } }))
+        .await
+        .until_text("나리 is published as version 1.")
+        .await;
+    command(json!({ "set": { "name": "joey nari" } }))
+        .await
+        .until_text("나리")
+        .await;
+    general.says(&min, "나리야 뭐해?");
+    let shown = general.until_text("As You are").await;
+    assert_eq!(shown.name, "나리");
+    let log = general
+        .commands(&yun, "settings", json!({ "log": {} }))
+        .await;
+    let log = log.until_text("/persona publish nari").await.content;
+    assert!(!log.contains("You are") && !log.contains("hello"), "{log}");
+
+    let other = discord.guild("other");
+    other.joins(&yun, &[other.role("owners", MANAGE_GUILD)]);
+    let elsewhere = other.channel("general");
+    let list = elsewhere
+        .commands(&yun, "persona", json!({ "list": {} }))
+        .await;
+    let list = list.until_text("joey").await.content;
+    assert!(!list.contains("nari"), "{list}");
+    let edit = json!({ "edit": { "name": "nari" } });
+    let unknown = elsewhere.commands(&yun, "persona", edit).await;
+    unknown.until_text("There is no persona nari").await;
+    drop(daemon);
+}
