@@ -17,6 +17,7 @@ use crate::invitations::Invitations;
 use crate::lanes::Lanes;
 use crate::memory::Memory;
 use crate::messages::Sentence;
+use crate::moves::Moves;
 use crate::platforms::health::Health;
 use crate::reasons::Reasons;
 use crate::settings::Settings;
@@ -47,6 +48,8 @@ pub struct Context {
     pub inbox: Inbox,
     /// What was asked where others read along, and is to be answered in private.
     pub invitations: Invitations,
+    /// Which places go on under another id.
+    pub moves: Moves,
     /// What is remembered.
     pub memory: Memory,
     /// Summaries in the background.

@@ -26,6 +26,7 @@ pub mod lanes;
 pub mod memory;
 pub mod messages;
 pub mod metrics;
+pub mod moves;
 pub mod outlet;
 pub mod platforms;
 pub mod quiet;

@@ -25,6 +25,7 @@ use crate::invitations::Invitations;
 use crate::lanes::Lanes;
 use crate::memory::{Memory, MemoryLimits};
 use crate::metrics;
+use crate::moves::Moves;
 use crate::platforms::health::Health;
 use crate::platforms::{discord, telegram};
 use crate::reasons::Reasons;
@@ -135,6 +136,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         settings.default_persona.clone(),
     )
     .await?;
+    let moves = Moves::open(Arc::clone(&store)).await?;
     Ok(Arc::new(Context {
         gate: Gate::new(settings.limits),
         lanes: Lanes::default(),
@@ -144,6 +146,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         audit: Audit::new(Arc::clone(&store)),
         health: Health::default(),
         inbox: Inbox::new(Arc::clone(&store)),
+        moves,
         invitations: Invitations::new(store),
         brains,
         compaction: Compactor::new(memory.clone(), settings.summariser, settings.summary_tokens),

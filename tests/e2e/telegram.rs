@@ -2,6 +2,7 @@
 
 mod discreet;
 mod menu;
+mod moving;
 mod robust;
 
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! What is remembered of people: the log of what was said, their facts, and the summary of what lies behind the window.
 //!
-//! This file holds the types that go in and out; [`Memory`]'s methods are in `remember.rs`, `show.rs`, `forget.rs` and `compaction.rs`.
+//! This file holds the types that go in and out; [`Memory`]'s methods are in `remember.rs`, `show.rs`, `forget.rs`, `moving.rs` and `compaction.rs`.
 //! Nothing here knows of platforms, models or prompts beyond the notes that lead a message.
 
 use std::fmt;
@@ -22,6 +22,7 @@ mod fact;
 mod facts;
 mod forget;
 mod learn;
+mod moving;
 pub mod notes;
 mod recall;
 mod records;

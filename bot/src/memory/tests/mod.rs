@@ -13,6 +13,7 @@ use crate::store::in_memory::InMemory;
 mod compacting;
 mod forgetting;
 mod isolation;
+mod moving;
 mod oracle;
 mod turns;
 

@@ -2,8 +2,8 @@
 
 use chatfriends_personas::Language;
 use teloxide::types::{
-    CallbackQuery, Chat, ChatKind, Me, Message as Written, MessageEntityKind, Update, UpdateKind,
-    User,
+    CallbackQuery, Chat, ChatId, ChatKind, Me, Message as Written, MessageEntityKind, Update,
+    UpdateKind, User,
 };
 
 use crate::commands;
@@ -23,6 +23,13 @@ pub(super) fn event(update: &Update, me: &Me) -> Option<Event> {
 }
 
 fn message(written: &Written, me: &Me) -> Option<Event> {
+    // Told twice: in the old group, and in the new one.
+    let here = written.chat.id;
+    match (written.migrate_to_chat_id(), written.migrate_from_chat_id()) {
+        (Some(to), _) => return Some(moved(here, *to)),
+        (_, Some(from)) => return Some(moved(*from, here)),
+        (None, None) => {}
+    }
     let author = author(written)?;
     let (text, attachment) = match (written.text(), written.caption()) {
         (Some(text), _) => (text, None),
@@ -81,6 +88,34 @@ fn pressed(query: &CallbackQuery) -> Option<Event> {
         },
         at_ms: u64::try_from(on.date.timestamp_millis()).unwrap_or(0),
     })
+}
+
+/// A group has become a supergroup.
+pub(super) fn moved(from: ChatId, to: ChatId) -> Event {
+    Event {
+        id: EventId::new(Platform::Telegram, &format!("{from}/moved/{to}")),
+        platform: Platform::Telegram,
+        at: Address {
+            place: from.to_string(),
+            thread: None,
+            title: None,
+            asker: String::new(),
+            shared: true,
+            ticket: None,
+        },
+        venue: group(from, None),
+        by: Author {
+            person: PersonId::new(Platform::Telegram, ""),
+            name: String::new(),
+            is_bot: true,
+            language: Language::English,
+            rank: None,
+        },
+        happened: Happening::Moved {
+            to: group(to, None),
+        },
+        at_ms: 0,
+    }
 }
 
 /// Who wrote it; `None` for what no one did.
@@ -200,7 +235,13 @@ fn venue(written: &Written) -> Venue {
             levels: vec![level(LevelKind::Chat, &chat)],
         };
     }
-    let topic = topic(written);
+    group(written.chat.id, topic(written))
+}
+
+fn group(chat: ChatId, topic: Option<String>) -> Venue {
+    let chat = chat.to_string();
+    let place = PlaceId::new(Platform::Telegram, &chat);
+    let level = |kind, raw: &str| Level::new(Platform::Telegram, kind, raw);
     let of_topic = topic
         .as_ref()
         .map(|topic| level(LevelKind::Thread, &format!("{chat}/{topic}")));

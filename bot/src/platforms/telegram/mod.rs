@@ -12,8 +12,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use teloxide::payloads::GetUpdatesSetters as _;
 use teloxide::requests::{Request as _, Requester as _};
-use teloxide::types::{AllowedUpdate, Me, Update, UpdateKind};
+use teloxide::types::{AllowedUpdate, ChatId, Me, Update, UpdateKind};
 use teloxide::{ApiError, Bot, RequestError};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -45,11 +46,12 @@ pub async fn run(
     let bot = bot(&settings)?;
     let work = async {
         let me = introduced(&bot, &ctx.health).await;
-        let messenger = Arc::new(Telegram::new(bot.clone(), me.username()));
+        let (moves, moved) = mpsc::unbounded_channel();
+        let messenger = Arc::new(Telegram::new(bot.clone(), me.username(), moves));
         let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
         resume(&intake).await;
         let listening = poll(&bot, &me, &messenger, &intake, &ctx.health);
-        let ((), never) = tokio::join!(menu::show(&bot), listening);
+        let ((), (), never) = tokio::join!(menu::show(&bot), follow(moved, &intake), listening);
         never
     };
     tokio::select! {
@@ -143,6 +145,18 @@ async fn poll(
             let next = i32::try_from(update.id.0).map_or(offset, |id| id.wrapping_add(1));
             take(update, me, messenger, intake).await;
             offset = next;
+        }
+    }
+}
+
+/// Groups whose move was only found out when something was to be shown there.
+async fn follow(mut moved: UnboundedReceiver<(ChatId, ChatId)>, intake: &Intake) {
+    while let Some((from, to)) = moved.recv().await {
+        if let Err(error) = intake.hear(listen::moved(from, to)).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "It could not be noted that a group has moved."
+            );
         }
     }
 }

@@ -13,10 +13,11 @@ use teloxide::payloads::{
 use teloxide::requests::{Request as _, Requester as _};
 use teloxide::types::{
     CallbackQueryId, ChatAction, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
-    LinkPreviewOptions, Message as Sent, MessageEntity, MessageEntityKind,
-    MessageId as TelegramMessage, ReplyParameters, ThreadId, UserId,
+    LinkPreviewOptions, MessageEntity, MessageEntityKind, MessageId as TelegramMessage,
+    ReplyParameters, ThreadId, UserId,
 };
 use teloxide::{ApiError, Bot, RequestError};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -35,6 +36,8 @@ pub(super) struct Telegram {
     bot: Bot,
     /// The bot's name, which leads to its private chat.
     username: String,
+    /// Where groups go that turn out to have moved.
+    moves: UnboundedSender<(ChatId, ChatId)>,
     /// Buttons that were pressed and still show that somebody waits.
     pressed: Arc<Mutex<HashSet<String>>>,
     ranks: Mutex<HashMap<(ChatId, UserId), (Rank, Instant)>>,
@@ -56,10 +59,11 @@ impl std::fmt::Debug for Telegram {
 }
 
 impl Telegram {
-    pub(super) fn new(bot: Bot, username: &str) -> Self {
+    pub(super) fn new(bot: Bot, username: &str, moves: UnboundedSender<(ChatId, ChatId)>) -> Self {
         Self {
             bot,
             username: username.to_owned(),
+            moves,
             pressed: Arc::default(),
             ranks: Mutex::default(),
         }
@@ -104,27 +108,41 @@ impl Telegram {
         }
     }
 
-    async fn send(&self, at: &Address, post: &Post) -> Result<Sent, SendError> {
+    /// A group that has become a supergroup gets it there.
+    async fn send(&self, at: &Address, post: &Post) -> Result<MessageId, SendError> {
         let (text, entities) = content_at(at, post);
-        let mut request = self
+        let request = self
             .bot
             .send_message(chat(at)?, text)
             .entities(entities)
             .link_preview_options(no_preview())
             .reply_markup(self.keyboard(post));
+        let mut placed = request.clone();
         if let Some(thread) = thread(at)? {
-            request = request.message_thread_id(thread);
+            placed = placed.message_thread_id(thread);
         }
-        if let Some(answers) = post.answers.as_ref().filter(|_| !is_elsewhere(at, post)) {
-            request = request.reply_parameters(
+        if let Some(answers) = answered(at, post)? {
+            placed = placed.reply_parameters(
                 // Whoever deletes their message meanwhile still gets the answer.
-                ReplyParameters::new(message(answers)?).allow_sending_without_reply(),
+                ReplyParameters::new(answers).allow_sending_without_reply(),
             );
         }
-        request
-            .send()
-            .await
-            .map_err(|error| trouble(error, Repeatable::No))
+        let sent = match placed.send().await {
+            Err(RequestError::MigrateToChatId(to)) => {
+                // Fails at the daemon's end, and is heard again at the next attempt.
+                self.moves.send((chat(at)?, to)).ok();
+                let mut there = request;
+                there.chat_id = to.into();
+                there.send().await
+            }
+            result => result,
+        };
+        let sent = sent.map_err(|error| trouble(error, Repeatable::No))?;
+        Ok(MessageId(if sent.chat.id.to_string() == at.place {
+            sent.id.to_string()
+        } else {
+            format!("{}/{}", sent.chat.id, sent.id)
+        }))
     }
 
     fn keyboard(&self, post: &Post) -> InlineKeyboardMarkup {
@@ -202,10 +220,9 @@ impl Messenger for Telegram {
             let nobody = || SendError::Gone("its asker is nobody certain".to_owned());
             let alone = alone(at).ok_or_else(nobody)?;
             let sent = self.send(&alone, post).await?;
-            return Ok(MessageId(format!("{}/{}", alone.place, sent.id)));
+            return Ok(MessageId(format!("{}/{}", alone.place, sent.0)));
         }
-        let sent = self.send(at, post).await?;
-        Ok(MessageId(sent.id.to_string()))
+        self.send(at, post).await
     }
 
     async fn ask(&self, _at: &Address, _form: &Form) -> Result<(), SendError> {
@@ -396,6 +413,12 @@ fn thread(at: &Address) -> Result<Option<ThreadId>, SendError> {
             .map_err(|_| SendError::Refused(format!("{thread:?} is no topic of Telegram")))
     };
     at.thread.as_ref().map(parse).transpose()
+}
+
+/// The message to which this one replies, where both stand in one chat.
+fn answered(at: &Address, post: &Post) -> Result<Option<TelegramMessage>, SendError> {
+    let here = |id: &&MessageId| !is_elsewhere(at, post) && !id.0.contains('/');
+    post.answers.as_ref().filter(here).map(message).transpose()
 }
 
 /// The chat and the number of a message of ours, which may have gone to its asker's private chat.
