@@ -27,6 +27,7 @@ use crate::memory::{Memory, MemoryLimits};
 use crate::metrics;
 use crate::moves::Moves;
 use crate::platforms::health::Health;
+use crate::platforms::telegram::webhook::Webhook;
 use crate::platforms::{discord, telegram};
 use crate::reasons::Reasons;
 use crate::settings::{self, Settings};
@@ -147,7 +148,8 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         health: Health::default(),
         inbox: Inbox::new(Arc::clone(&store)),
         moves,
-        invitations: Invitations::new(store),
+        invitations: Invitations::new(Arc::clone(&store)),
+        webhook: Webhook::new(store),
         brains,
         compaction: Compactor::new(memory.clone(), settings.summariser, settings.summary_tokens),
         memory,

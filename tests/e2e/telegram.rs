@@ -4,6 +4,7 @@ mod discreet;
 mod menu;
 mod moving;
 mod robust;
+mod webhook;
 
 use serde_json::json;
 
