@@ -37,6 +37,16 @@ pub trait Messenger: Send + Sync + Debug {
     /// Shows a new message.
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError>;
 
+    /// Whether a message in the making can be shown here without posting it.
+    fn sketches(&self, _at: &Address) -> bool {
+        false
+    }
+
+    /// Shows for a while what the message with this key is going to be.
+    async fn sketch(&self, _at: &Address, _post: &Post, _key: &PostKey) -> Result<(), SendError> {
+        Ok(())
+    }
+
     /// Shows a form, in answer to the command with this ticket.
     async fn ask(&self, at: &Address, form: &Form) -> Result<(), SendError>;
 

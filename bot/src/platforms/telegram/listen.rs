@@ -56,7 +56,8 @@ fn message(written: &Written, me: &Me) -> Option<Event> {
         happened: Happening::Message(Message {
             id: MessageId(written.id.0.to_string()),
             text,
-            mentions_bot: addressed,
+            // Whoever answers a message of ours calls us, whether or not it is still known what that was about.
+            mentions_bot: addressed || answers.is_some(),
             answers,
             attachment,
         }),

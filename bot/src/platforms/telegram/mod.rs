@@ -2,6 +2,7 @@
 //!
 //! What an update means is `listen.rs`, how messages are sent is `send.rs`. Only files in this folder name teloxide.
 
+mod drafts;
 mod listen;
 mod menu;
 mod send;

@@ -21,6 +21,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use super::drafts::Drafts;
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
 use crate::platforms::text::clean::clean_reply;
@@ -36,6 +37,7 @@ pub(super) struct Telegram {
     bot: Bot,
     /// The bot's name, which leads to its private chat.
     username: String,
+    drafts: Drafts,
     /// Where groups go that turn out to have moved.
     moves: UnboundedSender<(ChatId, ChatId)>,
     /// Buttons that were pressed and still show that somebody waits.
@@ -64,6 +66,7 @@ impl Telegram {
             bot,
             username: username.to_owned(),
             moves,
+            drafts: Drafts::default(),
             pressed: Arc::default(),
             ranks: Mutex::default(),
         }
@@ -223,6 +226,17 @@ impl Messenger for Telegram {
             return Ok(MessageId(format!("{}/{}", alone.place, sent.0)));
         }
         self.send(at, post).await
+    }
+
+    fn sketches(&self, at: &Address) -> bool {
+        !at.shared && self.drafts.are_known()
+    }
+
+    async fn sketch(&self, at: &Address, post: &Post, key: &PostKey) -> Result<(), SendError> {
+        let (text, entities) = content_at(at, post);
+        self.drafts
+            .show(&self.bot, chat(at)?, thread(at)?, (text, entities), key)
+            .await
     }
 
     async fn ask(&self, _at: &Address, _form: &Form) -> Result<(), SendError> {
