@@ -451,7 +451,8 @@ impl Intake {
         match asked.argument("from") {
             Some(token) if inbound.audience == Audience::Private => {
                 let token = Token(token.to_owned());
-                self.ctx.invitations.accept(&token, &inbound.person).await
+                let invited = self.ctx.invitations.accept(&token, &inbound.person);
+                Ok(invited.await?.map(|event| self.ctx.moves.settle(event)))
             }
             _ => Ok(None),
         }

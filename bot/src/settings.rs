@@ -439,22 +439,21 @@ impl Reader {
         // https://core.telegram.org/bots/api#setwebhook
         let is_allowed =
             |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
-        if secret.len() > 256 || !secret.chars().all(is_allowed) {
-            return self.fault(
+        let secret = if secret.len() > 256 || !secret.chars().all(is_allowed) {
+            self.fault(
                 SECRET,
                 "the secret may have 256 letters, digits, _ and - at most",
-            );
-        }
-        if url.is_empty() {
-            return Some(None);
-        }
-        match reqwest::Url::parse(&url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => Some(Some(WebhookSettings {
-                url,
-                secret: Some(secret).filter(|it| !it.is_empty()).map(Secret),
-            })),
+            )
+        } else {
+            Some(Some(secret).filter(|it| !it.is_empty()).map(Secret))
+        };
+        let url = match reqwest::Url::parse(&url) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Some(Some(url)),
+            _ if url.is_empty() => Some(None),
             _ => self.fault(URL, &format!("{url:?} is no http(s) address")),
-        }
+        };
+        let (secret, url) = (secret?, url?);
+        Some(url.map(|url| WebhookSettings { url, secret }))
     }
 
     fn routes(&mut self) -> Option<BTreeMap<Level, Rules>> {
@@ -676,6 +675,16 @@ mod tests {
             }
             previous = line;
         }
+    }
+
+    #[test]
+    fn a_webhook_needs_an_address_and_may_have_a_secret() {
+        check_faults(
+            "[telegram]\nwebhook_url = \"bot.example.org\"\nwebhook_secret = \"a b\"",
+            expect![[r#"
+                setting telegram.webhook_secret: the secret may have 256 letters, digits, _ and - at most
+                setting telegram.webhook_url: "bot.example.org" is no http(s) address"#]],
+        );
     }
 
     #[test]

@@ -137,11 +137,11 @@ async fn whoever_must_wait_waits_and_shows_the_end() {
     pen.write("Once");
     chat.until_text("Once").await;
     let begun = tokio::time::Instant::now();
-    telegram.next("editMessageText").must_wait(4);
+    telegram.next("editMessageText").must_wait(3);
     pen.write(" upon a time.");
     drop(pen);
     chat.until_text("Once upon a time.").await;
-    assert!(begun.elapsed() >= Duration::from_secs(4));
+    assert!(begun.elapsed() >= Duration::from_secs(3));
     chat.until("the button", |shown| !shown[0].buttons.is_empty())
         .await;
     assert_eq!(chat.messages().len(), 1);

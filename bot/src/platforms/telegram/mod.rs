@@ -313,6 +313,9 @@ impl BackOff {
                 note(State::Failed("a webhook is set for this bot; delete it with deleteWebhook, or set telegram.webhook_url".to_owned()));
                 return AFTER_CONFLICT;
             }
+            RequestError::Api(error) => {
+                note(State::Waiting(format!("Telegram refuses: {error}")));
+            }
             other => note(State::Waiting(format!(
                 "Telegram cannot be reached: {other}"
             ))),

@@ -358,6 +358,10 @@ fn content_at(at: &Address, post: &Post) -> (String, Vec<MessageEntity>) {
 /// Names the group that a message in a private chat is about.
 fn titled(at: &Address, text: &str, entities: Vec<MessageEntity>) -> (String, Vec<MessageEntity>) {
     let title = at.title.as_deref().unwrap_or_default();
+    // Nothing can be bold that is not there.
+    if title.trim().is_empty() {
+        return (text.to_owned(), entities);
+    }
     let mut lead = String::new();
     for letter in title.graphemes(true) {
         // Room for what closes it and the longest mark of what was left out.
@@ -367,13 +371,14 @@ fn titled(at: &Address, text: &str, entities: Vec<MessageEntity>) -> (String, Ve
         }
         lead.push_str(letter);
     }
-    let bold = lead.encode_utf16().count();
+    let units = lead.encode_utf16().count();
     lead.push_str(":\n\n");
-    let offset = bold + 3;
+    let offset = units + 3;
+    // In code Telegram makes no mentions and links of what somebody has called their group.
     let named = MessageEntity {
-        kind: MessageEntityKind::Bold,
+        kind: MessageEntityKind::Code,
         offset: 0,
-        length: bold,
+        length: units,
     };
     let moved = entities.into_iter().map(|entity| MessageEntity {
         offset: entity.offset + offset,
@@ -537,5 +542,94 @@ fn of_api(error: &ApiError, cause: String) -> SendError {
         SendError::Gone(cause)
     } else {
         SendError::Refused(cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    enum Next {
+        GiveUp,
+        Again,
+        Look,
+    }
+
+    fn check(description: &str, next: Next) {
+        let error: ApiError = serde_json::from_value(serde_json::json!(description)).unwrap();
+        let found = match trouble(RequestError::Api(error), Repeatable::No) {
+            SendError::Gone(_) => Next::GiveUp,
+            SendError::Unreachable(_) => Next::Again,
+            _ => Next::Look,
+        };
+        assert_eq!(found, next, "{description}");
+    }
+
+    /// What the server says today, which is not always what teloxide expects.
+    #[test]
+    fn telegram_is_understood_in_its_own_words() {
+        check(
+            "Forbidden: bot can't initiate conversation with a user",
+            Next::GiveUp,
+        );
+        check("Forbidden: bot was blocked by the user", Next::GiveUp);
+        check(
+            "Forbidden: bot is not a member of the supergroup chat",
+            Next::GiveUp,
+        );
+        check("Bad Request: chat not found", Next::GiveUp);
+        check("Bad Request: message to edit not found", Next::GiveUp);
+        check(
+            "Bad Request: not enough rights to send text messages to the chat",
+            Next::GiveUp,
+        );
+        check("Unauthorized", Next::Again);
+        check("Unauthorized: invalid token specified", Next::Again);
+        check("Internal Server Error", Next::Again);
+        check("Bad Gateway", Next::Again);
+        check("Bad Request: message text is empty", Next::Look);
+    }
+
+    fn address(asker: &str, title: &str) -> Address {
+        Address {
+            place: "-100".to_owned(),
+            thread: Some("7".to_owned()),
+            title: Some(title.to_owned()),
+            shared: true,
+            asker: asker.to_owned(),
+            ticket: None,
+        }
+    }
+
+    #[test]
+    fn only_people_have_a_private_chat() {
+        let there = alone(&address("42", "club")).unwrap();
+        assert_eq!((there.place.as_str(), there.thread), ("42", None));
+        assert_eq!(alone(&address("chat/-100", "club")), None);
+        assert_eq!(alone(&address("-100", "club")), None);
+    }
+
+    #[test]
+    fn a_message_may_stand_in_another_chat_than_its_event() {
+        let at = address("42", "club");
+        let found = |id: &str| {
+            let (chat, message) = spot(&at, &MessageId(id.to_owned())).unwrap();
+            (chat.0, message.0)
+        };
+        assert_eq!(found("5"), (-100, 5));
+        assert_eq!(found("42/5"), (42, 5));
+        assert!(spot(&at, &MessageId(WHISPERED.to_owned())).is_err());
+    }
+
+    #[test]
+    fn a_title_leaves_room_for_what_it_leads() {
+        for title in ["club", &"동아리".repeat(60), &"👨‍👩‍👧‍👦".repeat(60)] {
+            let (text, entities) = titled(&address("42", title), "words", Vec::new());
+            let lead = text.encode_utf16().count() - "words".len();
+            assert!(lead <= TITLE_UNITS, "{lead}");
+            assert!(text.ends_with(":\n\nwords"));
+            assert!(entities.len() <= 1);
+        }
     }
 }

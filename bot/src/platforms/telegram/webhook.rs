@@ -219,3 +219,61 @@ fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
     let differs = one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b));
     differs == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::in_memory::InMemory;
+
+    const UPDATE: &str = r#"{"update_id":1,"something_of_the_future":{}}"#;
+
+    fn settings() -> WebhookSettings {
+        WebhookSettings {
+            url: "https://bot.example.org/".parse().unwrap(),
+            secret: None,
+        }
+    }
+
+    async fn bring(webhook: &Webhook, secret: &str, body: &'static str) -> StatusCode {
+        let mut headers = HeaderMap::new();
+        headers.insert(SECRET_HEADER, secret.parse().unwrap());
+        webhook.receive(&headers, &Bytes::from(body)).await
+    }
+
+    #[tokio::test]
+    async fn an_update_counts_as_taken_only_when_it_is_durable() {
+        let webhook = Webhook::new(Arc::new(InMemory::default()));
+        assert_eq!(bring(&webhook, "", UPDATE).await, StatusCode::NOT_FOUND);
+        let (secret, mut brought) = webhook.open(&settings()).await.unwrap();
+        for wrong in ["", "wrong", &secret.to_lowercase(), &format!("{secret}x")] {
+            let answer = bring(&webhook, wrong, UPDATE).await;
+            assert_eq!(answer, StatusCode::UNAUTHORIZED);
+        }
+        let take = async {
+            brought.recv().await.unwrap().durable.send(()).unwrap();
+        };
+        let (answer, ()) = tokio::join!(bring(&webhook, &secret, UPDATE), take);
+        assert_eq!(answer, StatusCode::OK);
+        // The store failed.
+        let lose = async {
+            drop(brought.recv().await.unwrap().durable);
+        };
+        let (answer, ()) = tokio::join!(bring(&webhook, &secret, UPDATE), lose);
+        assert_eq!(answer, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(bring(&webhook, &secret, "{").await, StatusCode::OK);
+        // The adapter has ended.
+        drop(brought);
+        let answer = bring(&webhook, &secret, UPDATE).await;
+        assert_eq!(answer, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn the_secret_outlives_a_restart() {
+        let store: Arc<dyn Store> = Arc::new(InMemory::default());
+        let before = Webhook::new(Arc::clone(&store));
+        let (secret, _brought) = before.open(&settings()).await.unwrap();
+        let (again, _brought) = Webhook::new(store).open(&settings()).await.unwrap();
+        assert_eq!(secret, again);
+        assert!(secret.len() <= 256 && secret.is_ascii());
+    }
+}
