@@ -368,6 +368,11 @@ impl Delivery {
                 };
                 match self.messenger.edit(at, &message, post).await {
                     Ok(()) => {}
+                    Err(SendError::Moved(cause)) => {
+                        tracing::info!(%cause, "A reply goes on where its group does.");
+                        shown.truncate(index);
+                        return Ok(());
+                    }
                     Err(SendError::Gone(cause) | SendError::Refused(cause)) => {
                         tracing::warn!(%cause, "A message could not be changed; it stays as it is.");
                     }
@@ -383,7 +388,9 @@ impl Delivery {
                 let last = shown.last().expect("there is more than is wanted");
                 if let Sent::As(message) = &last.sent {
                     match self.messenger.remove(at, message).await {
-                        Ok(()) | Err(SendError::Gone(_) | SendError::Refused(_)) => {}
+                        Ok(())
+                        | Err(SendError::Moved(_) | SendError::Gone(_) | SendError::Refused(_)) => {
+                        }
                         Err(error) => return Err(setback(error)),
                     }
                 }
@@ -518,7 +525,7 @@ fn setback(error: SendError) -> Setback {
             tracing::warn!(%cause, "A message could not be sent yet.");
             Setback::Again
         }
-        SendError::Gone(cause) => {
+        SendError::Moved(cause) | SendError::Gone(cause) => {
             tracing::warn!(%cause, "A reply cannot be shown.");
             Setback::GiveUp
         }

@@ -204,6 +204,9 @@ pub enum SendError {
     /// It may have been shown, and the app cannot tell.
     #[error("the app did not confirm it: {0}")]
     Unconfirmed(String),
+    /// The place goes on elsewhere: new messages arrive there, and what was shown before stays as it is.
+    #[error("the place goes on elsewhere: {0}")]
+    Moved(String),
     /// The chat or the message is gone, or we may not write there: give up.
     #[error("it cannot be shown there: {0}")]
     Gone(String),

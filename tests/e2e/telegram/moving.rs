@@ -95,3 +95,26 @@ async fn a_move_that_nobody_told_is_found_out_by_writing() {
     );
     drop(daemon);
 }
+
+#[tokio::test]
+async fn a_reply_that_was_begun_goes_on_in_the_supergroup() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram.expect_refusals_of("upgraded to a supergroup");
+    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let yun = telegram.person("Yun");
+    let group = telegram.basic_group("club");
+    let pen = model.next_written();
+    group.says(&yun, &format!("@{} tell me", telegram.bot_username()));
+    pen.write("Once");
+    group.until_text("Once").await;
+    let new = group.migrates(&yun);
+    telegram.until_confirmed().await;
+    pen.write(" upon a time.");
+    drop(pen);
+    new.until("the whole reply with its button", |shown| {
+        matches!(shown, [whole] if whole.text == "Once upon a time." && !whole.buttons.is_empty())
+    })
+    .await;
+    assert_eq!(group.texts(), ["Once"]);
+    drop(daemon);
+}

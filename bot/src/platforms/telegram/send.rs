@@ -495,7 +495,7 @@ fn trouble(error: RequestError, repeatable: Repeatable) -> SendError {
             SendError::Unconfirmed(cause)
         }
         RequestError::InvalidJson { .. } | RequestError::Io(_) => SendError::Unreachable(cause),
-        RequestError::MigrateToChatId(_) => SendError::Gone(cause),
+        RequestError::MigrateToChatId(_) => SendError::Moved(cause),
         RequestError::Api(error) => of_api(&error, cause),
     }
 }
