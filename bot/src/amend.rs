@@ -144,7 +144,9 @@ impl Amendment<'_> {
                 Err(SendError::Unreachable(_) | SendError::Unconfirmed(_)) => {
                     Duration::from_millis(500) * 2_u32.pow(number)
                 }
-                Err(SendError::Gone(cause) | SendError::Refused(cause)) => {
+                Err(
+                    SendError::Gone(cause) | SendError::Refused(cause) | SendError::Moved(cause),
+                ) => {
                     tracing::warn!(%cause, "A reply could not be adapted to a changed message; it stays as it is.");
                     return;
                 }

@@ -19,7 +19,9 @@ use crate::invitations::Invitations;
 use crate::lanes::Lanes;
 use crate::memory::Memory;
 use crate::messages::Sentence;
+use crate::moves::Moves;
 use crate::platforms::health::Health;
+use crate::platforms::telegram::webhook::Webhook;
 use crate::reasons::Reasons;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -60,6 +62,10 @@ pub struct Context {
     pub inbox: Inbox,
     /// What was asked where others read along, and is to be answered in private.
     pub invitations: Invitations,
+    /// Where Telegram brings its updates, when it does.
+    pub webhook: Webhook,
+    /// Which places go on under another id.
+    pub moves: Moves,
     /// What is remembered.
     pub memory: Memory,
     /// Summaries in the background.

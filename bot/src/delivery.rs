@@ -24,6 +24,8 @@ use crate::platforms::{
 
 /// A reply is first shown so long after its first word, so that short ones are not shown in halves.
 const GATHERING: Duration = Duration::from_millis(500);
+/// A message in the making vanishes after half a minute, and is shown anew before.
+const SKETCH_AGAIN: Duration = Duration::from_secs(20);
 /// Longest wait between two attempts to reach an app.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
@@ -113,6 +115,27 @@ struct Shown {
     post: Option<Post>,
 }
 
+/// A message in the making, as the app shows it for a while.
+#[derive(Debug, Default)]
+struct Sketch {
+    post: Option<Post>,
+    /// When it was shown last.
+    at: Option<Instant>,
+    /// What the app wants us to wait beyond its pace.
+    wait: Duration,
+}
+
+impl Sketch {
+    /// When the next one is due.
+    fn due(&self, growing: Option<&Post>, since: Option<Instant>, manners: Manners) -> Instant {
+        match self.at {
+            None => since.unwrap_or_else(Instant::now) + GATHERING,
+            Some(at) if self.post.as_ref() == growing => at + SKETCH_AGAIN.max(self.wait),
+            Some(at) => at + manners.pace.max(self.wait),
+        }
+    }
+}
+
 impl Delivery {
     /// Shows everything that comes, to the end.
     pub async fn run(self, shows: mpsc::Receiver<Show>) -> Delivered {
@@ -123,6 +146,7 @@ impl Delivery {
 
     async fn write(&self, mut changes: watch::Receiver<Board>) -> Delivered {
         let mut shown = self.earlier().await;
+        let mut sketch = Sketch::default();
         let mut back_off = BackOff::default();
         let mut wrote = Instant::now();
         let manners = self.messenger.manners(&self.job.at);
@@ -152,6 +176,11 @@ impl Delivery {
             if board.ended && shown.iter().any(|shown| shown.sent == Sent::Perhaps) {
                 wanted.push(self.doubt());
             }
+            // A piece that still grows is sketched, where the app can do that, and posted when it is whole.
+            let growing = self
+                .sketches(&board, &shown, &wanted)
+                .then(|| wanted.pop())
+                .flatten();
             let Some(step) = next_step(&shown, &wanted) else {
                 if board.ended && shown.is_empty() {
                     return Delivered::Nothing;
@@ -159,9 +188,15 @@ impl Delivery {
                 if board.ended {
                     return Delivered::Whole;
                 }
-                let writes = shown.is_empty();
+                let writes = shown.is_empty() && sketch.post.is_none();
+                let sketch_at = sketch.due(growing.as_ref(), board.speaking_since, manners);
                 tokio::select! {
                     changed = changes.changed() => if changed.is_err() { return Delivered::Whole },
+                    () = sleep_until(sketch_at), if growing.is_some() => {
+                        if let Some(post) = growing {
+                            self.sketch(&mut sketch, wanted.len(), post).await;
+                        }
+                    }
                     () = sleep_until(sign_at), if writes => {
                         self.sign().await;
                         // A sign that ends before the next one comes would flicker.
@@ -207,6 +242,42 @@ impl Delivery {
                 () = self.stop.cancelled() => return Delivered::Unfinished,
             }
         }
+    }
+
+    /// Whether the last of these messages is to be sketched: it still grows, and nothing of it is there yet.
+    fn sketches(&self, board: &Board, shown: &[Shown], wanted: &[Post]) -> bool {
+        let grows = !board.ended
+            && board.speaking_since.is_some()
+            && matches!(board.blocks.last(), Some(Block::Reply(_)));
+        grows
+            && shown.len() < wanted.len()
+            && self.job.instead_of.is_empty()
+            && self.messenger.sketches(&self.job.at)
+    }
+
+    /// Shows what a message is going to be. Nobody misses anything if that fails: the message itself comes.
+    async fn sketch(&self, sketch: &mut Sketch, index: usize, post: Post) {
+        let mut wait = Duration::ZERO;
+        if let Err(error) = self
+            .messenger
+            .sketch(&self.job.at, &post, &self.key(index))
+            .await
+        {
+            tracing::debug!(%error, "A message in the making was not shown.");
+            wait = match error {
+                SendError::Throttled { retry_after } => retry_after,
+                _ => SKETCH_AGAIN,
+            };
+        }
+        *sketch = Sketch {
+            post: Some(post),
+            at: Some(Instant::now()),
+            wait,
+        };
+    }
+
+    fn key(&self, index: usize) -> PostKey {
+        PostKey(format!("{}/{index}", self.job.event.as_str()))
     }
 
     /// A form that is not shown at once is none: its command can be given again.
@@ -330,6 +401,11 @@ impl Delivery {
                 };
                 match self.messenger.edit(at, &message, post).await {
                     Ok(()) => {}
+                    Err(SendError::Moved(cause)) => {
+                        tracing::info!(%cause, "A reply goes on where its group does.");
+                        shown.truncate(index);
+                        return Ok(());
+                    }
                     Err(SendError::Gone(cause) | SendError::Refused(cause)) => {
                         tracing::warn!(%cause, "A message could not be changed; it stays as it is.");
                     }
@@ -351,7 +427,9 @@ impl Delivery {
                         .or_else(|| wanted.iter().find(of_persona))
                         .map_or(&Voice::Bot, |post| &post.voice);
                     match self.messenger.remove(at, message, voice).await {
-                        Ok(()) | Err(SendError::Gone(_) | SendError::Refused(_)) => {}
+                        Ok(())
+                        | Err(SendError::Moved(_) | SendError::Gone(_) | SendError::Refused(_)) => {
+                        }
                         Err(error) => return Err(setback(error)),
                     }
                 }
@@ -367,8 +445,11 @@ impl Delivery {
             // If the daemon dies between this and the answer, it cannot know whether the message arrived, and does not repeat it.
             self.note(index, &Sent::Perhaps, post).await;
         }
-        let key = PostKey(format!("{}/{index}", self.job.event.as_str()));
-        let sent = match self.messenger.post(&self.job.at, post, &key).await {
+        let sent = match self
+            .messenger
+            .post(&self.job.at, post, &self.key(index))
+            .await
+        {
             Ok(message) => Sent::As(message),
             Err(SendError::Unconfirmed(cause)) if !posts_once => {
                 tracing::warn!(%cause, "It is not known whether a message arrived; it is not repeated.");
@@ -484,7 +565,7 @@ fn setback(error: SendError) -> Setback {
             tracing::warn!(%cause, "A message could not be sent yet.");
             Setback::Again
         }
-        SendError::Gone(cause) => {
+        SendError::Moved(cause) | SendError::Gone(cause) => {
             tracing::warn!(%cause, "A reply cannot be shown.");
             Setback::GiveUp
         }

@@ -176,19 +176,20 @@ impl House {
         Ok(())
     }
 
-    /// A place goes on under another name, as when a Telegram group becomes a supergroup.
+    /// A place goes on under another name, as when a Telegram group becomes a supergroup. Rules that are set there already stay.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn rename(&self, from: &Level, to: &Level) -> Result<(), StoreError> {
         let rules = {
             let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
-            set.get(from).cloned()
+            // The operator's file names the old place, too.
+            match (set.get(to), set.get(from).or(self.configured.get(from))) {
+                (None, Some(rules)) => rules.clone(),
+                _ => return Ok(()),
+            }
         };
-        match rules {
-            Some(rules) => self.change(to, |now| *now = rules.clone()).await,
-            None => Ok(()),
-        }
+        self.change(to, |now| *now = rules.clone()).await
     }
 }
 

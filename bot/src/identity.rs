@@ -75,6 +75,12 @@ impl PlaceId {
         Self(format!("{}:{raw}", platform.word()))
     }
 
+    /// What its platform calls it.
+    #[must_use]
+    pub fn raw(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, raw)| raw)
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -18,8 +18,9 @@ use chatfriends_personas::PersonaId;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{EventId, PersonId, PlaceId};
+use crate::moves::moved;
 use crate::platforms::MessageId;
-use crate::platforms::event::{Event, Happening, Message};
+use crate::platforms::event::{Event, Happening, Message, Venue};
 use crate::store::key::Key;
 use crate::store::record::{Found, Record, read, read_all};
 use crate::store::{Store, StoreError, Swap};
@@ -402,6 +403,32 @@ impl Inbox {
         message: &MessageId,
     ) -> Result<Option<Posted>, StoreError> {
         Ok(self.posted_record(place, message).await?.record)
+    }
+
+    /// What waits at a place that goes on under another id waits there from now on.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn move_place(&self, from: &PlaceId, to: &Venue) -> Result<(), StoreError> {
+        let all = Key::of(Waiting::TABLE).under();
+        for found in read_all::<Waiting>(self.store.as_ref(), all).await? {
+            let Some(waiting) = found.record.clone() else {
+                continue;
+            };
+            if waiting.event.venue.place != *from {
+                continue;
+            }
+            let there = Waiting {
+                event: moved(waiting.event, to),
+                ..waiting
+            };
+            match self.store.commit(vec![found.becomes(&there)]).await {
+                // It has just been answered, or is being; after a restart it settles by itself.
+                Ok(()) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Lets go of what was answered long ago.

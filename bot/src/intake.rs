@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chatfriends_personas::PersonaId;
 use chrono::Utc;
+use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::amend::Amendment;
@@ -16,13 +17,14 @@ use crate::commands::Asked;
 use crate::context::Context;
 use crate::delivery::{Delivered, Delivery, Job, Paces};
 use crate::gate::clean_text;
-use crate::identity::{Audience, EventId, Rank};
+use crate::identity::{Audience, Conversation, EventId, Rank};
 use crate::inbound::{Inbound, Manner};
 use crate::inbox::{Arrival, Batch, Posted, Sent};
 use crate::invitations::Token;
 use crate::memory::Part;
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
+use crate::moves::Move;
 use crate::outlet::{Outlet, Show};
 use crate::platforms::event::{Event, Happening, Message};
 use crate::platforms::reaction::{Reaction, verdict};
@@ -106,6 +108,15 @@ impl Intake {
     /// # Errors
     /// When the store fails; then the app must not be told.
     pub async fn hear(&self, event: Event) -> Result<(), StoreError> {
+        if let Happening::Moved { to } = &event.happened {
+            return self
+                .moved(Move {
+                    from: event.venue.clone(),
+                    to: to.clone(),
+                })
+                .await;
+        }
+        let event = self.ctx.moves.settle(event);
         let Some(event) = self.of_concern(event).await? else {
             return Ok(());
         };
@@ -128,6 +139,9 @@ impl Intake {
     /// # Errors
     /// When the store fails.
     pub async fn resume(&self, platform: crate::identity::Platform) -> Result<(), StoreError> {
+        for moved in self.ctx.moves.all() {
+            self.move_along(&moved).await?;
+        }
         let unfinished = self.ctx.inbox.unfinished().await?;
         for batch in unfinished {
             if batch.leader().platform != platform {
@@ -170,6 +184,50 @@ impl Intake {
             }),
             _ => None,
         })
+    }
+
+    /// A place goes on under another id. On return that is noted; what was said there moves as soon as nobody speaks there any more, and those
+    /// who speak at the new place wait for it.
+    async fn moved(&self, moved: Move) -> Result<(), StoreError> {
+        if !self.ctx.moves.note(&moved).await? {
+            return Ok(());
+        }
+        let old = self.ctx.memory.conversations_at(&moved.from.place).await?;
+        let there = |conversation: &Conversation| Conversation {
+            place: moved.to.place.clone(),
+            ..conversation.clone()
+        };
+        // Nobody speaks there yet, so these do not wait, and those who come next do.
+        let new: Vec<Conversation> = old.iter().map(there).collect();
+        let mut entered: Vec<_> = new
+            .iter()
+            .filter_map(|conversation| self.ctx.lanes.enter(conversation).now_or_never())
+            .collect();
+        let this = self.clone();
+        self.ctx.turns.spawn(async move {
+            for conversation in &old {
+                entered.push(this.ctx.lanes.enter(conversation).await);
+            }
+            match this.move_along(&moved).await {
+                Ok(()) => tracing::info!(to = moved.to.place.as_str(), "A group goes on under another id, and all that was kept of it moved along."),
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "What was kept of a group could not be moved to its new id; it is tried again at the next start."
+                ),
+            }
+            drop(entered);
+        });
+        Ok(())
+    }
+
+    /// Moves everything that is kept of a place. Doing it twice is the same as doing it once.
+    async fn move_along(&self, Move { from, to }: &Move) -> Result<(), StoreError> {
+        self.ctx.memory.move_place(&from.place, &to.place).await?;
+        self.ctx.inbox.move_place(&from.place, to).await?;
+        match (from.levels.last(), to.levels.last()) {
+            (Some(from), Some(to)) => self.ctx.house.rename(from, to).await,
+            _ => Ok(()),
+        }
     }
 
     /// What is to be done about an event; `None` = nothing.
@@ -368,6 +426,14 @@ impl Intake {
             dealing.take_back(of);
         }
         dealing.turn().await;
+        // Its place may have moved while it waited.
+        let batch = Batch(
+            batch
+                .0
+                .into_iter()
+                .map(|event| self.ctx.moves.settle(event))
+                .collect(),
+        );
         if let Err(error) = self.try_to_carry_out(&batch, task, &dealing).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -578,7 +644,8 @@ impl Intake {
         match asked.argument("from") {
             Some(token) if inbound.audience == Audience::Private => {
                 let token = Token(token.to_owned());
-                self.ctx.invitations.accept(&token, &inbound.person).await
+                let invited = self.ctx.invitations.accept(&token, &inbound.person);
+                Ok(invited.await?.map(|event| self.ctx.moves.settle(event)))
             }
             _ => Ok(None),
         }

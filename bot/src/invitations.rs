@@ -113,3 +113,70 @@ fn now_ms() -> u64 {
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Audience, EventId, PlaceId, Platform};
+    use crate::platforms::event::{Author, Happening, Venue};
+    use crate::platforms::{Address, MessageId};
+    use crate::store::in_memory::InMemory;
+
+    fn asked_by(person: &str) -> Event {
+        let place = PlaceId::new(Platform::Telegram, "-1");
+        Event {
+            id: EventId::new(Platform::Telegram, person),
+            platform: Platform::Telegram,
+            at: Address {
+                place: "-1".to_owned(),
+                thread: None,
+                title: None,
+                shared: true,
+                asker: person.to_owned(),
+                ticket: None,
+            },
+            venue: Venue {
+                audience: Audience::Place(place.clone()),
+                place,
+                thread: None,
+                levels: Vec::new(),
+            },
+            by: Author {
+                person: PersonId::new(Platform::Telegram, person),
+                name: person.to_owned(),
+                is_bot: false,
+                language: chatfriends_personas::Language::English,
+                rank: None,
+            },
+            happened: Happening::Deleted(MessageId("5".to_owned())),
+            at_ms: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn only_who_was_invited_may_come_and_only_once_and_not_too_late() {
+        let store: Arc<dyn Store> = Arc::new(InMemory::default());
+        let invitations = Invitations::new(Arc::clone(&store));
+        let (anna, ben) = (asked_by("1"), asked_by("2"));
+        let token = invitations.invite(&anna).await.unwrap();
+        let others = invitations.invite(&ben).await.unwrap();
+        let accept = async |token: &Token, event: &Event| {
+            let accepted = invitations.accept(token, &event.by.person);
+            accepted.await.unwrap()
+        };
+        assert_eq!(accept(&token, &ben).await, None);
+        assert_eq!(accept(&Token(String::new()), &anna).await, None);
+        assert_eq!(accept(&token, &anna).await, Some(anna.clone()));
+        assert_eq!(accept(&token, &anna).await, None);
+        // An hour later, and the next one sweeps it away.
+        let found = invitations.found(&others).await.unwrap();
+        let old = Invitation {
+            event: ben.clone(),
+            until_ms: now_ms() - 1,
+        };
+        store.commit(vec![found.becomes(&old)]).await.unwrap();
+        assert_eq!(accept(&others, &ben).await, None);
+        invitations.invite(&anna).await.unwrap();
+        assert!(invitations.found(&others).await.unwrap().record.is_none());
+    }
+}

@@ -29,6 +29,7 @@ pub mod logging;
 pub mod memory;
 pub mod messages;
 pub mod metrics;
+pub mod moves;
 pub mod outlet;
 pub mod platforms;
 pub mod quiet;

@@ -471,15 +471,15 @@ impl Sentence {
             ),
             Self::OnlyInPrivate => both(
                 "I can only tell you that in private. Press the button, then Start.",
-                "그건 따로만 말해 줄 수 있어요. 버튼을 누르고 ‘시작’을 눌러 주세요.",
+                "그건 개인 대화에서만 알려 드릴 수 있어요. 버튼을 누른 뒤 ‘시작’을 눌러 주세요.",
             ),
             Self::OnlyToPeople => both(
                 "I can only tell that in private. Please ask under your own name.",
-                "그건 따로만 말해 줄 수 있어요. 본인 이름으로 물어봐 주세요.",
+                "그건 개인 대화에서만 알려 드릴 수 있어요. 본인 이름으로 물어봐 주세요.",
             ),
             Self::MayBeMissing => both(
                 "I am not sure that all of my answer arrived. If something is missing, please ask me again.",
-                "답이 다 도착했는지 모르겠어요. 빠진 것이 있으면 다시 물어봐 주세요.",
+                "답이 모두 도착했는지 확실하지 않아요. 빠진 것이 있으면 다시 물어봐 주세요.",
             ),
             Self::Profile => both(
                 "Personas to talk with, alone or in groups. I am an AI, and what I say can be wrong. I remember what you tell me: /memory shows it and forgets it, /privacy says what is kept. /help shows the rest.",

@@ -26,7 +26,9 @@ use crate::invitations::Invitations;
 use crate::lanes::Lanes;
 use crate::memory::{Memory, MemoryLimits};
 use crate::metrics;
+use crate::moves::Moves;
 use crate::platforms::health::Health;
+use crate::platforms::telegram::webhook::Webhook;
 use crate::platforms::{discord, telegram};
 use crate::reasons::Reasons;
 use crate::settings::{self, Settings};
@@ -149,6 +151,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         settings.default_persona.clone(),
     )
     .await?;
+    let moves = Moves::open(Arc::clone(&store)).await?;
     Ok(Arc::new(Context {
         gate: Gate::new(settings.limits),
         lanes: Lanes::default(),
@@ -161,7 +164,9 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         audit: Audit::new(Arc::clone(&store)),
         health: Health::default(),
         inbox: Inbox::new(Arc::clone(&store)),
+        moves,
         invitations: Invitations::new(Arc::clone(&store)),
+        webhook: Webhook::new(Arc::clone(&store)),
         store,
         brains,
         compaction: Compactor::new(memory.clone(), settings.summariser, settings.summary_tokens),

@@ -114,6 +114,17 @@ pub struct TelegramSettings {
     pub token: Secret,
     /// A Bot API server in place of Telegram's own.
     pub api_url: Option<reqwest::Url>,
+    /// How it brings updates to us, where it does.
+    pub webhook: Option<WebhookSettings>,
+}
+
+/// How a chat app brings updates to us.
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    /// The public address.
+    pub url: reqwest::Url,
+    /// What proves that they come from the app; `None` = one of our own making.
+    pub secret: Option<Secret>,
 }
 
 /// A text that must not be shown anywhere.
@@ -307,9 +318,17 @@ impl Reader {
         let discord = self
             .app("discord.token", "discord.token_file", "discord.api_url")
             .map(|app| app.map(|(token, api_url)| DiscordSettings { token, api_url }));
+        let webhook = self.webhook();
         let telegram = self
             .app("telegram.token", "telegram.token_file", "telegram.api_url")
-            .map(|app| app.map(|(token, api_url)| TelegramSettings { token, api_url }));
+            .zip(webhook)
+            .map(|(app, webhook)| {
+                app.map(|(token, api_url)| TelegramSettings {
+                    token,
+                    api_url,
+                    webhook,
+                })
+            });
         let summariser = self.take("memory.summariser");
         let summary_tokens = self.within("memory.summary_tokens", 32, 4096);
         let message_characters = self.within("limits.message_characters", 1, 100_000);
@@ -429,6 +448,33 @@ impl Reader {
             return self.fault(token_key, "the token holds a character that no token has");
         }
         Some(Some((Secret(token), url)))
+    }
+
+    /// `Some(None)` when updates are polled for.
+    fn webhook(&mut self) -> Option<Option<WebhookSettings>> {
+        const SECRET: &str = "telegram.webhook_secret";
+        const URL: &str = "telegram.webhook_url";
+        let url = self.take::<String>(URL);
+        let secret = self.take::<String>(SECRET);
+        let (url, secret) = (url?, secret?);
+        // https://core.telegram.org/bots/api#setwebhook
+        let is_allowed =
+            |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+        let secret = if secret.len() > 256 || !secret.chars().all(is_allowed) {
+            self.fault(
+                SECRET,
+                "the secret may have 256 letters, digits, _ and - at most",
+            )
+        } else {
+            Some(Some(secret).filter(|it| !it.is_empty()).map(Secret))
+        };
+        let url = match reqwest::Url::parse(&url) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Some(Some(url)),
+            _ if url.is_empty() => Some(None),
+            _ => self.fault(URL, &format!("{url:?} is no http(s) address")),
+        };
+        let (secret, url) = (secret?, url?);
+        Some(url.map(|url| WebhookSettings { url, secret }))
     }
 
     fn routes(&mut self) -> Option<BTreeMap<Level, Rules>> {
@@ -650,6 +696,16 @@ mod tests {
             }
             previous = line;
         }
+    }
+
+    #[test]
+    fn a_webhook_needs_an_address_and_may_have_a_secret() {
+        check_faults(
+            "[telegram]\nwebhook_url = \"bot.example.org\"\nwebhook_secret = \"a b\"",
+            expect![[r#"
+                setting telegram.webhook_secret: the secret may have 256 letters, digits, _ and - at most
+                setting telegram.webhook_url: "bot.example.org" is no http(s) address"#]],
+        );
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Telegram: the daemon between a strict Bot API server and a model, as people in private chats, groups and topics see it.
 
 mod discreet;
+mod drafts;
 mod menu;
+mod moving;
 mod robust;
+mod webhook;
 
 use serde_json::json;
 

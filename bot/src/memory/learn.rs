@@ -39,7 +39,7 @@ impl FactSheet {
         changed
     }
 
-    fn put(
+    pub(super) fn put(
         &mut self,
         key: FactKey,
         value: &str,

@@ -1,7 +1,7 @@
 //! What is remembered of people: the log of what was said, their facts, and the summary of what lies behind the window.
 //!
-//! This file holds the types that go in and out; [`Memory`]'s methods are in `remember.rs`, `show.rs`, `forget.rs`, `amend.rs` and
-//! `compaction.rs`.
+//! This file holds the types that go in and out; [`Memory`]'s methods are in `remember.rs`, `show.rs`, `forget.rs`, `amend.rs`,
+//! `moving.rs` and `compaction.rs`.
 //! Nothing here knows of platforms, models or prompts beyond the notes that lead a message.
 
 use std::fmt;
@@ -24,6 +24,7 @@ mod fact;
 mod facts;
 mod forget;
 mod learn;
+mod moving;
 pub mod notes;
 mod recall;
 mod records;

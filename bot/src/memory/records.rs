@@ -9,6 +9,7 @@
 //! | `source` | event | [`Sourced`]: of which turn a message of a chat app is a part, as long as the turn is there |
 //! | `facts` | owner | [`FactSheet`] |
 //! | `summary` | owner | [`Summary`] |
+//! | `moving` | conversation | `Shift`, in `moving.rs`: how its turns are numbered at the place to which it moves |
 //!
 //! Invariant: `facts`, `summary` and `said` have the whole [`Owner`] in their key, audience first, so that nothing can be looked up
 //! without naming the audience.
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
 use super::{FactId, FactKey, MemoryLine, Turn, TurnId, TurnRef};
-use crate::identity::{Audience, Conversation, EventId, Owner, PersonId};
+use crate::identity::{Audience, Conversation, EventId, Owner, PersonId, PlaceId};
 use crate::store::key::Key;
 use crate::store::record::{self, Found, Record};
 use crate::store::{Store, StoreError};
@@ -229,6 +230,15 @@ pub(super) async fn sayings(
     owner: &Owner,
 ) -> Result<Vec<Found<Saying>>, StoreError> {
     record::read_all(store, of_owner(Key::of(Saying::TABLE), owner).under()).await
+}
+
+/// Which turns were said before those who read along at a place.
+pub(super) async fn sayings_before(
+    store: &dyn Store,
+    place: &PlaceId,
+) -> Result<Vec<Found<Saying>>, StoreError> {
+    let before = Key::of(Saying::TABLE).maybe(Some(place.as_str()));
+    record::read_all(store, before.under()).await
 }
 
 /// Which turns are anybody's.

@@ -44,6 +44,16 @@ pub trait Messenger: Send + Sync + Debug {
         true
     }
 
+    /// Whether a message in the making can be shown here without posting it.
+    fn sketches(&self, _at: &Address) -> bool {
+        false
+    }
+
+    /// Shows for a while what the message with this key is going to be.
+    async fn sketch(&self, _at: &Address, _post: &Post, _key: &PostKey) -> Result<(), SendError> {
+        Ok(())
+    }
+
     /// Shows a form, in answer to the command with this ticket.
     async fn ask(&self, at: &Address, form: &Form) -> Result<(), SendError>;
 
@@ -219,6 +229,9 @@ pub enum SendError {
     /// It may have been shown, and the app cannot tell.
     #[error("the app did not confirm it: {0}")]
     Unconfirmed(String),
+    /// The place goes on elsewhere: new messages arrive there, and what was shown before stays as it is.
+    #[error("the place goes on elsewhere: {0}")]
+    Moved(String),
     /// The chat or the message is gone, or we may not write there: give up.
     #[error("it cannot be shown there: {0}")]
     Gone(String),

@@ -46,6 +46,13 @@ impl Key {
         }
     }
 
+    /// The key with the parts of `to` in place of those of `from`, if it begins with these.
+    #[must_use]
+    pub fn moved(&self, from: &Self, to: &Self) -> Option<Self> {
+        let rest = self.0.strip_prefix(from.0.as_slice())?;
+        Some(Self([to.0.as_slice(), rest].concat()))
+    }
+
     /// All keys that begin with this one's parts.
     #[must_use]
     pub fn under(self) -> Range<Self> {

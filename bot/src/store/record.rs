@@ -60,6 +60,12 @@ impl<R: Record> Found<R> {
         Ok(Self { key, raw, record })
     }
 
+    /// Where it stands.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// The change that puts `record` here.
     #[must_use]
     pub fn becomes(&self, record: &R) -> Swap {

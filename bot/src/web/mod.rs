@@ -10,9 +10,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::HeaderMap;
-use axum::routing::get;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
 use chatfriends_personas::Language;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::visitor::Visitor;
 
 use crate::context::Context;
+use crate::platforms::telegram::webhook;
 
 /// Larger requests are refused before they are read.
 const BODY_BYTES: usize = 1024 * 1024;
@@ -69,8 +71,15 @@ fn router(ctx: Arc<Context>) -> Router {
         .route("/metrics", get(status::metrics))
         .fallback(status::not_found)
         .layer(axum::middleware::from_fn(guard::same_site_only))
+        // Telegram comes through a public name, and shows a secret instead.
+        .route(webhook::PATH, post(updates))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(ctx)
+}
+
+/// What Telegram brings.
+async fn updates(State(ctx): State<Arc<Context>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    ctx.webhook.receive(&headers, &body).await
 }
 
 /// The language that a browser asks for.

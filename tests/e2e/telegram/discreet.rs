@@ -38,7 +38,7 @@ async fn what_is_remembered_of_somebody_in_a_group_is_told_to_them_alone() {
     group.says(&yun, "/memory");
     let told = private.until_text("Yunnie").await;
     assert!(told.text.starts_with("club:\n\n"), "{told:?}");
-    assert_eq!(told.marked("bold"), ["club"]);
+    assert_eq!(told.marked("code"), ["club"]);
     assert!(!told.text.contains("Yuna."), "that was said in private");
     group.says(&yun, "/memory forget 1");
     private.until_text("Forgotten.").await;

@@ -2,8 +2,8 @@
 
 use chatfriends_personas::Language;
 use teloxide::types::{
-    CallbackQuery, Chat, ChatKind, MaybeAnonymousUser, Me, Message as Written, MessageEntityKind,
-    MessageReactionUpdated, Update, UpdateKind, User,
+    CallbackQuery, Chat, ChatId, ChatKind, MaybeAnonymousUser, Me, Message as Written,
+    MessageEntityKind, MessageReactionUpdated, Update, UpdateKind, User,
 };
 
 use crate::commands;
@@ -25,6 +25,13 @@ pub(super) fn event(update: &Update, me: &Me) -> Option<Event> {
 }
 
 fn message(written: &Written, me: &Me) -> Option<Event> {
+    // Told twice: in the old group, and in the new one.
+    let here = written.chat.id;
+    match (written.migrate_to_chat_id(), written.migrate_from_chat_id()) {
+        (Some(to), _) => return Some(moved(here, *to)),
+        (_, Some(from)) => return Some(moved(*from, here)),
+        (None, None) => {}
+    }
     let author = author(written)?;
     let (text, attachment) = match (written.text(), written.caption()) {
         (Some(text), _) => (text, None),
@@ -52,7 +59,8 @@ fn message(written: &Written, me: &Me) -> Option<Event> {
         happened: Happening::Message(Message {
             id: MessageId(written.id.0.to_string()),
             text,
-            mentions_bot: addressed,
+            // Whoever answers a message of ours calls us, whether or not it is still known what that was about.
+            mentions_bot: addressed || answers.is_some(),
             answers,
             attachment,
         }),
@@ -131,6 +139,34 @@ fn pressed(query: &CallbackQuery) -> Option<Event> {
         },
         at_ms: u64::try_from(on.date.timestamp_millis()).unwrap_or(0),
     })
+}
+
+/// A group has become a supergroup.
+pub(super) fn moved(from: ChatId, to: ChatId) -> Event {
+    Event {
+        id: EventId::new(Platform::Telegram, &format!("{from}/moved/{to}")),
+        platform: Platform::Telegram,
+        at: Address {
+            place: from.to_string(),
+            thread: None,
+            title: None,
+            asker: String::new(),
+            shared: true,
+            ticket: None,
+        },
+        venue: group(from, None),
+        by: Author {
+            person: PersonId::new(Platform::Telegram, ""),
+            name: String::new(),
+            is_bot: true,
+            language: Language::English,
+            rank: None,
+        },
+        happened: Happening::Moved {
+            to: group(to, None),
+        },
+        at_ms: 0,
+    }
 }
 
 /// Who wrote it; `None` for what no one did.
@@ -266,18 +302,22 @@ impl<'a> Place<'a> {
 }
 
 fn venue_of(chat: &Chat, topic: Option<&str>) -> Venue {
-    let is_private = matches!(chat.kind, ChatKind::Private(_));
+    if !matches!(chat.kind, ChatKind::Private(_)) {
+        return group(chat.id, topic);
+    }
     let chat = chat.id.to_string();
+    Venue {
+        place: PlaceId::new(Platform::Telegram, &chat),
+        thread: None,
+        audience: Audience::Private,
+        levels: vec![Level::new(Platform::Telegram, LevelKind::Chat, &chat)],
+    }
+}
+
+fn group(chat: ChatId, topic: Option<&str>) -> Venue {
+    let chat = chat.to_string();
     let place = PlaceId::new(Platform::Telegram, &chat);
     let level = |kind, raw: &str| Level::new(Platform::Telegram, kind, raw);
-    if is_private {
-        return Venue {
-            place,
-            thread: None,
-            audience: Audience::Private,
-            levels: vec![level(LevelKind::Chat, &chat)],
-        };
-    }
     let of_topic = topic.map(|topic| level(LevelKind::Thread, &format!("{chat}/{topic}")));
     Venue {
         audience: Audience::Place(place.clone()),

@@ -1,32 +1,46 @@
-//! Telegram: an own loop over `get_updates`, because teloxide's dispatcher confirms updates before they are handled.
+//! Telegram: an own loop over `get_updates`, because teloxide's dispatcher confirms updates before they are handled, or a webhook of our own.
 //!
 //! What an update means is `listen.rs`, how messages are sent is `send.rs`. Only files in this folder name teloxide.
 
+mod drafts;
 mod listen;
 mod menu;
 mod send;
+pub mod webhook;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use teloxide::payloads::GetUpdatesSetters as _;
 use teloxide::requests::{Request as _, Requester as _};
-use teloxide::types::{AllowedUpdate, Me, Update, UpdateKind};
+use teloxide::types::{AllowedUpdate, ChatId, Me, Update, UpdateKind};
 use teloxide::{ApiError, Bot, RequestError};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::send::Telegram;
+use self::webhook::Brought;
 use super::health::{Health, State};
 use crate::context::Context;
 use crate::identity::Platform;
 use crate::intake::Intake;
 use crate::metrics::{self, Count};
-use crate::settings::TelegramSettings;
+use crate::settings::{TelegramSettings, WebhookSettings};
+use crate::store::StoreError;
 
 /// How long Telegram waits for something to happen before it answers that nothing did, in seconds.
 const POLL_SECONDS: u32 = 50;
+/// What is listened to.
+const ALLOWED: [AllowedUpdate; 5] = [
+    AllowedUpdate::Message,
+    AllowedUpdate::EditedMessage,
+    AllowedUpdate::CallbackQuery,
+    AllowedUpdate::MessageReaction,
+    AllowedUpdate::MyChatMember,
+];
 /// Somebody must make a new token; until then it is looked at now and then.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
 /// Another program polls with the same token; one of the two has to go.
@@ -45,11 +59,24 @@ pub async fn run(
     let bot = bot(&settings)?;
     let work = async {
         let me = introduced(&bot, &ctx.health).await;
-        let messenger = Arc::new(Telegram::new(bot.clone(), me.username()));
+        let (moves, moved) = mpsc::unbounded_channel();
+        let messenger = Arc::new(Telegram::new(bot.clone(), me.username(), moves));
         let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
         resume(&intake).await;
-        let listening = poll(&bot, &me, &messenger, &intake, &ctx.health);
-        let ((), never) = tokio::join!(menu::show(&bot), listening);
+        let ear = Ear {
+            bot: &bot,
+            me: &me,
+            messenger: &messenger,
+            intake: &intake,
+            ctx: &ctx,
+        };
+        let listening = async {
+            match &settings.webhook {
+                Some(webhook) => ear.wait(webhook).await,
+                None => ear.poll().await,
+            }
+        };
+        let ((), (), never) = tokio::join!(menu::show(&bot), follow(moved, &intake), listening);
         never
     };
     tokio::select! {
@@ -105,66 +132,112 @@ async fn resume(intake: &Intake) {
     }
 }
 
-/// Takes updates for ever. An update is confirmed by asking for those behind it, and that is done only when it is in the inbox.
-async fn poll(
-    bot: &Bot,
-    me: &Me,
-    messenger: &Arc<Telegram>,
-    intake: &Intake,
-    health: &Health,
-) -> std::convert::Infallible {
-    let mut offset = 0;
-    let mut back_off = BackOff::default();
-    loop {
-        let request = bot
-            .get_updates()
-            .offset(offset)
-            .timeout(POLL_SECONDS)
-            .allowed_updates([
-                AllowedUpdate::Message,
-                AllowedUpdate::EditedMessage,
-                AllowedUpdate::CallbackQuery,
-                AllowedUpdate::MessageReaction,
-                AllowedUpdate::MyChatMember,
-            ]);
-        let updates = match request.send().await {
-            Ok(updates) => updates,
-            Err(error) => {
-                sleep(back_off.after(&error, health)).await;
-                continue;
+/// What updates are taken with.
+struct Ear<'a> {
+    bot: &'a Bot,
+    me: &'a Me,
+    messenger: &'a Telegram,
+    intake: &'a Intake,
+    ctx: &'a Context,
+}
+
+impl Ear<'_> {
+    /// Asks for updates for ever. An update is confirmed by asking for those behind it, and that is done only when it is in the inbox.
+    async fn poll(&self) -> Infallible {
+        let (health, mut offset) = (&self.ctx.health, 0);
+        let mut back_off = BackOff::default();
+        loop {
+            let request = self
+                .bot
+                .get_updates()
+                .offset(offset)
+                .timeout(POLL_SECONDS)
+                .allowed_updates(ALLOWED);
+            let updates = match request.send().await {
+                Ok(updates) => updates,
+                Err(RequestError::Api(error))
+                    if is_webhook_set(&error) && self.ctx.webhook.withdraw(self.bot).await =>
+                {
+                    continue;
+                }
+                Err(error) => {
+                    sleep(back_off.after(&error, health)).await;
+                    continue;
+                }
+            };
+            back_off = BackOff::default();
+            health.note(
+                Platform::Telegram,
+                State::Connected(self.me.username().to_owned()),
+            );
+            for update in updates {
+                let next = i32::try_from(update.id.0).map_or(offset, |id| id.wrapping_add(1));
+                while let Err(error) = self.take(&update).await {
+                    not_stored(&error);
+                    sleep(Duration::from_secs(1)).await;
+                }
+                offset = next;
+            }
+        }
+    }
+
+    /// Waits for the updates that Telegram brings. It hears that we have one only when that is in the inbox.
+    async fn wait(&self, settings: &WebhookSettings) -> Infallible {
+        let (secret, mut brought) = loop {
+            match self.ctx.webhook.open(settings).await {
+                Ok(opened) => break opened,
+                Err(error) => {
+                    not_stored(&error);
+                    sleep(Duration::from_secs(5)).await;
+                }
             }
         };
-        back_off = BackOff::default();
-        health.note(
-            Platform::Telegram,
-            State::Connected(me.username().to_owned()),
-        );
-        for update in updates {
-            let next = i32::try_from(update.id.0).map_or(offset, |id| id.wrapping_add(1));
-            take(update, me, messenger, intake).await;
-            offset = next;
+        let taking = async {
+            while let Some(Brought { update, durable }) = brought.recv().await {
+                match self.take(&update).await {
+                    // Fails when Telegram has gone away and will bring it again.
+                    Ok(()) => drop(durable.send(())),
+                    Err(error) => not_stored(&error),
+                }
+            }
+            std::future::pending().await
+        };
+        let registered = webhook::register(self.bot, self.me, settings, &secret, &self.ctx.health);
+        tokio::join!(registered, taking).1
+    }
+
+    /// Takes one update; on return it is durable or of no concern.
+    async fn take(&self, update: &Update) -> Result<(), StoreError> {
+        if let UpdateKind::Error(_) = update.kind {
+            metrics::count(Count::UnknownEvents);
+            return Ok(());
+        }
+        if let UpdateKind::CallbackQuery(query) = &update.kind {
+            self.messenger.acknowledge(&query.id);
+        }
+        match listen::event(update, self.me) {
+            Some(event) => self.intake.hear(event).await,
+            None => Ok(()),
         }
     }
 }
 
-/// Takes one update; on return it is durable or of no concern.
-async fn take(update: Update, me: &Me, messenger: &Arc<Telegram>, intake: &Intake) {
-    if let UpdateKind::Error(_) = update.kind {
-        metrics::count(Count::UnknownEvents);
-        return;
-    }
-    if let UpdateKind::CallbackQuery(query) = &update.kind {
-        messenger.acknowledge(&query.id);
-    }
-    let Some(event) = listen::event(&update, me) else {
-        return;
-    };
-    while let Err(error) = intake.hear(event.clone()).await {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "A message could not be stored; Telegram keeps it until it can."
-        );
-        sleep(Duration::from_secs(1)).await;
+fn not_stored(error: &StoreError) {
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "The store fails; Telegram keeps what it has for us until it does not."
+    );
+}
+
+/// Groups whose move was only found out when something was to be shown there.
+async fn follow(mut moved: UnboundedReceiver<(ChatId, ChatId)>, intake: &Intake) {
+    while let Some((from, to)) = moved.recv().await {
+        if let Err(error) = intake.hear(listen::moved(from, to)).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "It could not be noted that a group has moved."
+            );
+        }
     }
 }
 
@@ -173,6 +246,10 @@ const WRONG_TOKEN: &str = "Telegram does not know this token; ask @BotFather for
 /// The server says it in several ways, of which teloxide knows some.
 fn is_wrong_token(error: &ApiError) -> bool {
     *error == ApiError::InvalidToken || says(error, "unauthorized") || says(error, "not found")
+}
+
+fn is_webhook_set(error: &ApiError) -> bool {
+    says(error, "webhook is active")
 }
 
 /// Whether Telegram's own words contain these, whatever their case.
@@ -232,9 +309,12 @@ impl BackOff {
                     AFTER_CONFLICT
                 };
             }
-            RequestError::Api(error) if says(error, "webhook is active") => {
+            RequestError::Api(error) if is_webhook_set(error) => {
                 note(State::Failed("a webhook is set for this bot; delete it with deleteWebhook, or set telegram.webhook_url".to_owned()));
                 return AFTER_CONFLICT;
+            }
+            RequestError::Api(error) => {
+                note(State::Waiting(format!("Telegram refuses: {error}")));
             }
             other => note(State::Waiting(format!(
                 "Telegram cannot be reached: {other}"

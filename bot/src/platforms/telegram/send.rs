@@ -13,13 +13,15 @@ use teloxide::payloads::{
 use teloxide::requests::{Request as _, Requester as _};
 use teloxide::types::{
     CallbackQueryId, ChatAction, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
-    LinkPreviewOptions, Message as Sent, MessageEntity, MessageEntityKind,
-    MessageId as TelegramMessage, ReactionType, ReplyParameters, ThreadId, UserId,
+    LinkPreviewOptions, MessageEntity, MessageEntityKind, MessageId as TelegramMessage,
+    ReactionType, ReplyParameters, ThreadId, UserId,
 };
 use teloxide::{ApiError, Bot, RequestError};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use super::drafts::Drafts;
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
 use crate::platforms::reaction::Reaction;
@@ -36,6 +38,9 @@ pub(super) struct Telegram {
     bot: Bot,
     /// The bot's name, which leads to its private chat.
     username: String,
+    drafts: Drafts,
+    /// Where groups go that turn out to have moved.
+    moves: UnboundedSender<(ChatId, ChatId)>,
     /// Buttons that were pressed and still show that somebody waits.
     pressed: Arc<Mutex<HashSet<String>>>,
     ranks: Mutex<HashMap<(ChatId, UserId), (Rank, Instant)>>,
@@ -57,10 +62,12 @@ impl std::fmt::Debug for Telegram {
 }
 
 impl Telegram {
-    pub(super) fn new(bot: Bot, username: &str) -> Self {
+    pub(super) fn new(bot: Bot, username: &str, moves: UnboundedSender<(ChatId, ChatId)>) -> Self {
         Self {
             bot,
             username: username.to_owned(),
+            moves,
+            drafts: Drafts::default(),
             pressed: Arc::default(),
             ranks: Mutex::default(),
         }
@@ -105,27 +112,41 @@ impl Telegram {
         }
     }
 
-    async fn send(&self, at: &Address, post: &Post) -> Result<Sent, SendError> {
+    /// A group that has become a supergroup gets it there.
+    async fn send(&self, at: &Address, post: &Post) -> Result<MessageId, SendError> {
         let (text, entities) = content_at(at, post);
-        let mut request = self
+        let request = self
             .bot
             .send_message(chat(at)?, text)
             .entities(entities)
             .link_preview_options(no_preview())
             .reply_markup(self.keyboard(post));
+        let mut placed = request.clone();
         if let Some(thread) = thread(at)? {
-            request = request.message_thread_id(thread);
+            placed = placed.message_thread_id(thread);
         }
-        if let Some(answers) = post.answers.as_ref().filter(|_| !is_elsewhere(at, post)) {
-            request = request.reply_parameters(
+        if let Some(answers) = answered(at, post)? {
+            placed = placed.reply_parameters(
                 // Whoever deletes their message meanwhile still gets the answer.
-                ReplyParameters::new(message(answers)?).allow_sending_without_reply(),
+                ReplyParameters::new(answers).allow_sending_without_reply(),
             );
         }
-        request
-            .send()
-            .await
-            .map_err(|error| trouble(error, Repeatable::No))
+        let sent = match placed.send().await {
+            Err(RequestError::MigrateToChatId(to)) => {
+                // Fails at the daemon's end, and is heard again at the next attempt.
+                self.moves.send((chat(at)?, to)).ok();
+                let mut there = request;
+                there.chat_id = to.into();
+                there.send().await
+            }
+            result => result,
+        };
+        let sent = sent.map_err(|error| trouble(error, Repeatable::No))?;
+        Ok(MessageId(if sent.chat.id.to_string() == at.place {
+            sent.id.to_string()
+        } else {
+            format!("{}/{}", sent.chat.id, sent.id)
+        }))
     }
 
     fn keyboard(&self, post: &Post) -> InlineKeyboardMarkup {
@@ -203,10 +224,20 @@ impl Messenger for Telegram {
             let nobody = || SendError::Gone("its asker is nobody certain".to_owned());
             let alone = alone(at).ok_or_else(nobody)?;
             let sent = self.send(&alone, post).await?;
-            return Ok(MessageId(format!("{}/{}", alone.place, sent.id)));
+            return Ok(MessageId(format!("{}/{}", alone.place, sent.0)));
         }
-        let sent = self.send(at, post).await?;
-        Ok(MessageId(sent.id.to_string()))
+        self.send(at, post).await
+    }
+
+    fn sketches(&self, at: &Address) -> bool {
+        !at.shared && self.drafts.are_known()
+    }
+
+    async fn sketch(&self, at: &Address, post: &Post, key: &PostKey) -> Result<(), SendError> {
+        let (text, entities) = content_at(at, post);
+        self.drafts
+            .show(&self.bot, chat(at)?, thread(at)?, (text, entities), key)
+            .await
     }
 
     fn shows_forms(&self) -> bool {
@@ -353,6 +384,10 @@ fn content_at(at: &Address, post: &Post) -> (String, Vec<MessageEntity>) {
 /// Names the group that a message in a private chat is about.
 fn titled(at: &Address, text: &str, entities: Vec<MessageEntity>) -> (String, Vec<MessageEntity>) {
     let title = at.title.as_deref().unwrap_or_default();
+    // Nothing can be bold that is not there.
+    if title.trim().is_empty() {
+        return (text.to_owned(), entities);
+    }
     let mut lead = String::new();
     for letter in title.graphemes(true) {
         // Room for what closes it and the longest mark of what was left out.
@@ -362,13 +397,14 @@ fn titled(at: &Address, text: &str, entities: Vec<MessageEntity>) -> (String, Ve
         }
         lead.push_str(letter);
     }
-    let bold = lead.encode_utf16().count();
+    let units = lead.encode_utf16().count();
     lead.push_str(":\n\n");
-    let offset = bold + 3;
+    let offset = units + 3;
+    // In code Telegram makes no mentions and links of what somebody has called their group.
     let named = MessageEntity {
-        kind: MessageEntityKind::Bold,
+        kind: MessageEntityKind::Code,
         offset: 0,
-        length: bold,
+        length: units,
     };
     let moved = entities.into_iter().map(|entity| MessageEntity {
         offset: entity.offset + offset,
@@ -422,6 +458,12 @@ fn thread(at: &Address) -> Result<Option<ThreadId>, SendError> {
             .map_err(|_| SendError::Refused(format!("{thread:?} is no topic of Telegram")))
     };
     at.thread.as_ref().map(parse).transpose()
+}
+
+/// The message to which this one replies, where both stand in one chat.
+fn answered(at: &Address, post: &Post) -> Result<Option<TelegramMessage>, SendError> {
+    let here = |id: &&MessageId| !is_elsewhere(at, post) && !id.0.contains('/');
+    post.answers.as_ref().filter(here).map(message).transpose()
 }
 
 /// The chat and the number of a message of ours, which may have gone to its asker's private chat.
@@ -479,7 +521,7 @@ fn trouble(error: RequestError, repeatable: Repeatable) -> SendError {
             SendError::Unconfirmed(cause)
         }
         RequestError::InvalidJson { .. } | RequestError::Io(_) => SendError::Unreachable(cause),
-        RequestError::MigrateToChatId(_) => SendError::Gone(cause),
+        RequestError::MigrateToChatId(_) => SendError::Moved(cause),
         RequestError::Api(error) => of_api(&error, cause),
     }
 }
@@ -526,5 +568,94 @@ fn of_api(error: &ApiError, cause: String) -> SendError {
         SendError::Gone(cause)
     } else {
         SendError::Refused(cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    enum Next {
+        GiveUp,
+        Again,
+        Look,
+    }
+
+    fn check(description: &str, next: Next) {
+        let error: ApiError = serde_json::from_value(serde_json::json!(description)).unwrap();
+        let found = match trouble(RequestError::Api(error), Repeatable::No) {
+            SendError::Gone(_) => Next::GiveUp,
+            SendError::Unreachable(_) => Next::Again,
+            _ => Next::Look,
+        };
+        assert_eq!(found, next, "{description}");
+    }
+
+    /// What the server says today, which is not always what teloxide expects.
+    #[test]
+    fn telegram_is_understood_in_its_own_words() {
+        check(
+            "Forbidden: bot can't initiate conversation with a user",
+            Next::GiveUp,
+        );
+        check("Forbidden: bot was blocked by the user", Next::GiveUp);
+        check(
+            "Forbidden: bot is not a member of the supergroup chat",
+            Next::GiveUp,
+        );
+        check("Bad Request: chat not found", Next::GiveUp);
+        check("Bad Request: message to edit not found", Next::GiveUp);
+        check(
+            "Bad Request: not enough rights to send text messages to the chat",
+            Next::GiveUp,
+        );
+        check("Unauthorized", Next::Again);
+        check("Unauthorized: invalid token specified", Next::Again);
+        check("Internal Server Error", Next::Again);
+        check("Bad Gateway", Next::Again);
+        check("Bad Request: message text is empty", Next::Look);
+    }
+
+    fn address(asker: &str, title: &str) -> Address {
+        Address {
+            place: "-100".to_owned(),
+            thread: Some("7".to_owned()),
+            title: Some(title.to_owned()),
+            shared: true,
+            asker: asker.to_owned(),
+            ticket: None,
+        }
+    }
+
+    #[test]
+    fn only_people_have_a_private_chat() {
+        let there = alone(&address("42", "club")).unwrap();
+        assert_eq!((there.place.as_str(), there.thread), ("42", None));
+        assert_eq!(alone(&address("chat/-100", "club")), None);
+        assert_eq!(alone(&address("-100", "club")), None);
+    }
+
+    #[test]
+    fn a_message_may_stand_in_another_chat_than_its_event() {
+        let at = address("42", "club");
+        let found = |id: &str| {
+            let (chat, message) = spot(&at, &MessageId(id.to_owned())).unwrap();
+            (chat.0, message.0)
+        };
+        assert_eq!(found("5"), (-100, 5));
+        assert_eq!(found("42/5"), (42, 5));
+        assert!(spot(&at, &MessageId(WHISPERED.to_owned())).is_err());
+    }
+
+    #[test]
+    fn a_title_leaves_room_for_what_it_leads() {
+        for title in ["club", &"동아리".repeat(60), &"👨‍👩‍👧‍👦".repeat(60)] {
+            let (text, entities) = titled(&address("42", title), "words", Vec::new());
+            let lead = text.encode_utf16().count() - "words".len();
+            assert!(lead <= TITLE_UNITS, "{lead}");
+            assert!(text.ends_with(":\n\nwords"));
+            assert!(entities.len() <= 1);
+        }
     }
 }

@@ -194,6 +194,11 @@ impl FakeTelegram {
         self.shared.change(|world| world.updates.twice = twice);
     }
 
+    /// All updates so far are gone, as after a day.
+    pub(crate) fn forgets_updates(&self) {
+        self.shared.change(|world| world.updates.drop_pending());
+    }
+
     /// The next so many updates are held back until the last is there and come in the reverse order, numbered as they come.
     pub(crate) fn reorder_next(&self, updates: usize) {
         self.shared.change(|world| world.updates.reorder(updates));

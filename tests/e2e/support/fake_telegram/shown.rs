@@ -94,6 +94,16 @@ impl Chat {
         self.look(|room| room.drafts.clone())
     }
 
+    /// Waits for so many states of drafts.
+    pub(crate) async fn until_drafts(&self, count: usize) -> Vec<(i64, String)> {
+        super::super::in_time(
+            "drafts",
+            self.shared.until_seen(|| self.drafts().len() >= count),
+        )
+        .await;
+        self.drafts()
+    }
+
     pub(crate) fn documents(&self) -> Vec<Document> {
         self.look(|room| {
             let documents = room.documents.iter().cloned();
