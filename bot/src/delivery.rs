@@ -261,7 +261,7 @@ impl Delivery {
                 posts.push(Post {
                     voice: voice.clone(),
                     text,
-                    // What nobody certain says, such as a draft, is not made again.
+                    // A draft can be tried again, but what it says is no answer that could be made anew.
                     buttons: match (ends_reply && board.speaker.is_some(), board.ended) {
                         (false, _) => Vec::new(),
                         (true, true) => vec![Button::Regenerate],
@@ -300,7 +300,7 @@ impl Delivery {
                 name,
                 named: self.job.several,
             },
-            None => Voice::Bot,
+            None => Voice::Draft,
         }
     }
 
@@ -384,7 +384,7 @@ impl Delivery {
     async fn note(&self, index: usize, sent: &Sent, post: &Post) {
         let persona = match &post.voice {
             Voice::Persona { id, .. } => Some(id),
-            Voice::Bot => None,
+            Voice::Bot | Voice::Draft => None,
         };
         let posting = Posting {
             event: &self.job.event,
