@@ -332,7 +332,7 @@ impl Delivery {
                 posts.push(Post {
                     voice: voice.clone(),
                     text,
-                    // What nobody certain says, such as a draft, is not made again.
+                    // A draft can be tried again, but what it says is no answer that could be made anew.
                     buttons: match (ends_reply && board.speaker.is_some(), board.ended) {
                         (false, _) => Vec::new(),
                         (true, true) => vec![Button::Regenerate],
@@ -371,7 +371,7 @@ impl Delivery {
                 name,
                 named: self.job.several,
             },
-            None => Voice::Bot,
+            None => Voice::Draft,
         }
     }
 
@@ -465,7 +465,7 @@ impl Delivery {
     async fn note(&self, index: usize, sent: &Sent, post: &Post) {
         let persona = match &post.voice {
             Voice::Persona { id, .. } => Some(id),
-            Voice::Bot => None,
+            Voice::Bot | Voice::Draft => None,
         };
         let posting = Posting {
             event: &self.job.event,

@@ -92,7 +92,7 @@ async fn a_persona_is_made_tried_published_and_called_by_name() {
     // Nothing of it was talk.
     assert_eq!(model.prompts().len(), 0);
 
-    model.replies(|_| "Water it once a week.".to_owned());
+    model.replies(|_| "Water it once a week. /stop".to_owned());
     club.is_told("/persona test nari 온실은 어디야?", "Water it once a week.")
         .await;
     let tried = model.last();
@@ -104,7 +104,7 @@ async fn a_persona_is_made_tried_published_and_called_by_name() {
         "{}",
         shown.text
     );
-    assert!(shown.buttons.is_empty());
+    assert!(shown.buttons.is_empty() && !shown.text.contains("/stop"));
 
     // It does not answer before it is published.
     club.says(yun, "/persona set nari", "There is no persona nari")

@@ -158,6 +158,8 @@ pub struct Post {
 pub enum Voice {
     /// The bot itself.
     Bot,
+    /// The bot, with a model's words that no persona says yet.
+    Draft,
     /// A persona.
     Persona {
         /// Whose avatar is shown.

@@ -186,7 +186,7 @@ impl Messenger for Telegram {
     fn pieces(&self, text: &str, voice: &Voice) -> Vec<Styled> {
         let lead = match voice {
             // Its discreet answers may be led by a group's title.
-            Voice::Bot => TITLE_UNITS,
+            Voice::Bot | Voice::Draft => TITLE_UNITS,
             Voice::Persona { .. } => lead(voice).encode_utf16().count(),
         };
         let rules = Rules {
@@ -363,7 +363,7 @@ fn lead(voice: &Voice) -> String {
         Voice::Persona {
             name, named: true, ..
         } => format!("{name}:\n"),
-        Voice::Persona { .. } | Voice::Bot => String::new(),
+        Voice::Persona { .. } | Voice::Bot | Voice::Draft => String::new(),
     }
 }
 
@@ -374,7 +374,7 @@ fn is_elsewhere(at: &Address, post: &Post) -> bool {
 
 fn content_at(at: &Address, post: &Post) -> (String, Vec<MessageEntity>) {
     let (text, entities) = content(post);
-    if is_elsewhere(at, post) && post.voice == Voice::Bot {
+    if is_elsewhere(at, post) && !matches!(post.voice, Voice::Persona { .. }) {
         titled(at, &text, entities)
     } else {
         (text, entities)
@@ -417,7 +417,7 @@ fn titled(at: &Address, text: &str, entities: Vec<MessageEntity>) -> (String, Ve
 fn content(post: &Post) -> (String, Vec<MessageEntity>) {
     let words = match post.voice {
         Voice::Bot => Words::Bot,
-        Voice::Persona { .. } => Words::Model,
+        Voice::Persona { .. } | Voice::Draft => Words::Model,
     };
     let lead = lead(&post.voice);
     let offset = lead.encode_utf16().count();
