@@ -225,7 +225,10 @@ impl Intake {
         self.ctx.memory.move_place(&from.place, &to.place).await?;
         self.ctx.inbox.move_place(&from.place, to).await?;
         match (from.levels.last(), to.levels.last()) {
-            (Some(from), Some(to)) => self.ctx.house.rename(from, to).await,
+            (Some(from), Some(to)) => {
+                self.ctx.house.rename(from, to).await?;
+                self.ctx.studio.rename(from, to).await
+            }
             _ => Ok(()),
         }
     }

@@ -199,7 +199,7 @@ impl Studio {
             live: None,
         };
         let found = self.found(id).await?;
-        self.keep(&changing, &found, &work).await
+        Ok(self.keep(&changing, &found, &work).await?)
     }
 
     /// Puts another draft in the place of the one that is there.
@@ -216,7 +216,7 @@ impl Studio {
         let changing = self.changing.lock().await;
         let (found, mut work) = self.theirs(owner, id).await?;
         work.draft = Some(sheet);
-        self.keep(&changing, &found, &work).await
+        Ok(self.keep(&changing, &found, &work).await?)
     }
 
     /// Makes the draft the version that answers, from now on; gives its number.
@@ -283,11 +283,14 @@ impl Studio {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn rename(&self, from: &Level, to: &Level) -> Result<(), StudioError> {
+    pub async fn rename(&self, from: &Level, to: &Level) -> Result<(), StoreError> {
         let changing = self.changing.lock().await;
         for work in self.works(from).await? {
-            let (found, mut work) = self.theirs(from, &work.id).await?;
-            work.owner = to.clone();
+            let found = self.found(&work.id).await?;
+            let work = Work {
+                owner: to.clone(),
+                ..work
+            };
             self.keep(&changing, &found, &work).await?;
         }
         Ok(())
@@ -299,7 +302,7 @@ impl Studio {
         _changing: &MutexGuard<'_, ()>,
         found: &Found<Work>,
         work: &Work,
-    ) -> Result<(), StudioError> {
+    ) -> Result<(), StoreError> {
         self.store.commit(vec![found.becomes(work)]).await?;
         let answering = work.answering().and_then(Result::ok);
         self.live_mut(|live| match answering {
