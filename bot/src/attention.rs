@@ -5,14 +5,25 @@
 //! | a private chat | every message |
 //! | elsewhere | a mention, an answer to a message of its own, a call by name; every message where the rules say so |
 //!
+//! A message that was not answered, and is changed so that it calls the bot, is answered as a new one: whoever forgot the name adds it. After an
+//! hour that is no call any more. A message that was answered is never answered anew by itself (see `amend.rs`), and a command is not given by
+//! changing a message.
+//!
+//! Where the rules keep it silent at this hour, a sign below a message that was clearly meant for it says so.
+//!
 //! It never answers bots. A message without words gets a sentence when it holds a file and was meant for the bot, otherwise silence.
 
 use chatfriends_personas::{Library, PersonaId, called};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::house::{Answers, Holding, Quiet};
 use crate::identity::Audience;
 use crate::platforms::event::{Attachment, Event, Message};
+use crate::platforms::reaction::Reaction;
+use crate::safety;
+
+/// For so long a message may become a call by being changed.
+const LATE_CALL: TimeDelta = TimeDelta::hours(1);
 
 /// What is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +35,8 @@ pub enum Attention {
     },
     /// A sentence says that only words are read.
     WordsOnly,
+    /// A sign below the message says why nothing else happens.
+    Sign(Reaction, Silence),
     /// Nothing happens.
     Silent(Silence),
 }
@@ -39,6 +52,8 @@ pub enum Silence {
     NotHere,
     /// The rules of the place keep it silent at this hour.
     QuietHours,
+    /// As much was answered in the last hour as the rules of the place allow.
+    TooMuch,
     /// There are no words in it.
     NoWords,
 }
@@ -63,6 +78,10 @@ pub fn attend(
     if message.text.starts_with('/') && (private || message.mentions_bot) {
         return Attention::Speak { persona: None };
     }
+    // Whoever asks the bot for help gets the card, whatever the rules are.
+    if meant && safety::is_acute(&message.text) {
+        return Attention::Speak { persona: named };
+    }
     if !meant && rules.answers.rule != Answers::Everything {
         return Attention::Silent(Silence::NotCalled);
     }
@@ -70,7 +89,11 @@ pub fn attend(
         return Attention::Silent(Silence::NotHere);
     }
     if matches!(&rules.quiet.rule, Quiet::Hours(hours) if hours.contain(now)) {
-        return Attention::Silent(Silence::QuietHours);
+        return if meant {
+            Attention::Sign(Reaction::Asleep, Silence::QuietHours)
+        } else {
+            Attention::Silent(Silence::QuietHours)
+        };
     }
     if message.text.is_empty() {
         return match message.attachment {
@@ -82,6 +105,15 @@ pub fn attend(
     }
     let persona = named.or_else(|| answered.and_then(|message| message.persona.clone()));
     Attention::Speak { persona }
+}
+
+/// Whether a message that was not answered when it was written may still become a call by being changed.
+#[must_use]
+pub fn may_still_call(written_ms: u64, now: DateTime<Utc>) -> bool {
+    let written = i64::try_from(written_ms)
+        .ok()
+        .and_then(DateTime::from_timestamp_millis);
+    written.is_some_and(|written| now - written < LATE_CALL)
 }
 
 /// A message of the bot's that is answered.

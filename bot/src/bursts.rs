@@ -110,3 +110,120 @@ pub enum Added {
     /// It begins the next one; the one before is to be answered now.
     Instead(Batch),
 }
+
+#[cfg(test)]
+mod tests {
+    use chatfriends_personas::Language;
+
+    use super::*;
+    use crate::identity::{Audience, EventId, Level, LevelKind, Platform};
+    use crate::platforms::event::{Author, Happening, Message, Venue};
+    use crate::platforms::{Address, MessageId};
+
+    fn speaker() -> Speaker {
+        Speaker {
+            person: PersonId::new(Platform::Telegram, "1"),
+            place: PlaceId::new(Platform::Telegram, "1"),
+            thread: None,
+            persona: None,
+        }
+    }
+
+    fn event(id: &str) -> Event {
+        let Speaker { person, place, .. } = speaker();
+        Event {
+            id: EventId::new(Platform::Telegram, id),
+            platform: Platform::Telegram,
+            at: Address {
+                place: "1".to_owned(),
+                thread: None,
+                title: None,
+                asker: "1".to_owned(),
+                shared: false,
+                ticket: None,
+            },
+            venue: Venue {
+                place,
+                thread: None,
+                audience: Audience::Private,
+                levels: vec![Level::new(Platform::Telegram, LevelKind::Chat, "1")],
+            },
+            by: Author {
+                person,
+                name: "Yun".to_owned(),
+                is_bot: false,
+                language: Language::English,
+                rank: None,
+            },
+            happened: Happening::Message(Message {
+                id: MessageId(id.to_owned()),
+                text: id.to_owned(),
+                mentions_bot: false,
+                answers: None,
+                attachment: None,
+            }),
+            at_ms: 0,
+        }
+    }
+
+    fn ids(batch: &Batch) -> Vec<&str> {
+        batch.0.iter().map(|event| event.id.as_str()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_ends_a_burst_and_whoever_goes_on_is_answered_all_the_same() {
+        let bursts = Bursts::default();
+        let (first, second) = (event("a"), event("b"));
+        assert!(matches!(
+            bursts.add(&speaker(), first, 1, 100),
+            Added::First
+        ));
+        tokio::time::advance(PAUSE / 2).await;
+        assert!(matches!(
+            bursts.add(&speaker(), second, 1, 100),
+            Added::More
+        ));
+        let begun = Instant::now();
+        let batch = bursts.end(&speaker()).await.unwrap();
+        assert_eq!(ids(&batch), ["telegram:a", "telegram:b"]);
+        assert_eq!(begun.elapsed(), PAUSE);
+
+        let begun = Instant::now();
+        bursts.add(&speaker(), event("c"), 1, 100);
+        let speaker = speaker();
+        let ending = bursts.end(&speaker);
+        tokio::pin!(ending);
+        let batch = loop {
+            tokio::select! {
+                batch = &mut ending => break batch.unwrap(),
+                () = tokio::time::sleep(PAUSE / 2) => {
+                    bursts.add(&speaker, event("more"), 1, 100);
+                }
+            }
+        };
+        assert!(begun.elapsed() <= LONGEST && batch.0.len() > 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_that_overtook_each_other_stand_as_they_were_written() {
+        let bursts = Bursts::default();
+        for (id, at_ms) in [("b", 2), ("a", 1)] {
+            let event = Event { at_ms, ..event(id) };
+            bursts.add(&speaker(), event, 1, 100);
+        }
+        let batch = bursts.end(&speaker()).await.unwrap();
+        assert_eq!(ids(&batch), ["telegram:a", "telegram:b"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_would_be_too_long_together_is_answered_apart() {
+        let bursts = Bursts::default();
+        bursts.add(&speaker(), event("a"), 60, 100);
+        let Added::Instead(full) = bursts.add(&speaker(), event("b"), 60, 100) else {
+            panic!("121 characters are no turn of 100");
+        };
+        assert_eq!(ids(&full), ["telegram:a"]);
+        let rest = bursts.end(&speaker()).await.unwrap();
+        assert_eq!(ids(&rest), ["telegram:b"]);
+    }
+}

@@ -8,7 +8,7 @@ use chatfriends_engine::Generate as _;
 use chatfriends_personas::{Library, Persona};
 
 use crate::brains;
-use crate::platforms::telegram;
+use crate::platforms::{discord, telegram};
 use crate::settings::{Brain, Settings};
 use crate::store::sled::SledStore;
 
@@ -31,10 +31,17 @@ pub async fn check(settings: &Settings) -> bool {
     report("web.listen", address(settings, in_use).await);
     report("default model", default_model(settings).await);
     report(
+        "discord",
+        match &settings.discord {
+            None => Ok("not used: there is no DISCORD_TOKEN".to_owned()),
+            Some(settings) => discord::look(settings).await,
+        },
+    );
+    report(
         "telegram",
         match &settings.telegram {
             Some(telegram) => telegram::check(telegram).await,
-            None => Ok("not used (telegram.token is not set)".to_owned()),
+            None => Ok("not used: there is no TELEGRAM_BOT_TOKEN".to_owned()),
         },
     );
     let loaded = Library::load(

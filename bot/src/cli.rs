@@ -1,6 +1,5 @@
 //! The command line: what the program can be asked to do. Each subcommand is one call into another module.
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +7,8 @@ use chatfriends_personas::PersonaId;
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::settings::{LogFormat, Settings};
+use crate::logging;
+use crate::settings::Settings;
 use crate::{check, inspect, run, terminal};
 
 /// Personas for the chat apps people already have open.
@@ -124,7 +124,7 @@ async fn act(cli: Cli) -> Result<ExitCode, Failure> {
         Action::Run => settings.log_filter.as_str(),
         _ => "warn",
     };
-    log(&settings, filter);
+    logging::begin(&settings, filter);
     match action {
         Action::Run => run::daemon(settings).await?,
         Action::Chat { persona, user } => {
@@ -155,16 +155,4 @@ fn persona_id(id: Option<&str>) -> Result<Option<PersonaId>, Failure> {
     id.map(PersonaId::new)
         .transpose()
         .map_err(|error| Failure::Other(error.into()))
-}
-
-fn log(settings: &Settings, filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::new(filter);
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match settings.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
 }

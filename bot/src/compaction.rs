@@ -291,6 +291,8 @@ mod tests {
             }),
             at_ms: 0,
             source: None,
+            parts: Vec::new(),
+            amended: false,
         }
     }
 

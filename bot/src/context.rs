@@ -22,6 +22,8 @@ use crate::platforms::health::Health;
 use crate::platforms::telegram::webhook::Webhook;
 use crate::reasons::Reasons;
 use crate::settings::Settings;
+use crate::store::Store;
+use crate::tally::Tally;
 use crate::turn::Trouble;
 
 /// The parts that turns work with.
@@ -35,12 +37,16 @@ pub struct Context {
     pub lanes: Lanes,
     /// The turns that run, so that the end can wait for them.
     pub turns: TaskTracker,
+    /// How much was answered lately.
+    pub tally: Tally,
     /// What moderators did.
     pub audit: Audit,
     /// How the chat apps are.
     pub health: Health,
     /// Who can answer.
     pub catalogue: Catalogue,
+    /// Where chat apps keep what concerns them alone.
+    pub store: Arc<dyn Store>,
     /// The rules of places.
     pub house: House,
     /// What generates.

@@ -41,6 +41,8 @@ pub struct Delivery {
     pub job: Job,
     /// Cancelled when the daemon has no more time; what is not shown by then is shown after the restart.
     pub stop: CancellationToken,
+    /// Cancelled when the words that are answered are taken back; what is not shown by then is not shown at all.
+    pub withdrawn: CancellationToken,
 }
 
 /// What is delivered, and where.
@@ -48,6 +50,8 @@ pub struct Delivery {
 pub struct Job {
     /// The event that is answered.
     pub event: EventId,
+    /// The words that are answered, where that is another event: they are answered once more.
+    pub about: Option<EventId>,
     /// Where.
     pub at: Address,
     /// The same, as memory and inbox know it.
@@ -73,6 +77,8 @@ pub struct Job {
 pub enum Delivered {
     /// Everything is there, or never will be.
     Whole,
+    /// There was nothing to show.
+    Nothing,
     /// The daemon ended before.
     Unfinished,
 }
@@ -143,10 +149,23 @@ impl Delivery {
         let mut sign_at = Instant::now() + Duration::from_millis(300);
         loop {
             let board = changes.borrow_and_update().clone();
+            if self.withdrawn.is_cancelled() {
+                drain(&mut changes).await;
+                return Delivered::Whole;
+            }
             if board.ended
                 && let Some(form) = &board.form
             {
                 return self.ask(form).await;
+            }
+            if !self.job.instead_of.is_empty()
+                && let Some(Block::Notice(_)) = board.blocks.first()
+                && shown
+                    .iter()
+                    .all(|shown| shown.post.is_none() && self.job.instead_of.contains(&shown.sent))
+            {
+                // There is no other reply, and the sentence that says so must not take the place of the one there is.
+                shown.clear();
             }
             let mut wanted = self.wanted(&board);
             if board.ended && shown.iter().any(|shown| shown.sent == Sent::Perhaps) {
@@ -158,6 +177,9 @@ impl Delivery {
                 .then(|| wanted.pop())
                 .flatten();
             let Some(step) = next_step(&shown, &wanted) else {
+                if board.ended && shown.is_empty() {
+                    return Delivered::Nothing;
+                }
                 if board.ended {
                     return Delivered::Whole;
                 }
@@ -189,6 +211,7 @@ impl Delivery {
                 tokio::select! {
                     () = sleep_until(due) => {}
                     changed = changes.changed(), if shown.is_empty() => drop(changed),
+                    () = self.withdrawn.cancelled() => {}
                     () = self.stop.cancelled() => return Delivered::Unfinished,
                 }
                 continue;
@@ -210,6 +233,7 @@ impl Delivery {
             };
             tokio::select! {
                 () = sleep(wait) => {}
+                () = self.withdrawn.cancelled() => {}
                 () = self.stop.cancelled() => return Delivered::Unfinished,
             }
         }
@@ -387,7 +411,13 @@ impl Delivery {
             Step::Remove => {
                 let last = shown.last().expect("there is more than is wanted");
                 if let Sent::As(message) = &last.sent {
-                    match self.messenger.remove(at, message).await {
+                    let of_persona = |post: &&Post| post.voice != Voice::Bot;
+                    let voice = last
+                        .post
+                        .as_ref()
+                        .or_else(|| wanted.iter().find(of_persona))
+                        .map_or(&Voice::Bot, |post| &post.voice);
+                    match self.messenger.remove(at, message, voice).await {
                         Ok(())
                         | Err(SendError::Moved(_) | SendError::Gone(_) | SendError::Refused(_)) => {
                         }
@@ -430,6 +460,7 @@ impl Delivery {
         };
         let posting = Posting {
             event: &self.job.event,
+            about: self.job.about.as_ref().unwrap_or(&self.job.event),
             place: &self.job.place,
             asker: &self.job.asker,
             persona,

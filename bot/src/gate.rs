@@ -222,6 +222,7 @@ mod tests {
             language: Language::English,
             manner: Manner::Talk,
             source: None,
+            parts: Vec::new(),
             about: None,
         }
     }

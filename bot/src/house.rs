@@ -211,3 +211,96 @@ fn nearest<T>(
             from: None,
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{LevelKind, Platform};
+    use crate::store::in_memory::InMemory;
+
+    fn level(kind: LevelKind, raw: &str) -> Level {
+        Level::new(Platform::Discord, kind, raw)
+    }
+
+    fn persona(id: &str) -> PersonaId {
+        PersonaId::new(id).unwrap()
+    }
+
+    async fn house(store: &Arc<InMemory>, configured: BTreeMap<Level, Rules>) -> House {
+        let store: Arc<dyn Store> = Arc::clone(store) as _;
+        House::open(store, configured, persona("joey"))
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_nearest_rule_wins_and_commands_stand_above_the_settings() {
+        let store = Arc::new(InMemory::default());
+        let (channel, server) = (
+            level(LevelKind::Channel, "1"),
+            level(LevelKind::Server, "2"),
+        );
+        let levels = [channel.clone(), server.clone()];
+        let written = |id| Rules {
+            personas: Some(vec![persona(id)]),
+            ..Rules::default()
+        };
+        let configured = BTreeMap::from([(server.clone(), written("ross"))]);
+        let house = house(&store, configured.clone()).await;
+        let who = |house: &House| {
+            let held = house.at(&levels).personas;
+            (held.rule[0].to_string(), held.from)
+        };
+        assert_eq!(who(&house), ("ross".to_owned(), Some(server.clone())));
+
+        let set =
+            |id: &'static str| move |rules: &mut Rules| rules.personas = Some(vec![persona(id)]);
+        house.change(&server, set("monica")).await.unwrap();
+        assert_eq!(who(&house), ("monica".to_owned(), Some(server.clone())));
+        house.change(&channel, set("phoebe")).await.unwrap();
+        assert_eq!(who(&house), ("phoebe".to_owned(), Some(channel.clone())));
+        // Another rule of the same level is not touched.
+        house
+            .change(&channel, |rules| rules.answers = Some(Answers::Nothing))
+            .await
+            .unwrap();
+        assert_eq!(who(&house).0, "phoebe");
+
+        let again = super::House::open(Arc::clone(&store) as _, configured, persona("joey"))
+            .await
+            .unwrap();
+        assert_eq!(again.at(&levels), house.at(&levels), "after a restart");
+        house
+            .change(&channel, |rules| rules.personas = None)
+            .await
+            .unwrap();
+        assert_eq!(who(&house).0, "monica");
+        let elsewhere = house.at(&[level(LevelKind::Channel, "9")]);
+        assert_eq!(
+            (elsewhere.personas.rule, elsewhere.personas.from),
+            (vec![persona("joey")], None)
+        );
+    }
+
+    #[test]
+    fn levels_are_written_and_read_alike() {
+        for text in [
+            "discord:server/12",
+            "telegram:group/-1001",
+            "telegram:thread/-1001/5",
+            "web:chat/3:a/b/c",
+        ] {
+            assert_eq!(text.parse::<Level>().unwrap().to_string(), text);
+        }
+        for text in [
+            "discord",
+            "discord:server",
+            "discord:server/",
+            "irc:channel/1",
+            "discord:guild/1",
+        ] {
+            let error = text.parse::<Level>().unwrap_err().to_string();
+            assert!(error.contains(text), "{error}");
+        }
+    }
+}

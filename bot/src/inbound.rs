@@ -4,6 +4,7 @@ use chatfriends_personas::{Language, PersonaId, SamplingChoice};
 
 use crate::commands::Asked;
 use crate::identity::{Audience, EventId, Level, PersonId, PlaceId, Rank, ThreadId};
+use crate::memory::Part;
 
 /// One message as it came in, unchecked.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Inbound {
     pub manner: Manner,
     /// The event that it came as, where it waits in the inbox: its turn is found again by it.
     pub source: Option<EventId>,
+    /// The messages that its words came in, where they may still be changed or taken back.
+    pub parts: Vec<Part>,
     /// The event whose answer it is about, as when a button below that was pressed.
     pub about: Option<EventId>,
 }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::{EventId, PersonId, PlaceId};
 use crate::moves::moved;
 use crate::platforms::MessageId;
-use crate::platforms::event::{Event, Venue};
+use crate::platforms::event::{Event, Happening, Message, Venue};
 use crate::store::key::Key;
 use crate::store::record::{Found, Record, read, read_all};
 use crate::store::{Store, StoreError, Swap};
@@ -175,6 +175,90 @@ impl Inbox {
         Ok(batches.into_values().map(Batch).collect())
     }
 
+    /// Whether a message came in and something was done about it or will be; not for ever.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn knows(&self, event: &EventId) -> Result<bool, StoreError> {
+        // In this order: an event goes from the one record to the other in one commit.
+        Ok(self.waiting(event).await?.record.is_some()
+            || self.answered_record(event).await?.record.is_some())
+    }
+
+    /// Puts other words in the place of a message's that waits, or takes it out where it was deleted. One that does not wait is left alone.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn amend(
+        &self,
+        event: &EventId,
+        changed: Option<&Message>,
+    ) -> Result<(), StoreError> {
+        loop {
+            let found = self.waiting(event).await?;
+            let Some(mut waiting) = found.record.clone() else {
+                return Ok(());
+            };
+            let swaps = match changed {
+                Some(message) => {
+                    waiting.event.happened = Happening::Message(message.clone());
+                    vec![found.becomes(&waiting)]
+                }
+                None => {
+                    let answered = Answered {
+                        at_ms: now_ms(),
+                        with: None,
+                        posts: Vec::new(),
+                    };
+                    let answer = self.answered_record(event).await?;
+                    vec![found.removed(), answer.becomes(&answered)]
+                }
+            };
+            match self.store.commit(swaps).await {
+                Err(StoreError::Conflict) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// The events of a batch as they are now, in the order in which they were written; `None` when none of them waits any more.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn current(&self, batch: &Batch) -> Result<Option<Batch>, StoreError> {
+        let mut events = Vec::new();
+        for event in &batch.0 {
+            let waiting = self.waiting(&event.id).await?.record;
+            events.extend(waiting.map(|waiting| waiting.event));
+        }
+        // Discord's events are heard side by side.
+        events.sort_by_key(written);
+        Ok((!events.is_empty()).then_some(Batch(events)))
+    }
+
+    /// Notes that the answer to an event is now shown by what was shown for another one, where that took its place.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn shown_as(&self, event: &EventId, other: &EventId) -> Result<(), StoreError> {
+        loop {
+            let posts = self.sent(other).await?;
+            let found = self.answered_record(event).await?;
+            let took_place = |answered: &Answered| {
+                let mut places = answered.posts.iter();
+                places.any(|post| *post != Sent::Perhaps && posts.contains(post))
+            };
+            let Some(answered) = found.record.clone().filter(took_place) else {
+                return Ok(());
+            };
+            let swap = found.becomes(&Answered { posts, ..answered });
+            match self.store.commit(vec![swap]).await {
+                Err(StoreError::Conflict) => {}
+                result => return result,
+            }
+        }
+    }
+
     /// Notes that the events of a batch are answered together, so that they still are after a restart.
     ///
     /// # Errors
@@ -238,6 +322,7 @@ impl Inbox {
     ) -> Result<(), StoreError> {
         let Posting {
             event,
+            about,
             place,
             asker,
             persona,
@@ -252,9 +337,9 @@ impl Inbox {
             }
             let mut swaps = vec![found.becomes(&outgoing)];
             if let Sent::As(message) = sent {
-                let about = self.posted_record(place, message).await?;
-                swaps.push(about.becomes(&Posted {
-                    event: event.clone(),
+                let posted = self.posted_record(place, message).await?;
+                swaps.push(posted.becomes(&Posted {
+                    event: about.clone(),
                     asker: asker.clone(),
                     persona: persona.cloned(),
                     at_ms: now_ms(),
@@ -415,8 +500,10 @@ impl Inbox {
 /// For whom and where a message is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Posting<'a> {
-    /// The event that it answers.
+    /// The event for which it is shown.
     pub event: &'a EventId,
+    /// The event that it answers: the same, or the words that are answered once more.
+    pub about: &'a EventId,
     /// Where it is shown.
     pub place: &'a PlaceId,
     /// Who wrote the event.
@@ -431,6 +518,15 @@ impl Batch {
     pub fn leader(&self) -> &Event {
         self.0.first().expect("a batch is never empty")
     }
+}
+
+/// By which messages of one place are put in order. Apps count their messages up.
+fn written(event: &Event) -> (u64, u64) {
+    let number = match &event.happened {
+        Happening::Message(message) => message.id.0.parse().unwrap_or(0),
+        _ => 0,
+    };
+    (event.at_ms, number)
 }
 
 fn of_event(table: &str, event: &EventId) -> Key {

@@ -8,24 +8,31 @@ use std::time::Duration;
 use chatfriends_personas::PersonaId;
 use chrono::Utc;
 use futures::FutureExt as _;
+use tokio_util::sync::CancellationToken;
 
-use crate::attention::{AnsweredMessage, Attention, attend};
+use crate::amend::Amendment;
+use crate::attention::{AnsweredMessage, Attention, Silence, attend, may_still_call};
 use crate::bursts::{Added, Bursts, Speaker};
 use crate::commands::Asked;
 use crate::context::Context;
 use crate::delivery::{Delivered, Delivery, Job, Paces};
+use crate::gate::clean_text;
 use crate::identity::{Audience, Conversation, EventId, Rank};
 use crate::inbound::{Inbound, Manner};
 use crate::inbox::{Arrival, Batch, Posted, Sent};
 use crate::invitations::Token;
+use crate::memory::Part;
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::moves::Move;
 use crate::outlet::{Outlet, Show};
 use crate::platforms::event::{Event, Happening, Message};
-use crate::platforms::{Button, MessageId, Messenger, Reach};
+use crate::platforms::reaction::{Reaction, verdict};
+use crate::platforms::{Address, Button, MessageId, Messenger, Reach};
+use crate::safety;
 use crate::store::StoreError;
 use crate::turn;
+use crate::underway::{Dealing, Gone, Underway};
 
 /// How often it is tried to find out whether somebody can be told something in private.
 const REACH_ATTEMPTS: u32 = 3;
@@ -39,6 +46,8 @@ pub struct Intake {
     ctx: Arc<Context>,
     messenger: Arc<dyn Messenger>,
     bursts: Arc<Bursts>,
+    underway: Underway,
+    gone: Gone,
     paces: Arc<Paces>,
 }
 
@@ -54,6 +63,24 @@ enum Task {
     Regenerate { of: EventId, persona: PersonaId },
     /// A reply is stopped.
     Stop { persona: PersonaId },
+    /// A message is changed, or deleted where there is none any more.
+    Amend {
+        of: EventId,
+        changed: Option<Message>,
+    },
+    /// Something that people said with a sign is counted.
+    Count(Count),
+}
+
+impl Task {
+    /// The messages that it is about: those of a batch, or earlier ones.
+    fn messages(&self, batch: &Batch) -> Vec<EventId> {
+        match self {
+            Self::Answer { .. } => batch.0.iter().map(|event| event.id.clone()).collect(),
+            Self::Regenerate { of, .. } | Self::Amend { of, .. } => vec![of.clone()],
+            Self::Command | Self::Tell(_) | Self::Stop { .. } | Self::Count(_) => Vec::new(),
+        }
+    }
 }
 
 impl Intake {
@@ -64,6 +91,8 @@ impl Intake {
             ctx,
             messenger,
             bursts: Arc::default(),
+            underway: Underway::default(),
+            gone: Gone::default(),
             paces: Arc::default(),
         }
     }
@@ -82,12 +111,18 @@ impl Intake {
                 .await;
         }
         let event = self.ctx.moves.settle(event);
+        let Some(event) = self.of_concern(event).await? else {
+            return Ok(());
+        };
         let Some(task) = self.task(&event).await? else {
             return Ok(());
         };
         if self.ctx.inbox.take(&event).await? == Arrival::Repeated {
             tracing::debug!(event = event.id.as_str(), "An event came once more.");
             return Ok(());
+        }
+        if self.gone.holds(&event.id) {
+            return self.ctx.inbox.amend(&event.id, None).await;
         }
         self.begin(Batch(vec![event]), task);
         Ok(())
@@ -163,16 +198,55 @@ impl Intake {
         }
     }
 
+    /// The event, unless it happened to a message that we know nothing of. A message that only now may call us is as good as new.
+    async fn of_concern(&self, event: Event) -> Result<Option<Event>, StoreError> {
+        let message = match &event.happened {
+            Happening::Edited(message) => &message.id,
+            Happening::Deleted(message) => message,
+            _ => return Ok(Some(event)),
+        };
+        let of = Event::of_message(event.platform, &event.at, message);
+        if self.ctx.inbox.knows(&of).await? || self.ctx.memory.scope_of(&of).await?.is_some() {
+            return Ok(Some(event));
+        }
+        if let Happening::Deleted(_) = event.happened {
+            self.gone.note(of.clone());
+            // In this order: the message may have come in between, and then looks for this note after it is kept.
+            return Ok(self.ctx.inbox.knows(&of).await?.then_some(event));
+        }
+        Ok(match event.happened {
+            Happening::Edited(message) if may_still_call(event.at_ms, Utc::now()) => Some(Event {
+                id: of,
+                happened: Happening::Message(message),
+                ..event
+            }),
+            _ => None,
+        })
+    }
+
     /// What is to be done about an event; `None` = nothing.
     async fn task(&self, event: &Event) -> Result<Option<Task>, StoreError> {
         match &event.happened {
             Happening::Message(message) => self.task_of_message(event, message).await,
             Happening::Command(_) => Ok(Some(Task::Command)),
             Happening::Pressed { on, button } => self.task_of_button(event, on, *button).await,
-            Happening::Edited(_)
-            | Happening::Deleted(_)
-            | Happening::Reacted { .. }
-            | Happening::Moved { .. } => Ok(None),
+            Happening::Edited(message) => Ok(Some(Task::Amend {
+                of: Event::of_message(event.platform, &event.at, &message.id),
+                changed: Some(message.clone()),
+            })),
+            Happening::Deleted(message) => Ok(Some(Task::Amend {
+                of: Event::of_message(event.platform, &event.at, message),
+                changed: None,
+            })),
+            Happening::Reacted { on, emoji } => {
+                let Some(count) = verdict(emoji).filter(|_| !event.by.is_bot) else {
+                    return Ok(None);
+                };
+                let posted = self.ctx.inbox.posted(&event.venue.place, on).await?;
+                let speaks = posted.is_some_and(|posted| posted.persona.is_some());
+                Ok(speaks.then_some(Task::Count(count)))
+            }
+            Happening::Moved { .. } => Ok(None),
         }
     }
 
@@ -183,9 +257,7 @@ impl Intake {
     ) -> Result<Option<Task>, StoreError> {
         let answered = match &message.answers {
             Some(ours) => self
-                .ctx
-                .inbox
-                .posted(&event.venue.place, ours)
+                .posted_just_now(event, ours)
                 .await?
                 .map(|posted| AnsweredMessage {
                     persona: posted.persona,
@@ -202,19 +274,50 @@ impl Intake {
             &library,
             Utc::now(),
         );
+        let is_command = message.text.starts_with('/');
+        let attention = match attention {
+            Attention::Speak { .. }
+                if !is_command
+                    && !safety::is_acute(&message.text)
+                    && !self.ctx.tally.take(&rules, &event.by.person) =>
+            {
+                Attention::Sign(Reaction::Enough, Silence::TooMuch)
+            }
+            attention => attention,
+        };
         Ok(match attention {
-            Attention::Speak { .. } if message.text.starts_with('/') => Some(Task::Command),
+            Attention::Speak { .. } if is_command => Some(Task::Command),
             Attention::Speak { persona } => Some(Task::Answer { persona }),
             Attention::WordsOnly => Some(Task::Tell(Sentence::WordsOnly)),
+            Attention::Sign(reaction, silence) => {
+                self.react(event, &message.id, reaction);
+                self.stay_silent(event, silence);
+                None
+            }
             Attention::Silent(silence) => {
-                metrics::count(Count::MessagesIgnored);
-                tracing::debug!(event = event.id.as_str(), ?silence, "Staying silent.");
-                self.ctx
-                    .reasons
-                    .note_silence(&event.venue.place, &event.by.person, silence);
+                self.stay_silent(event, silence);
                 None
             }
         })
+    }
+
+    fn stay_silent(&self, event: &Event, silence: Silence) {
+        metrics::count(Count::MessagesIgnored);
+        tracing::debug!(event = event.id.as_str(), ?silence, "Staying silent.");
+        self.ctx
+            .reasons
+            .note_silence(&event.venue.place, &event.by.person, silence);
+    }
+
+    /// Puts a sign below a message, once: what does not arrive is not worth a second attempt.
+    fn react(&self, event: &Event, message: &MessageId, reaction: Reaction) {
+        let (messenger, at) = (Arc::clone(&self.messenger), event.at.clone());
+        let message = message.clone();
+        self.ctx.turns.spawn(async move {
+            if let Err(error) = messenger.react(&at, &message, reaction).await {
+                tracing::debug!(%error, "A sign below a message was not shown.");
+            }
+        });
     }
 
     async fn task_of_button(
@@ -235,14 +338,15 @@ impl Intake {
         }
         Ok(Some(match button {
             Button::Stop => Task::Stop { persona },
-            Button::Regenerate => Task::Regenerate {
+            Button::Regenerate | Button::Renew => Task::Regenerate {
                 of: posted.event,
                 persona,
             },
         }))
     }
 
-    /// What a message of ours is about. A message is seen a moment before it is noted, and a button may be pressed in between.
+    /// What a message of ours is about. A message is seen a moment before it is noted, and a button may be pressed in between, or an
+    /// answer written.
     async fn posted_just_now(
         &self,
         event: &Event,
@@ -264,6 +368,10 @@ impl Intake {
             return self.handle(batch, task);
         };
         let event = batch.leader().clone();
+        if safety::is_acute(words(&event)) {
+            // Nobody who needs help waits for the end of a burst.
+            return self.handle(batch, Task::Answer { persona });
+        }
         let speaker = Speaker {
             person: event.by.person.clone(),
             place: event.venue.place.clone(),
@@ -279,7 +387,9 @@ impl Intake {
                 let this = self.clone();
                 self.ctx.turns.spawn(async move {
                     if let Some(batch) = this.bursts.end(&speaker).await {
-                        this.carry_out(batch, Task::Answer { persona }).await;
+                        let task = Task::Answer { persona };
+                        let dealing = this.underway.begin(task.messages(&batch));
+                        this.carry_out(batch, task, dealing).await;
                     }
                 });
             }
@@ -288,21 +398,21 @@ impl Intake {
 
     fn handle(&self, batch: Batch, task: Task) {
         let this = self.clone();
+        let dealing = self.underway.begin(task.messages(&batch));
         self.ctx
             .turns
-            .spawn(async move { this.carry_out(batch, task).await });
+            .spawn(async move { this.carry_out(batch, task, dealing).await });
     }
 
-    async fn carry_out(&self, batch: Batch, task: Task) {
+    async fn carry_out(&self, batch: Batch, task: Task, dealing: Dealing) {
         // Its place may have moved while it waited.
-        let batch = Batch(
-            batch
-                .0
-                .into_iter()
-                .map(|event| self.ctx.moves.settle(event))
-                .collect(),
-        );
-        if let Err(error) = self.try_to_carry_out(&batch, task).await {
+        let settle = |event| self.ctx.moves.settle(event);
+        let batch = Batch(batch.0.into_iter().map(settle).collect());
+        if let Task::Amend { of, changed: None } = &task {
+            dealing.take_back(of);
+        }
+        dealing.turn().await;
+        if let Err(error) = self.try_to_carry_out(&batch, task, &dealing).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 event = batch.leader().id.as_str(),
@@ -311,8 +421,22 @@ impl Intake {
         }
     }
 
-    async fn try_to_carry_out(&self, batch: &Batch, task: Task) -> Result<(), StoreError> {
+    async fn try_to_carry_out(
+        &self,
+        batch: &Batch,
+        task: Task,
+        dealing: &Dealing,
+    ) -> Result<(), StoreError> {
         let inbox = &self.ctx.inbox;
+        let stop = dealing.stop();
+        let batch = match task {
+            // Words may have been changed or taken back while they waited.
+            Task::Answer { .. } => match inbox.current(batch).await? {
+                Some(batch) => &batch.clone(),
+                None => return Ok(()),
+            },
+            _ => batch,
+        };
         let leader = batch.leader();
         let (shows, job) = match task {
             Task::Answer { persona } => {
@@ -322,7 +446,7 @@ impl Intake {
                     source: Some(leader.id.clone()),
                     ..inbound(batch)
                 };
-                (self.turn(inbound), self.job(batch))
+                (self.turn(inbound, stop), self.job(batch))
             }
             Task::Command => self.command(batch).await?,
             Task::Tell(sentence) => {
@@ -341,11 +465,18 @@ impl Intake {
                     about: Some(of.clone()),
                     ..inbound(batch)
                 };
+                let job = self.job(batch);
                 let job = Job {
+                    about: Some(of),
                     instead_of,
-                    ..self.job(batch)
+                    // It is the earlier message that changes, not an answer to the press.
+                    at: Address {
+                        ticket: None,
+                        ..job.at
+                    },
+                    ..job
                 };
-                (self.turn(inbound), job)
+                (self.turn(inbound, stop), job)
             }
             Task::Stop { persona } => {
                 let inbound = Inbound {
@@ -354,20 +485,49 @@ impl Intake {
                     ..inbound(batch)
                 };
                 // The reply ends where it stands, which says enough.
-                let mut shows = self.turn(inbound);
+                let mut shows = self.turn(inbound, stop);
                 while shows.recv().await.is_some() {}
                 return inbox.finish(batch).await;
             }
+            Task::Amend { of, changed } => {
+                // At the daemon's end what it is about may not be over; both are taken up again after the restart.
+                if self.ctx.lanes.is_closed() {
+                    return Ok(());
+                }
+                let amendment = Amendment {
+                    ctx: &self.ctx,
+                    messenger: self.messenger.as_ref(),
+                    event: leader,
+                    of: &of,
+                };
+                match amendment.apply(changed.as_ref()).await? {
+                    Some(text) => (told(text).await, self.job(batch)),
+                    None => return inbox.finish(batch).await,
+                }
+            }
+            Task::Count(count) => {
+                metrics::count(count);
+                return inbox.finish(batch).await;
+            }
         };
+        let about = job.about.clone();
         let delivery = Delivery {
             messenger: Arc::clone(&self.messenger),
             inbox: inbox.clone(),
             paces: Arc::clone(&self.paces),
             job,
             stop: self.ctx.lanes.beside(),
+            withdrawn: stop.clone(),
         };
         match delivery.run(shows).await {
-            Delivered::Whole => inbox.finish(batch).await,
+            // Nothing was said because the daemon ends: it is answered after the restart.
+            Delivered::Nothing if self.ctx.lanes.is_closed() => Ok(()),
+            Delivered::Whole | Delivered::Nothing => {
+                if let Some(about) = about {
+                    inbox.shown_as(&about, &batch.leader().id).await?;
+                }
+                inbox.finish(batch).await
+            }
             Delivered::Unfinished => Ok(()),
         }
     }
@@ -375,11 +535,17 @@ impl Intake {
     /// What a command shows, and to whom.
     async fn command(&self, batch: &Batch) -> Result<(Shows, Job), StoreError> {
         let leader = batch.leader();
-        let asking = inbound(batch);
-        let meant = asked(&asking).and_then(|asked| asked.meant());
+        let asking = self.ranked(inbound(batch), leader).await;
+        let given = asked(&asking);
+        let meant = given.as_ref().and_then(Asked::meant);
+        let refused = given
+            .as_ref()
+            .zip(meant)
+            .is_some_and(|(given, (_, action))| asking.rank < action.needs(given));
         let job = Job {
-            // Whoever mistypes a command need not do it before everybody.
-            discreet: meant.is_none_or(|(_, action)| action.discreet),
+            // Whoever mistypes a command, or may not give it, need not do it before everybody.
+            discreet: meant.is_none_or(|(_, action)| action.discreet)
+                || refused && leader.at.ticket.is_some(),
             ..self.job(batch)
         };
         let job = match self.reach(&job).await {
@@ -420,9 +586,9 @@ impl Intake {
             };
             let elsewhere = Batch(vec![event]);
             let asked = self.ranked(inbound(&elsewhere), elsewhere.leader()).await;
-            return Ok((self.turn(asked), job));
+            return Ok((self.turn(asked, &CancellationToken::new()), job));
         }
-        Ok((self.turn(self.ranked(asking, leader).await), job))
+        Ok((self.turn(asking, &CancellationToken::new()), job))
     }
 
     /// Whether what is shown reaches those who are to see it, and nobody else.
@@ -475,8 +641,9 @@ impl Intake {
         Inbound { rank, ..inbound }
     }
 
-    fn turn(&self, inbound: Inbound) -> Shows {
-        let (out, shows) = Outlet::channel();
+    /// Begins a turn, which is stopped when nobody wants it any more.
+    fn turn(&self, inbound: Inbound, stop: &CancellationToken) -> Shows {
+        let (out, shows) = Outlet::until(stop);
         self.ctx
             .turns
             .spawn(turn::run(Arc::clone(&self.ctx), inbound, out));
@@ -489,12 +656,15 @@ impl Intake {
         let private = leader.venue.audience == Audience::Private;
         Job {
             event: leader.id.clone(),
+            about: None,
             at: newest.at.clone(),
             place: leader.venue.place.clone(),
             asker: leader.by.person.clone(),
             language: language(batch),
             answers: match &newest.happened {
-                Happening::Message(message) if !private => Some(message.id.clone()),
+                Happening::Message(message) | Happening::Edited(message) if !private => {
+                    Some(message.id.clone())
+                }
                 _ => None,
             },
             discreet: false,
@@ -508,10 +678,21 @@ impl Intake {
 /// What was written, as one message to the turn.
 fn inbound(batch: &Batch) -> Inbound {
     let leader = batch.leader();
-    let text: Vec<&str> = batch
+    // Cleaned one by one, so that each one's lines can be found in the whole.
+    let texts: Vec<String> = batch
         .0
         .iter()
-        .map(words)
+        .map(|event| clean_text(words(event)))
+        .collect();
+    let parts = batch
+        .0
+        .iter()
+        .zip(&texts)
+        .map(|(event, text)| Part::of(event.id.clone(), text))
+        .collect();
+    let text: Vec<&str> = texts
+        .iter()
+        .map(String::as_str)
         .filter(|words| !words.is_empty())
         .collect();
     let private = leader.venue.audience == Audience::Private;
@@ -537,6 +718,7 @@ fn inbound(batch: &Batch) -> Inbound {
         language: leader.by.language,
         manner,
         source: None,
+        parts,
         about: None,
     }
 }
@@ -551,7 +733,7 @@ fn asked(inbound: &Inbound) -> Option<Asked> {
 
 fn words(event: &Event) -> &str {
     match &event.happened {
-        Happening::Message(message) => &message.text,
+        Happening::Message(message) | Happening::Edited(message) => &message.text,
         _ => "",
     }
 }
@@ -567,8 +749,13 @@ fn language(batch: &Batch) -> chatfriends_personas::Language {
 
 /// A sentence in place of a turn.
 async fn said(sentence: &Sentence, event: &Event) -> Shows {
+    told(sentence.say(event.by.language)).await
+}
+
+/// The same with a text.
+async fn told(text: String) -> Shows {
     let (out, shows) = Outlet::channel();
-    out.notice(sentence.say(event.by.language)).await;
+    out.notice(text).await;
     out.show(Show::Done { finish: None }).await;
     shows
 }

@@ -2,6 +2,7 @@
 //!
 //! Begin with [`turn`]. Models live in `chatfriends-engine`, personas in `chatfriends-personas`; this package knows both.
 
+pub mod amend;
 pub mod attention;
 pub mod brains;
 pub mod bursts;
@@ -23,6 +24,7 @@ pub mod inspect;
 pub mod intake;
 pub mod invitations;
 pub mod lanes;
+pub mod logging;
 pub mod memory;
 pub mod messages;
 pub mod metrics;
@@ -37,6 +39,8 @@ pub mod settings;
 pub mod speak;
 pub mod starter;
 pub mod store;
+pub mod tally;
 pub mod terminal;
 pub mod turn;
+pub mod underway;
 pub mod web;

@@ -493,6 +493,9 @@ impl Sentence {
                     }
                     Silence::NotHere => "I stayed silent because a moderator switched me off here.",
                     Silence::QuietHours => "I stayed silent because these are quiet hours here.",
+                    Silence::TooMuch => {
+                        "I stayed silent because as many messages were answered in the last hour as a moderator allows."
+                    }
                     Silence::NoWords => "I stayed silent because there were no words in it.",
                 },
                 match silence {
@@ -502,6 +505,7 @@ impl Sentence {
                     }
                     Silence::NotHere => "관리자가 여기서는 꺼 두어서 조용히 있었어요.",
                     Silence::QuietHours => "지금은 조용한 시간이라 답하지 않았어요.",
+                    Silence::TooMuch => "관리자가 정한 한 시간의 답을 다 써서 조용히 있었어요.",
                     Silence::NoWords => "글이 없어서 조용히 있었어요.",
                 },
             ),

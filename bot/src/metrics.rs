@@ -17,6 +17,10 @@ pub enum Count {
     Replies,
     /// Replies that broke off or never came.
     RepliesFailed,
+    /// Reactions of people that praise a reply.
+    RepliesLiked,
+    /// Reactions of people that blame a reply.
+    RepliesDisliked,
     /// Help cards shown.
     HelpCards,
     /// Turns that ended in a panic.
@@ -32,12 +36,14 @@ pub enum Count {
 }
 
 impl Count {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Messages,
         Self::MessagesIgnored,
         Self::UnknownEvents,
         Self::Replies,
         Self::RepliesFailed,
+        Self::RepliesLiked,
+        Self::RepliesDisliked,
         Self::HelpCards,
         Self::TurnPanics,
         Self::Compactions,
@@ -53,6 +59,8 @@ impl Count {
             Self::UnknownEvents => "chatfriends_unknown_events_total",
             Self::Replies => "chatfriends_replies_total",
             Self::RepliesFailed => "chatfriends_replies_failed_total",
+            Self::RepliesLiked => "chatfriends_replies_liked_total",
+            Self::RepliesDisliked => "chatfriends_replies_disliked_total",
             Self::HelpCards => "chatfriends_help_cards_total",
             Self::TurnPanics => "chatfriends_turn_panics_total",
             Self::Compactions => "chatfriends_compactions_total",
@@ -69,6 +77,8 @@ impl Count {
             Self::UnknownEvents => "Events of unknown kinds.",
             Self::Replies => "Replies shown as far as they were wanted and allowed.",
             Self::RepliesFailed => "Replies that broke off or never came.",
+            Self::RepliesLiked => "Reactions that praise a reply.",
+            Self::RepliesDisliked => "Reactions that blame a reply.",
             Self::HelpCards => "Help cards shown.",
             Self::TurnPanics => "Turns that ended in a panic.",
             Self::Compactions => "Windows compacted.",

@@ -165,10 +165,16 @@ impl Outlet {
     /// An outlet and its other end.
     #[must_use]
     pub fn channel() -> (Self, mpsc::Receiver<Show>) {
+        Self::until(&CancellationToken::new())
+    }
+
+    /// The same for a reader who leaves when `gone` is cancelled, and still hears of the end.
+    #[must_use]
+    pub fn until(gone: &CancellationToken) -> (Self, mpsc::Receiver<Show>) {
         let (sender, receiver) = mpsc::channel(64);
         let outlet = Self {
             shows: sender,
-            stalled: CancellationToken::new(),
+            stalled: gone.child_token(),
         };
         (outlet, receiver)
     }

@@ -33,6 +33,7 @@ use crate::reasons::Reasons;
 use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::store::sled::SledStore;
+use crate::tally::Tally;
 use crate::web::Web;
 
 /// The whole shutdown takes no longer than this; what did not finish is named.
@@ -70,9 +71,20 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
         "check",
         check_personas(Arc::clone(&ctx), stop.clone()),
     );
+    spawn(
+        &mut tasks,
+        "inbox",
+        prune_inbox(Arc::clone(&ctx), stop.clone()),
+    );
     if let Some(settings) = ctx.settings.discord.clone() {
-        let run = discord::run(settings, Arc::clone(&ctx), stop.clone());
-        spawn(&mut tasks, "discord", run);
+        let client = discord::client()
+            .build()
+            .context("an HTTP client for Discord could not be made")?;
+        let run = discord::run(settings, client, Arc::clone(&ctx), stop.clone());
+        spawn(&mut tasks, "discord", async {
+            run.await;
+            anyhow::Ok(())
+        });
     }
     if let Some(settings) = ctx.settings.telegram.clone() {
         let run = telegram::run(settings, Arc::clone(&ctx), stop.clone());
@@ -144,12 +156,14 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         turns: TaskTracker::new(),
         catalogue,
         house,
+        tally: Tally::default(),
         audit: Audit::new(Arc::clone(&store)),
         health: Health::default(),
         inbox: Inbox::new(Arc::clone(&store)),
         moves,
         invitations: Invitations::new(Arc::clone(&store)),
-        webhook: Webhook::new(store),
+        webhook: Webhook::new(Arc::clone(&store)),
+        store,
         brains,
         compaction: Compactor::new(memory.clone(), settings.summariser, settings.summary_tokens),
         memory,
@@ -165,6 +179,9 @@ pub async fn finish(ctx: &Context) {
     ctx.compaction.finish().await;
     ctx.brains.stop().await;
 }
+
+/// How often old records of the inbox are looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 
 type Ended = (&'static str, anyhow::Result<()>);
 
@@ -266,6 +283,24 @@ async fn check_all(ctx: &Context) {
         }
     }
     tracing::info!(online, "Personas are online.");
+}
+
+/// Lets go, a few times a day, of what was answered long ago.
+async fn prune_inbox(ctx: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        match ctx.inbox.prune().await {
+            Ok(0) => {}
+            Ok(many) => tracing::debug!(many, "Old records of the inbox are gone."),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "Old records of the inbox could not be removed; it is tried again."
+            ),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(PRUNE_EVERY) => {}
+        }
+    }
 }
 
 /// SIGINT and SIGTERM alike.

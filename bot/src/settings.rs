@@ -132,6 +132,12 @@ pub struct WebhookSettings {
 pub struct Secret(String);
 
 impl Secret {
+    /// A text as a secret.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The text, for whoever sends it on.
     #[must_use]
     pub fn reveal(&self) -> &str {
@@ -212,6 +218,21 @@ struct WrittenRoute {
 pub struct SettingsError(pub Vec<String>);
 
 impl Settings {
+    /// Everything that must never be shown.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<Secret> {
+        let discord = self.discord.as_ref().map(|discord| discord.token.clone());
+        let telegram = self
+            .telegram
+            .as_ref()
+            .map(|telegram| telegram.token.clone());
+        let server = match &self.brain {
+            Brain::Server(server) => server.key.as_deref().map(Secret::new),
+            Brain::Starter | Brain::File(_) => None,
+        };
+        [discord, telegram, server].into_iter().flatten().collect()
+    }
+
     /// Reads the defaults, `config/local.toml` where it exists, `file`, and the environment; a later one wins.
     ///
     /// # Errors

@@ -162,6 +162,10 @@ pub async fn again(
     if about.is_some() && *about != last.source {
         return Err(Trouble::Told(Sentence::NotTheLastReply));
     }
+    let is_led = known.window.is_empty() && known.opening.is_some();
+    if last.amended && !is_led {
+        return stage.answer_amended(last).await.map(Some);
+    }
     stage
         .answer_turn(&last, &known, Attempt::Again)
         .await
@@ -343,6 +347,7 @@ impl<'a> Stage<'a> {
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_millis() as u64),
             source: self.admitted.inbound().source.clone(),
+            parts: self.admitted.inbound().parts.clone(),
         }
     }
 
@@ -396,6 +401,31 @@ impl<'a> Stage<'a> {
         let prompt = self.fit(draft).await?;
         let window = prompt.window;
         let spoke = self.speak(prompt, &Wishes::default(), attempt).await?;
+        self.keep(turn.id, spoke, window).await
+    }
+
+    /// Answers words that were changed after they were sent, with what is known about the new ones.
+    async fn answer_amended(&self, turn: Turn) -> Result<Finished, Trouble> {
+        let mut known = self.ctx.memory.recall(&self.scope, &turn.text).await?;
+        known.window.retain(|before| before.id < turn.id);
+        let draft = Draft::new(Ingredients {
+            persona: &self.persona,
+            extra_system: None,
+            known: &known,
+            words: &turn.text,
+            speaker: self.voices().speaker(&turn.name, &turn.person),
+            language: Language::of(&turn.text),
+        });
+        let prompt = self.fit(draft).await?;
+        let window = prompt.window;
+        let revision = known.revision.filter(|_| prompt.holds_all_memory);
+        self.ctx
+            .memory
+            .note_turn(&self.scope, turn.id, &prompt.notes, revision, known.as_of)
+            .await?;
+        let spoke = self
+            .speak(prompt, &Wishes::default(), Attempt::First)
+            .await?;
         self.keep(turn.id, spoke, window).await
     }
 

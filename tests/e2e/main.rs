@@ -7,6 +7,8 @@
 mod support;
 
 #[cfg(test)]
+mod amend;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod discord;
@@ -24,6 +26,8 @@ mod memory;
 mod safety;
 #[cfg(all(test, feature = "llama"))]
 mod seeds;
+#[cfg(all(test, feature = "llama"))]
+mod session;
 #[cfg(test)]
 mod telegram;
 #[cfg(test)]

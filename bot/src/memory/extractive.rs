@@ -45,6 +45,14 @@ impl Summariser for Extractive<'_> {
     }
 }
 
+/// Whether a line of such a summary quotes `text`.
+pub(super) fn quotes(line: &str, text: &str) -> bool {
+    let Some((_, quoted)) = line.split_once(": ") else {
+        return false;
+    };
+    facts::sentences(text).any(|sentence| recall::excerpt(sentence, LINE_CHARS) == quoted)
+}
+
 /// The lines of before and the sentences of now, in order, each once.
 fn candidates(previous: Option<&str>, evicted: &[Turn]) -> Vec<String> {
     let before = previous

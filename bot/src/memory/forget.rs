@@ -97,6 +97,9 @@ impl Memory {
             let Some(at) = &saying.record else { continue };
             let turn = records::turn(store, &at.0.conversation, at.0.turn).await?;
             turns += usize::from(turn.record.is_some());
+            for part in turn.record.iter().flat_map(|turn| &turn.parts) {
+                swaps.push(records::sourced(store, &part.source).await?.removed());
+            }
             swaps.push(turn.removed());
         }
         for conversation in self.conversations(owner).await? {
@@ -114,7 +117,10 @@ impl Memory {
         })
     }
 
-    async fn conversations(&self, owner: &Owner) -> Result<BTreeSet<Conversation>, StoreError> {
+    pub(super) async fn conversations(
+        &self,
+        owner: &Owner,
+    ) -> Result<BTreeSet<Conversation>, StoreError> {
         let sayings = records::sayings(self.store.as_ref(), owner).await?;
         Ok(sayings
             .into_iter()
@@ -219,7 +225,7 @@ fn without(mut sheet: FactSheet, id: FactId) -> Option<(FactSheet, Fact)> {
 }
 
 /// From now on the turn is neither recalled nor summarised.
-fn strike(sheet: &mut FactSheet, turn: TurnRef) {
+pub(super) fn strike(sheet: &mut FactSheet, turn: TurnRef) {
     if !sheet.struck.contains(&turn) {
         sheet.struck.push(turn);
     }

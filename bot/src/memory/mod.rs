@@ -1,6 +1,7 @@
 //! What is remembered of people: the log of what was said, their facts, and the summary of what lies behind the window.
 //!
-//! This file holds the types that go in and out; [`Memory`]'s methods are in `remember.rs`, `show.rs`, `forget.rs`, `moving.rs` and `compaction.rs`.
+//! This file holds the types that go in and out; [`Memory`]'s methods are in `remember.rs`, `show.rs`, `forget.rs`, `amend.rs`, `moving.rs`
+//! and `compaction.rs`.
 //! Nothing here knows of platforms, models or prompts beyond the notes that lead a message.
 
 use std::fmt;
@@ -8,13 +9,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::identity::{Conversation, EventId, PersonId};
+use crate::identity::{Conversation, EventId, PersonId, Scope};
 use crate::store::Store;
 
 pub use compaction::{CompactError, Compaction, Summariser, TokenCounter, WindowBudget};
 pub use extractive::Extractive;
 pub use fact::{Fact, FactId, FactKey};
 
+mod amend;
 mod asked;
 mod compaction;
 mod extractive;
@@ -106,6 +108,17 @@ pub struct Said {
     pub at_ms: u64,
     /// The event that it came as, where it came from a chat app.
     pub source: Option<EventId>,
+    /// The messages that it was written in, where it came from a chat app.
+    pub parts: Vec<Part>,
+}
+
+/// One message of the words of a turn. It holds no words itself: its lines are those behind the lines of the parts before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The event that it came as.
+    pub source: EventId,
+    /// How many lines of the turn's text are its.
+    pub lines: usize,
 }
 
 /// A reply as it was shown.
@@ -139,6 +152,25 @@ pub struct Turn {
     /// The event that it came as, by which an interrupted turn is found again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<EventId>,
+    /// The messages of a chat app in which the words came, without those that were taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// Whether the words were changed after they were sent, so that `notes` and `reply` are not about them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub amended: bool,
+}
+
+/// What became of a turn whose words were changed or taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amended {
+    /// Whose turn it is, and in which conversation.
+    pub scope: Scope,
+    /// The turn as it is now; `None` when nothing of it is left.
+    pub left: Option<Turn>,
+    /// The event that stands for all its messages.
+    pub source: Option<EventId>,
+    /// Whether nothing was said after it that the next prompt shows.
+    pub is_last: bool,
 }
 
 /// What a turn is to know.

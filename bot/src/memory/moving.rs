@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::records::{self, FactSheet, Log, Saying, Summary, Window};
+use super::records::{self, FactSheet, Log, Saying, Sourced, Summary, Window};
 use super::{Fact, FactId, Memory, Turn, TurnId, TurnRef};
 use crate::identity::{Audience, Conversation, Owner, PlaceId};
 use crate::store::key::Key;
@@ -176,6 +176,14 @@ impl Memory {
                     persona: there.conversation.persona.clone(),
                     person: turn.person.clone(),
                 };
+                for part in &turn.parts {
+                    let source = records::sourced(store, &part.source).await?;
+                    let sourced = Sourced {
+                        owner: owner.clone(),
+                        at: there.clone(),
+                    };
+                    swaps.push(source.becomes(&sourced));
+                }
                 let new = records::turn(store, &there.conversation, there.turn).await?;
                 let turn = Turn {
                     id: there.turn,

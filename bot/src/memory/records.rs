@@ -6,6 +6,7 @@
 //! | `turn` | conversation, turn | [`Turn`] |
 //! | `window` | conversation | [`Window`]: which turns are sent again |
 //! | `said` | owner, conversation, turn | [`Saying`]: whose turn it is |
+//! | `source` | event | [`Sourced`]: of which turn a message of a chat app is a part, as long as the turn is there |
 //! | `facts` | owner | [`FactSheet`] |
 //! | `summary` | owner | [`Summary`] |
 //! | `moving` | conversation | `Shift`, in `moving.rs`: how its turns are numbered at the place to which it moves |
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
 use super::{FactId, FactKey, MemoryLine, Turn, TurnId, TurnRef};
-use crate::identity::{Audience, Conversation, Owner, PersonId, PlaceId};
+use crate::identity::{Audience, Conversation, EventId, Owner, PersonId, PlaceId};
 use crate::store::key::Key;
 use crate::store::record::{self, Found, Record};
 use crate::store::{Store, StoreError};
@@ -93,6 +94,13 @@ pub(super) struct Summary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Saying(pub(super) TurnRef);
 
+/// Of which turn a message is a part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sourced {
+    pub(super) owner: Owner,
+    pub(super) at: TurnRef,
+}
+
 impl Record for Log {
     const TABLE: &'static str = "log";
 }
@@ -104,6 +112,9 @@ impl Record for Window {
 }
 impl Record for Saying {
     const TABLE: &'static str = "said";
+}
+impl Record for Sourced {
+    const TABLE: &'static str = "source";
 }
 impl Record for FactSheet {
     const TABLE: &'static str = "facts";
@@ -204,6 +215,13 @@ pub(super) async fn saying(
             .number(turn.turn.0),
     )
     .await
+}
+
+pub(super) async fn sourced(
+    store: &dyn Store,
+    message: &EventId,
+) -> Result<Found<Sourced>, StoreError> {
+    record::read(store, Key::of(Sourced::TABLE).text(message.as_str())).await
 }
 
 /// Which turns are `owner`'s, conversation by conversation.

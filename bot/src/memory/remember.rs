@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chatfriends_personas::Language;
 
 use super::fact::FactKey;
-use super::records::{self, FactSheet, Log, Opening, Saying, Window};
+use super::records::{self, FactSheet, Log, Opening, Saying, Sourced, Window};
 use super::{
     Known, Memory, MemoryLimits, MemoryLine, Said, Spoken, Turn, TurnId, TurnRef, asked, facts,
     notes, recall,
@@ -117,6 +117,7 @@ impl Memory {
             as_of,
             at_ms,
             source,
+            parts,
         } = said.clone();
         let sheet = records::facts(store, owner).await?;
         let mut learned = sheet.record.clone().unwrap_or_default();
@@ -135,6 +136,8 @@ impl Memory {
             reply: None,
             at_ms,
             source,
+            parts,
+            amended: false,
         };
         let mut swaps = vec![
             log.becomes(&Log {
@@ -145,6 +148,13 @@ impl Memory {
                 .await?
                 .becomes(&Saying(here.clone())),
         ];
+        for part in &turn.parts {
+            let found = records::sourced(store, &part.source).await?;
+            swaps.push(found.becomes(&Sourced {
+                owner: owner.clone(),
+                at: here.clone(),
+            }));
+        }
         swaps.push(if learned.learn(told, &here, at_ms, &self.limits) {
             sheet.becomes(&learned)
         } else {

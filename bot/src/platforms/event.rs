@@ -22,8 +22,20 @@ pub struct Event {
     pub by: Author,
     /// What.
     pub happened: Happening,
-    /// Milliseconds since 1970, as the app tells it.
+    /// Milliseconds since 1970, as the app tells it; of a changed message, when it was written.
     pub at_ms: u64,
+}
+
+impl Event {
+    /// The event as which a message came, or would have come, to the place of this one.
+    #[must_use]
+    pub fn of_message(platform: Platform, at: &Address, message: &MessageId) -> EventId {
+        match platform {
+            // Discord's numbers are unique everywhere, Telegram's in their chat.
+            Platform::Discord => EventId::new(platform, &message.0),
+            _ => EventId::new(platform, &format!("{}/{}", at.place, message.0)),
+        }
+    }
 }
 
 /// Where something happened.

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use chatfriends_personas::{Language, PersonaId};
 use serde::{Deserialize, Serialize};
 
+use self::reaction::Reaction;
 use self::text::styled::Styled;
 use crate::identity::{PersonId, Rank};
 use crate::invitations::Token;
@@ -17,6 +18,7 @@ use crate::outlet::Form;
 pub mod discord;
 pub mod event;
 pub mod health;
+pub mod reaction;
 pub mod telegram;
 pub mod text;
 
@@ -53,8 +55,21 @@ pub trait Messenger: Send + Sync + Debug {
     /// Shows other content in a message of ours; content that it has already is no error.
     async fn edit(&self, at: &Address, message: &MessageId, post: &Post) -> Result<(), SendError>;
 
-    /// Takes a message of ours away.
-    async fn remove(&self, at: &Address, message: &MessageId) -> Result<(), SendError>;
+    /// Takes a message of ours away that was shown in this voice.
+    async fn remove(
+        &self,
+        at: &Address,
+        message: &MessageId,
+        voice: &Voice,
+    ) -> Result<(), SendError>;
+
+    /// Puts a sign below somebody's message.
+    async fn react(
+        &self,
+        at: &Address,
+        message: &MessageId,
+        reaction: Reaction,
+    ) -> Result<(), SendError>;
 
     /// What somebody may change in a place now; at most a minute old.
     async fn rank(&self, at: &Address, person: &PersonId) -> Result<Rank, SendError>;
@@ -155,18 +170,21 @@ pub enum Voice {
 pub enum Button {
     /// Answers again, differently.
     Regenerate,
+    /// Answers again, because the words were changed.
+    Renew,
     /// Stops the reply.
     Stop,
 }
 
 impl Button {
-    const ALL: [Self; 2] = [Self::Regenerate, Self::Stop];
+    const ALL: [Self; 3] = [Self::Regenerate, Self::Renew, Self::Stop];
 
     /// The word by which a chat app hands a press back.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Regenerate => "regenerate",
+            Self::Renew => "renew",
             Self::Stop => "stop",
         }
     }
@@ -183,6 +201,8 @@ impl Button {
         match (self, language) {
             (Self::Regenerate, Language::English) => "🔄 Another answer",
             (Self::Regenerate, Language::Korean) => "🔄 다른 답",
+            (Self::Renew, Language::English) => "🔄 Answer the new words",
+            (Self::Renew, Language::Korean) => "🔄 고친 말에 답하기",
             (Self::Stop, Language::English) => "⏹ Stop",
             (Self::Stop, Language::Korean) => "⏹ 그만",
         }

@@ -10,6 +10,8 @@ use regex::Regex;
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::gate::clean_text;
+
 static PHRASES: LazyLock<Phrases> = LazyLock::new(|| {
     toml::from_str(include_str!("phrases.toml")).expect("a test reads the shipped list")
 });
@@ -23,6 +25,13 @@ static LINES: LazyLock<Lines> = LazyLock::new(|| {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {
     country: String,
+}
+
+/// Whether a message holds words of acute distress.
+#[must_use]
+pub fn is_acute(text: &str) -> bool {
+    let text = clean_text(text);
+    KOREAN.finds(&korean(&text)) || ENGLISH.finds(&english(&text))
 }
 
 /// The card, if a message holds words of acute distress; `country` chooses the lines of an English card.
@@ -138,10 +147,6 @@ struct Line {
         )
     )]
     checked: String,
-}
-
-fn is_acute(text: &str) -> bool {
-    KOREAN.finds(&korean(text)) || ENGLISH.finds(&english(text))
 }
 
 /// The lists of one language as patterns.

@@ -98,6 +98,7 @@ impl Visitor {
             language,
             manner,
             source: None,
+            parts: Vec::new(),
             about: None,
         }
     }

@@ -452,6 +452,7 @@ async fn a_full_disk_changes_nothing() {
         as_of: 0,
         at_ms: 1,
         source: None,
+        parts: Vec::new(),
     };
     assert!(matches!(
         full.open_turn(&me, said).await,

@@ -10,6 +10,7 @@ use super::*;
 use crate::identity::{Audience, Owner, PersonId, PlaceId, Platform, Scope};
 use crate::store::in_memory::InMemory;
 
+mod amending;
 mod compacting;
 mod forgetting;
 mod isolation;
@@ -29,6 +30,8 @@ pub(super) fn turn(name: &str, text: &str) -> Turn {
         reply: None,
         at_ms: 0,
         source: None,
+        parts: Vec::new(),
+        amended: false,
     }
 }
 
@@ -102,6 +105,7 @@ async fn open(memory: &Memory, scope: &Scope, text: &str, known: &Known) -> Turn
                 as_of: known.as_of,
                 at_ms: 7,
                 source: None,
+                parts: Vec::new(),
             },
         )
         .await

@@ -90,6 +90,7 @@ async fn all_memory_is_sent_once_a_window_and_again_when_it_changed() {
                 as_of: known.as_of,
                 at_ms: 1,
                 source: None,
+                parts: Vec::new(),
             },
         )
         .await

@@ -169,6 +169,24 @@ impl Faces {
             .map(drop)
     }
 
+    /// Takes away what was said.
+    pub(super) async fn take_back(
+        &self,
+        face: &Face,
+        thread: Option<ChannelId>,
+        message: DiscordMessage,
+    ) -> Result<(), SendError> {
+        let route = Route::WebhookMessage {
+            webhook_id: face.webhook,
+            token: &face.token,
+            message_id: message,
+        };
+        self.rest
+            .send(route, LightMethod::Delete, None::<&()>, query(thread, &[]))
+            .await
+            .map(drop)
+    }
+
     /// The webhook is not there any more.
     pub(super) fn lost(&self, face: &Face) {
         self.lock().remove(&(face.channel, face.persona.clone()));

@@ -1,32 +1,40 @@
 //! Discord: serenity keeps the gateway (heartbeats, resume, sharding), this folder gives its events and calls a meaning.
 //!
 //! What an event means is `listen.rs`, where channels lie is `channels.rs`, how messages are sent is `send.rs`, who speaks in them `faces.rs`,
-//! and how requests are made `rest.rs`. Only files in this folder name serenity.
+//! how often sessions begin `budget.rs`, how commands appear `menu.rs`, how they are answered `tickets.rs`, and how requests are made `rest.rs`. Only files in this folder name serenity.
 
+mod budget;
 mod channels;
 mod faces;
 mod listen;
+mod menu;
 mod rest;
 mod send;
+mod tickets;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use serde_json::json;
 use serenity::all::{
-    ApplicationFlags, ClientBuilder, Context as Connection, CurrentApplicationInfo, CurrentUser,
-    Event as GatewayEvent, GatewayIntents, LightMethod, RawEventHandler, Route,
+    ApplicationFlags, ApplicationId, ChannelId, ClientBuilder, Context as Connection,
+    CurrentApplicationInfo, CurrentUser, Event as GatewayEvent, EventHandler, GatewayIntents,
+    GuildId, Interaction, MessageId, Permissions, RawEventHandler, Route,
 };
 use serenity::async_trait;
-use serenity::gateway::GatewayError;
+use serenity::gateway::{ConnectionStage, GatewayError, ShardStageUpdateEvent};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::channels::Channels;
+use self::budget::{Allowance, Budget};
+use self::channels::{Channels, Spot};
+use self::listen::Doer;
 use self::rest::Rest;
 use self::send::Discord;
-use super::SendError;
+use self::tickets::Ticket;
 use super::health::State;
+use super::{Button, SendError};
+use crate::commands::Asked;
 use crate::context::Context;
 use crate::identity::Platform;
 use crate::intake::Intake;
@@ -36,30 +44,110 @@ use crate::settings::DiscordSettings;
 /// Somebody must do something; until then it is looked at now and then.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
 
-/// Connects to Discord and stays connected until told to stop.
-///
-/// # Errors
-/// When no HTTP client can be made. What Discord does wrong is told to [`Health`](super::health::Health) and waited out.
+/// The client with which [`run`] makes its requests, for whoever must add something to it.
+pub fn client() -> reqwest::ClientBuilder {
+    rest::client()
+}
+
+/// Connects to Discord and stays connected until told to stop. What Discord does wrong is told to [`Health`](super::health::Health) and waited
+/// out.
 pub async fn run(
     settings: DiscordSettings,
+    client: reqwest::Client,
     ctx: Arc<Context>,
     stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let rest =
-        Arc::new(Rest::new(&settings).context("an HTTP client for Discord could not be made")?);
+) {
+    let rest = Arc::new(Rest::new(settings, client));
     let work = async {
+        let (mut me, mut intents) = introduced(&rest, &ctx).await;
+        let link = invitation(rest.application());
+        tracing::info!(
+            link,
+            "Whoever manages a server adds the bot to it with this link."
+        );
+        let messenger = Arc::new(Discord::new(Arc::clone(&rest)));
+        let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
+        resume(&intake).await;
         loop {
-            let (me, intents) = introduced(&rest, &ctx).await;
-            let listener = Listener::new(&ctx, &rest, me);
-            listener.resume().await;
+            if let Err(error) = menu::register(&rest).await {
+                tracing::warn!(%error, "The slash commands could not be registered; typed ones work.");
+            }
+            let listener = Listener {
+                me,
+                rest: Arc::clone(&rest),
+                messenger: Arc::clone(&messenger),
+                channels: Channels::default(),
+                intake: intake.clone(),
+                ctx: Arc::clone(&ctx),
+            };
             let wait = connect(&rest, intents, listener, &ctx).await;
             sleep(wait).await;
+            (me, intents) = introduced(&rest, &ctx).await;
         }
     };
     tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        () = work => Ok(()),
+        () = stop.cancelled() => {}
+        () = work => {}
     }
+}
+
+/// Takes up what was not answered before the last end. Once only: afterwards the inbox holds what is being answered.
+async fn resume(intake: &Intake) {
+    while let Err(error) = intake.resume(Platform::Discord).await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "The inbox cannot be read."
+        );
+        sleep(Duration::from_secs(5)).await;
+    }
+}
+
+/// What `check` says of the bot: its name, and what is still to be switched on.
+///
+/// # Errors
+/// Why it would not work, with the remedy.
+pub async fn look(settings: &DiscordSettings) -> Result<String, String> {
+    let client = client().build().map_err(|error| error.to_string())?;
+    let rest = Rest::new(settings.clone(), client);
+    let me = rest.get::<CurrentUser>(Route::UserMe).await;
+    let application = rest
+        .get::<CurrentApplicationInfo>(Route::Oauth2ApplicationCurrent)
+        .await;
+    match (me, application) {
+        (Ok(me), Ok(application)) => {
+            let added = format!(
+                "{} answers; added to a server with {}",
+                me.name,
+                invitation(application.id)
+            );
+            Ok(if may_read(application.flags) {
+                added
+            } else {
+                format!("{added}; {NO_CONTENT}")
+            })
+        }
+        (Err(SendError::Gone(_)), _) | (_, Err(SendError::Gone(_))) => {
+            Err(UNKNOWN_TOKEN.to_owned())
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
+    }
+}
+
+const UNKNOWN_TOKEN: &str = "Discord does not know this token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart";
+const NO_CONTENT: &str = "it may not read messages in servers beyond mentions and answers to it, so it cannot hear calls by name; switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart";
+
+/// The link by which the bot is added to a server, with all that it can make use of.
+fn invitation(application: ApplicationId) -> String {
+    let permissions = Permissions::VIEW_CHANNEL
+        | Permissions::SEND_MESSAGES
+        | Permissions::SEND_MESSAGES_IN_THREADS
+        | Permissions::READ_MESSAGE_HISTORY
+        | Permissions::ADD_REACTIONS
+        | Permissions::MANAGE_WEBHOOKS;
+    let permissions = permissions.bits();
+    format!(
+        "https://discord.com/oauth2/authorize?client_id={application}&scope=bot+applications.commands&permissions={permissions}"
+    )
 }
 
 /// Waits until Discord knows us; what we may hear depends on what the application is allowed to.
@@ -78,7 +166,7 @@ async fn introduced(rest: &Rest, ctx: &Context) -> (CurrentUser, GatewayIntents)
                 return (me, intents(application.flags));
             }
             (Err(SendError::Gone(_)), _) | (_, Err(SendError::Gone(_))) => {
-                note(State::Failed("Discord does not know this token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart".to_owned()));
+                note(State::Failed(UNKNOWN_TOKEN.to_owned()));
                 sleep(AFTER_REFUSAL).await;
             }
             (Err(error), _) | (_, Err(error)) => {
@@ -103,15 +191,18 @@ fn intents(flags: Option<ApplicationFlags>) -> GatewayIntents {
         | GatewayIntents::DIRECT_MESSAGES
         | GatewayIntents::GUILD_MESSAGE_REACTIONS
         | GatewayIntents::DIRECT_MESSAGE_REACTIONS;
-    let allowed = ApplicationFlags::GATEWAY_MESSAGE_CONTENT
-        | ApplicationFlags::GATEWAY_MESSAGE_CONTENT_LIMITED;
-    if flags.is_some_and(|flags| flags.intersects(allowed)) {
+    if may_read(flags) {
         return always | GatewayIntents::MESSAGE_CONTENT;
     }
-    tracing::warn!(
-        "The bot may not read messages in servers beyond mentions and answers to it, so it cannot hear calls by name. Switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart."
-    );
+    tracing::warn!("On Discord {NO_CONTENT}.");
     always
+}
+
+/// Whether the application may read what is written in servers.
+fn may_read(flags: Option<ApplicationFlags>) -> bool {
+    let allowed = ApplicationFlags::GATEWAY_MESSAGE_CONTENT
+        | ApplicationFlags::GATEWAY_MESSAGE_CONTENT_LIMITED;
+    flags.is_some_and(|flags| flags.intersects(allowed))
 }
 
 /// Stays connected as long as it can; gives back how long to wait before the next attempt.
@@ -129,8 +220,26 @@ async fn connect(
         )));
         return Duration::from_secs(5);
     }
+    let budget = Budget::new(Arc::clone(&ctx.store));
+    match budget.look().await {
+        Ok(Allowance::Granted) => {}
+        Ok(Allowance::Spent(rest)) => {
+            note(State::Failed(TOO_MANY_SESSIONS.to_owned()));
+            return rest.min(AFTER_REFUSAL);
+        }
+        Err(error) => {
+            note(State::Waiting(format!("the store failed: {error}")));
+            return Duration::from_secs(5);
+        }
+    }
+    let spent = CancellationToken::new();
+    let sessions = Sessions {
+        budget,
+        spent: spent.clone(),
+    };
     let client = ClientBuilder::new_with_http(rest.for_gateway(), intents)
         .raw_event_handler(listener)
+        .event_handler(sessions)
         .await;
     let mut client = match client {
         Ok(client) => client,
@@ -142,9 +251,15 @@ async fn connect(
         }
     };
     // Dropping the client would leave its shards connected.
-    let shards = Arc::clone(&client.shard_manager);
-    let _ended = ShutDown(shards);
-    match client.start_autosharded().await {
+    let _ended = ShutDown(Arc::clone(&client.shard_manager));
+    let ended = tokio::select! {
+        ended = client.start_autosharded() => ended,
+        () = spent.cancelled() => {
+            note(State::Failed(TOO_MANY_SESSIONS.to_owned()));
+            return AFTER_REFUSAL;
+        }
+    };
+    match ended {
         Err(serenity::Error::Gateway(GatewayError::InvalidAuthentication)) => {
             note(State::Failed("Discord refused the token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart".to_owned()));
             AFTER_REFUSAL
@@ -163,6 +278,33 @@ async fn connect(
     }
 }
 
+/// What is said when the bot has begun more sessions than anything healthy does.
+const TOO_MANY_SESSIONS: &str = "the connection to Discord was begun too often today, and Discord resets the token of bots that do so; find out why it breaks, then wait or restart tomorrow";
+
+/// Counts the sessions that serenity begins.
+struct Sessions {
+    budget: Budget,
+    /// Cancelled when there may be no more.
+    spent: CancellationToken,
+}
+
+#[async_trait]
+impl EventHandler for Sessions {
+    async fn shard_stage_update(&self, _: Connection, event: ShardStageUpdateEvent) {
+        if event.new != ConnectionStage::Identifying {
+            return;
+        }
+        match self.budget.spend().await {
+            Ok(Allowance::Granted) => {}
+            Ok(Allowance::Spent(_)) => self.spent.cancel(),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "A session of Discord could not be counted."
+            ),
+        }
+    }
+}
+
 /// Ends a client's connections when it goes out of use.
 struct ShutDown(Arc<serenity::gateway::ShardManager>);
 
@@ -177,30 +319,22 @@ impl Drop for ShutDown {
 struct Listener {
     me: CurrentUser,
     rest: Arc<Rest>,
+    messenger: Arc<Discord>,
     channels: Channels,
     intake: Intake,
     ctx: Arc<Context>,
 }
 
 impl Listener {
-    fn new(ctx: &Arc<Context>, rest: &Arc<Rest>, me: CurrentUser) -> Self {
-        let messenger = Arc::new(Discord::new(Arc::clone(rest)));
-        Self {
-            me,
-            rest: Arc::clone(rest),
-            channels: Channels::default(),
-            intake: Intake::new(Arc::clone(ctx), messenger),
-            ctx: Arc::clone(ctx),
-        }
-    }
-
-    async fn resume(&self) {
-        while let Err(error) = self.intake.resume(Platform::Discord).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "The inbox cannot be read."
-            );
-            sleep(Duration::from_secs(5)).await;
+    async fn take_deleted(
+        &self,
+        channel: ChannelId,
+        guild: Option<GuildId>,
+        messages: &[MessageId],
+    ) {
+        let spot = self.channels.spot(channel, guild, &self.rest).await;
+        for message in messages {
+            self.take(listen::deleted(*message, &spot)).await;
         }
     }
 
@@ -211,6 +345,81 @@ impl Listener {
                 "A message could not be stored and is not answered."
             );
         }
+    }
+}
+
+impl Listener {
+    /// Something was chosen, pressed, typed or filled in.
+    async fn interaction(&self, interaction: Interaction) {
+        match interaction {
+            Interaction::Command(chosen) => {
+                let by = Doer {
+                    id: chosen.id,
+                    token: &chosen.token,
+                    user: &chosen.user,
+                    member: chosen.member.as_deref(),
+                    locale: &chosen.locale,
+                };
+                let spot = self.spot(chosen.channel_id, chosen.guild_id);
+                self.command(menu::asked(&chosen.data), &by, spot).await;
+            }
+            Interaction::Modal(filled) => {
+                let by = Doer {
+                    id: filled.id,
+                    token: &filled.token,
+                    user: &filled.user,
+                    member: filled.member.as_ref(),
+                    locale: &filled.locale,
+                };
+                let spot = self.spot(filled.channel_id, filled.guild_id);
+                if let Some(asked) = menu::submitted(&filled.data) {
+                    self.command(asked, &by, spot).await;
+                }
+            }
+            Interaction::Component(pressed) => {
+                let by = Doer {
+                    id: pressed.id,
+                    token: &pressed.token,
+                    user: &pressed.user,
+                    member: pressed.member.as_ref(),
+                    locale: &pressed.locale,
+                };
+                // Nothing changes for the one who pressed until the message itself does.
+                let deferred = json!({ "type": 6 });
+                if let Err(error) = self.rest.callback(&by.ticket(), &deferred).await {
+                    tracing::debug!(%error, "A pressed button was not acknowledged.");
+                }
+                if let Some(button) = Button::of(&pressed.data.custom_id) {
+                    let spot = self.spot(pressed.channel_id, pressed.guild_id).await;
+                    let event = listen::pressed(pressed.message.id, button, &by, &spot);
+                    self.take(event).await;
+                }
+            }
+            Interaction::Autocomplete(typed) => {
+                let choices = menu::choices(&typed.data, &self.ctx.catalogue.now());
+                let answer = json!({ "type": 8, "data": { "choices": choices } });
+                let ticket = Ticket {
+                    interaction: typed.id,
+                    token: typed.token.clone(),
+                };
+                if let Err(error) = self.rest.callback(&ticket, &answer).await {
+                    tracing::debug!(%error, "Nothing could be offered to choose from.");
+                }
+            }
+            _ => metrics::count(Count::UnknownEvents),
+        }
+    }
+
+    async fn command(&self, asked: Asked, by: &Doer<'_>, spot: impl Future<Output = Spot>) {
+        let discreet = asked.meant().is_none_or(|(_, action)| action.discreet);
+        self.messenger
+            .tickets
+            .open(&by.ticket(), discreet, &self.rest);
+        self.take(listen::command(asked, by, &spot.await)).await;
+    }
+
+    async fn spot(&self, channel: ChannelId, guild: Option<GuildId>) -> Spot {
+        self.channels.spot(channel, guild, &self.rest).await
     }
 }
 
@@ -237,41 +446,39 @@ impl RawEventHandler for Listener {
                 if written.author.id == self.me.id {
                     return;
                 }
-                let spot = self
-                    .channels
-                    .spot(written.channel_id, written.guild_id, &self.rest)
-                    .await;
+                let spot = self.spot(written.channel_id, written.guild_id).await;
                 if let Some(event) = listen::message(&written, &spot, &self.me) {
                     self.take(event).await;
                 }
             }
-            GatewayEvent::InteractionCreate(event) => {
-                let Some(pressed) = event.interaction.as_message_component() else {
-                    return;
-                };
+            GatewayEvent::MessageUpdate(event) => {
                 let spot = self
                     .channels
-                    .spot(pressed.channel_id, pressed.guild_id, &self.rest)
+                    .spot(event.channel_id, event.guild_id, &self.rest)
                     .await;
-                // Nothing changes for the one who pressed until the message itself does.
-                let deferred = serde_json::json!({ "type": 6 });
-                let acknowledge = self.rest.call(
-                    Route::InteractionResponse {
-                        interaction_id: pressed.id,
-                        token: &pressed.token,
-                    },
-                    LightMethod::Post,
-                    Some(&deferred),
-                );
-                let (acknowledged, ()) = tokio::join!(acknowledge, async {
-                    if let Some(event) = listen::pressed(pressed, &spot) {
-                        self.take(event).await;
-                    }
-                });
-                if let Err(error) = acknowledged {
-                    tracing::debug!(%error, "A pressed button was not acknowledged.");
+                if let Some(event) = listen::edited(&event, &spot, &self.me) {
+                    self.take(event).await;
                 }
             }
+            GatewayEvent::MessageDelete(event) => {
+                self.take_deleted(event.channel_id, event.guild_id, &[event.message_id])
+                    .await;
+            }
+            GatewayEvent::MessageDeleteBulk(event) => {
+                self.take_deleted(event.channel_id, event.guild_id, &event.ids)
+                    .await;
+            }
+            GatewayEvent::ReactionAdd(event) => {
+                let reaction = event.reaction;
+                let spot = self
+                    .channels
+                    .spot(reaction.channel_id, reaction.guild_id, &self.rest)
+                    .await;
+                if let Some(event) = listen::reacted(&reaction, &spot, &self.me) {
+                    self.take(event).await;
+                }
+            }
+            GatewayEvent::InteractionCreate(event) => self.interaction(event.interaction).await,
             GatewayEvent::Unknown(_) => metrics::count(Count::UnknownEvents),
             _ => {}
         }

@@ -27,6 +27,7 @@ pub(super) struct Rest {
     /// Only with another server than Discord's own.
     own: Option<OwnLimits>,
     settings: DiscordSettings,
+    client: reqwest::Client,
 }
 
 impl std::fmt::Debug for Rest {
@@ -44,27 +45,25 @@ struct OwnLimits {
 }
 
 impl Rest {
-    pub(super) fn new(settings: &DiscordSettings) -> reqwest::Result<Self> {
+    pub(super) fn new(settings: DiscordSettings, client: reqwest::Client) -> Self {
         let token = settings.token.reveal();
-        let own = match &settings.api_url {
-            None => None,
-            Some(url) => Some(OwnLimits {
-                client: client()?,
-                server: url.as_str().trim_end_matches('/').to_owned(),
-                authorization: format!("Bot {}", token.trim_start_matches("Bot ")),
-                closed: Mutex::default(),
-            }),
-        };
-        Ok(Self {
-            http: http(settings)?,
+        let own = settings.api_url.as_ref().map(|url| OwnLimits {
+            client: client.clone(),
+            server: url.as_str().trim_end_matches('/').to_owned(),
+            authorization: format!("Bot {}", token.trim_start_matches("Bot ")),
+            closed: Mutex::default(),
+        });
+        Self {
+            http: http(&settings, client.clone()),
             own,
-            settings: settings.clone(),
-        })
+            settings,
+            client,
+        }
     }
 
     /// The same server for serenity's gateway, which wants its own.
     pub(super) fn for_gateway(&self) -> Http {
-        http(&self.settings).expect("it could be made before")
+        http(&self.settings, self.client.clone())
     }
 
     pub(super) fn set_application(&self, application: ApplicationId) {
@@ -178,21 +177,22 @@ impl OwnLimits {
     }
 }
 
-fn client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().timeout(REQUEST).build()
+/// The client that requests are made with.
+pub(super) fn client() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().timeout(REQUEST)
 }
 
-fn http(settings: &DiscordSettings) -> reqwest::Result<Http> {
+fn http(settings: &DiscordSettings, client: reqwest::Client) -> Http {
     let builder = HttpBuilder::new(settings.token.reveal())
-        .client(client()?)
+        .client(client)
         .default_allowed_mentions(CreateAllowedMentions::new());
-    Ok(match &settings.api_url {
+    match &settings.api_url {
         None => builder.build(),
         Some(url) => builder
             .proxy(url.as_str())
             .ratelimiter_disabled(true)
             .build(),
-    })
+    }
 }
 
 /// Discord's own words about an error.

@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use serenity::all::{ChannelId, LightMethod, MessageId as DiscordMessage, Route};
 
 use super::faces::{Face, Faces};
+use super::menu;
 use super::rest::Rest;
+use super::tickets::{Ticket, Tickets};
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
+use crate::platforms::reaction::Reaction;
 use crate::platforms::text::clean::clean_reply;
 use crate::platforms::text::discord;
 use crate::platforms::text::split::pieces;
@@ -24,12 +27,14 @@ use crate::platforms::{
 pub(super) struct Discord {
     rest: Arc<Rest>,
     faces: Faces,
+    pub(super) tickets: Tickets,
 }
 
 impl Discord {
     pub(super) fn new(rest: Arc<Rest>) -> Self {
         Self {
             faces: Faces::new(Arc::clone(&rest)),
+            tickets: Tickets::default(),
             rest,
         }
     }
@@ -52,7 +57,18 @@ impl Messenger for Discord {
     }
 
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError> {
-        if let Some((face, thread)) = self.face(at, post).await? {
+        if let Some(ticket) = ticket(at) {
+            let answered = self
+                .tickets
+                .answer(&ticket, &body(post), post.discreet, &self.rest)
+                .await;
+            match answered {
+                // Too late for an answer; what everybody may read is said in the channel.
+                Err(SendError::Gone(_)) if !post.discreet => {}
+                outcome => return outcome,
+            }
+        }
+        if let Some((face, thread)) = self.face(at, &post.voice).await? {
             match self.faces.say(&face, thread, &body(post)).await {
                 // Somebody has deleted the webhook: the next attempt makes another.
                 Err(SendError::Gone(cause)) => {
@@ -77,12 +93,27 @@ impl Messenger for Discord {
         id_of(&sent)
     }
 
-    async fn ask(&self, _at: &Address, _form: &Form) -> Result<(), SendError> {
-        Err(SendError::Refused("forms are not shown here".to_owned()))
+    async fn ask(&self, at: &Address, form: &Form) -> Result<(), SendError> {
+        let ticket = ticket(at).ok_or_else(|| {
+            SendError::Refused("Discord shows forms in answer to its own commands only".to_owned())
+        })?;
+        self.tickets
+            .ask(&ticket, &menu::modal(form), &self.rest)
+            .await
     }
 
     async fn edit(&self, at: &Address, of: &MessageId, post: &Post) -> Result<(), SendError> {
-        if let Some((face, thread)) = self.face(at, post).await? {
+        if let Some(ticket) = ticket(at) {
+            let changed = self
+                .tickets
+                .change(&ticket, message(of)?, &body(post), &self.rest)
+                .await;
+            match changed {
+                Err(SendError::Gone(_)) if !post.discreet => {}
+                outcome => return outcome,
+            }
+        }
+        if let Some((face, thread)) = self.face(at, &post.voice).await? {
             match self
                 .faces
                 .say_instead(&face, thread, message(of)?, &body(post))
@@ -102,7 +133,29 @@ impl Messenger for Discord {
             .await
     }
 
-    async fn remove(&self, at: &Address, of: &MessageId) -> Result<(), SendError> {
+    async fn react(
+        &self,
+        at: &Address,
+        to: &MessageId,
+        reaction: Reaction,
+    ) -> Result<(), SendError> {
+        let route = Route::ChannelMessageReactionMe {
+            channel_id: channel(at)?,
+            message_id: message(to)?,
+            reaction: &in_address(reaction.emoji()),
+        };
+        self.rest.call(route, LightMethod::Put, None::<&()>).await
+    }
+
+    async fn remove(&self, at: &Address, of: &MessageId, voice: &Voice) -> Result<(), SendError> {
+        // The bot may take away its own messages everywhere, and a webhook's only through the webhook.
+        if let Some((face, thread)) = self.face(at, voice).await? {
+            match self.faces.take_back(&face, thread, message(of)?).await {
+                // It was said before there was a webhook.
+                Err(SendError::Gone(_)) => {}
+                outcome => return outcome,
+            }
+        }
         let route = Route::ChannelMessage {
             channel_id: channel(at)?,
             message_id: message(of)?,
@@ -118,6 +171,10 @@ impl Messenger for Discord {
     }
 
     async fn typing(&self, at: &Address) -> Result<(), SendError> {
+        if at.ticket.is_some() {
+            // Discord shows by itself that a command is being worked on.
+            return Ok(());
+        }
         let route = Route::ChannelTyping {
             channel_id: channel(at)?,
         };
@@ -130,9 +187,9 @@ impl Discord {
     async fn face(
         &self,
         at: &Address,
-        post: &Post,
+        voice: &Voice,
     ) -> Result<Option<(Face, Option<ChannelId>)>, SendError> {
-        let Voice::Persona { id, name, .. } = &post.voice else {
+        let Voice::Persona { id, name, .. } = voice else {
             return Ok(None);
         };
         if !at.shared {
@@ -144,6 +201,11 @@ impl Discord {
         let face = self.faces.of(parent, id, name).await?;
         Ok(face.map(|face| (face, thread)))
     }
+}
+
+/// The interaction that is answered, where it is one.
+fn ticket(at: &Address) -> Option<Ticket> {
+    at.ticket.as_deref().and_then(Ticket::read)
 }
 
 /// What every way of sending has in common. Nobody is ever pinged, and links show no pictures.
@@ -201,6 +263,11 @@ fn message(id: &MessageId) -> Result<DiscordMessage, SendError> {
             id.0
         ))),
     }
+}
+
+/// An emoji as a part of an address.
+fn in_address(emoji: &str) -> String {
+    emoji.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 pub(super) fn id_of(message: &Value) -> Result<MessageId, SendError> {

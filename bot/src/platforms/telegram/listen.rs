@@ -2,8 +2,8 @@
 
 use chatfriends_personas::Language;
 use teloxide::types::{
-    CallbackQuery, Chat, ChatId, ChatKind, Me, Message as Written, MessageEntityKind, Update,
-    UpdateKind, User,
+    CallbackQuery, Chat, ChatId, ChatKind, MaybeAnonymousUser, Me, Message as Written,
+    MessageEntityKind, MessageReactionUpdated, Update, UpdateKind, User,
 };
 
 use crate::commands;
@@ -17,6 +17,8 @@ use crate::platforms::{Address, Button, MessageId};
 pub(super) fn event(update: &Update, me: &Me) -> Option<Event> {
     match &update.kind {
         UpdateKind::Message(written) => message(written, me),
+        UpdateKind::EditedMessage(written) => edited(update, written, me),
+        UpdateKind::MessageReaction(reaction) => reacted(update, reaction),
         UpdateKind::CallbackQuery(query) => pressed(query),
         _ => None,
     }
@@ -45,9 +47,10 @@ fn message(written: &Written, me: &Me) -> Option<Event> {
         .filter(|to| to.from.as_ref().is_some_and(|user| user.id == me.id))
         .map(|to| MessageId(to.id.0.to_string()));
     Some(Event {
-        id: EventId::new(
+        id: Event::of_message(
             Platform::Telegram,
-            &format!("{}/{}", written.chat.id, written.id),
+            &address(written, &author.person),
+            &MessageId(written.id.0.to_string()),
         ),
         platform: Platform::Telegram,
         at: address(written, &author.person),
@@ -62,6 +65,53 @@ fn message(written: &Written, me: &Me) -> Option<Event> {
             attachment,
         }),
         at_ms: u64::try_from(written.date.timestamp_millis()).unwrap_or(0),
+    })
+}
+
+/// A changed message. The update's own number tells two changes in one second apart, which the date does not.
+fn edited(update: &Update, written: &Written, me: &Me) -> Option<Event> {
+    let event = message(written, me)?;
+    let Happening::Message(message) = event.happened else {
+        return None;
+    };
+    let id = format!("edit/{}/{}/{}", written.chat.id, written.id, update.id.0);
+    Some(Event {
+        id: EventId::new(Platform::Telegram, &id),
+        happened: Happening::Edited(message),
+        ..event
+    })
+}
+
+/// A sign that somebody put below a message. Telegram tells it where the bot is an administrator.
+fn reacted(update: &Update, reaction: &MessageReactionUpdated) -> Option<Event> {
+    let MaybeAnonymousUser::User(user) = &reaction.actor else {
+        return None;
+    };
+    let added = reaction
+        .new_reaction
+        .iter()
+        .find(|sign| !reaction.old_reaction.contains(sign))?;
+    let place = Place {
+        chat: &reaction.chat,
+        topic: None,
+    };
+    Some(Event {
+        id: EventId::new(Platform::Telegram, &format!("reaction/{}", update.id.0)),
+        platform: Platform::Telegram,
+        at: place.address(&person(user)),
+        venue: place.venue(),
+        by: Author {
+            person: person(user),
+            name: user.full_name(),
+            is_bot: user.is_bot,
+            language: language(user),
+            rank: None,
+        },
+        happened: Happening::Reacted {
+            on: MessageId(reaction.message_id.0.to_string()),
+            emoji: added.emoji()?.clone(),
+        },
+        at_ms: u64::try_from(reaction.date.timestamp_millis()).unwrap_or(0),
     })
 }
 
@@ -214,42 +264,65 @@ fn topic(written: &Written) -> Option<String> {
 }
 
 fn address(written: &Written, asker: &PersonId) -> Address {
-    Address {
-        place: written.chat.id.to_string(),
-        thread: topic(written),
-        title: written.chat.title().map(str::to_owned),
-        asker: asker.raw().to_owned(),
-        shared: !matches!(written.chat.kind, ChatKind::Private(_)),
-        ticket: None,
-    }
+    Place::of(written).address(asker)
 }
 
 fn venue(written: &Written) -> Venue {
-    let chat = written.chat.id.to_string();
-    let place = PlaceId::new(Platform::Telegram, &chat);
-    let level = |kind, raw: &str| Level::new(Platform::Telegram, kind, raw);
-    if let ChatKind::Private(_) = written.chat.kind {
-        return Venue {
-            place,
-            thread: None,
-            audience: Audience::Private,
-            levels: vec![level(LevelKind::Chat, &chat)],
-        };
-    }
-    group(written.chat.id, topic(written))
+    Place::of(written).venue()
 }
 
-fn group(chat: ChatId, topic: Option<String>) -> Venue {
+/// A chat, or a topic in it.
+struct Place<'a> {
+    chat: &'a Chat,
+    topic: Option<String>,
+}
+
+impl<'a> Place<'a> {
+    fn of(written: &'a Written) -> Self {
+        Self {
+            chat: &written.chat,
+            topic: topic(written),
+        }
+    }
+
+    fn address(&self, asker: &PersonId) -> Address {
+        Address {
+            place: self.chat.id.to_string(),
+            thread: self.topic.clone(),
+            title: self.chat.title().map(str::to_owned),
+            asker: asker.raw().to_owned(),
+            shared: !matches!(self.chat.kind, ChatKind::Private(_)),
+            ticket: None,
+        }
+    }
+
+    fn venue(&self) -> Venue {
+        venue_of(self.chat, self.topic.as_deref())
+    }
+}
+
+fn venue_of(chat: &Chat, topic: Option<&str>) -> Venue {
+    if !matches!(chat.kind, ChatKind::Private(_)) {
+        return group(chat.id, topic);
+    }
+    let chat = chat.id.to_string();
+    Venue {
+        place: PlaceId::new(Platform::Telegram, &chat),
+        thread: None,
+        audience: Audience::Private,
+        levels: vec![Level::new(Platform::Telegram, LevelKind::Chat, &chat)],
+    }
+}
+
+fn group(chat: ChatId, topic: Option<&str>) -> Venue {
     let chat = chat.to_string();
     let place = PlaceId::new(Platform::Telegram, &chat);
     let level = |kind, raw: &str| Level::new(Platform::Telegram, kind, raw);
-    let of_topic = topic
-        .as_ref()
-        .map(|topic| level(LevelKind::Thread, &format!("{chat}/{topic}")));
+    let of_topic = topic.map(|topic| level(LevelKind::Thread, &format!("{chat}/{topic}")));
     Venue {
         audience: Audience::Place(place.clone()),
         place,
-        thread: topic.as_deref().map(ThreadId::new),
+        thread: topic.map(ThreadId::new),
         levels: of_topic
             .into_iter()
             .chain([level(LevelKind::Group, &chat)])

@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use chatfriends_personas::Language;
 use teloxide::payloads::{
     AnswerCallbackQuerySetters as _, EditMessageTextSetters as _, SendChatActionSetters as _,
-    SendMessageSetters as _,
+    SendMessageSetters as _, SetMessageReactionSetters as _,
 };
 use teloxide::requests::{Request as _, Requester as _};
 use teloxide::types::{
     CallbackQueryId, ChatAction, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
     LinkPreviewOptions, MessageEntity, MessageEntityKind, MessageId as TelegramMessage,
-    ReplyParameters, ThreadId, UserId,
+    ReactionType, ReplyParameters, ThreadId, UserId,
 };
 use teloxide::{ApiError, Bot, RequestError};
 use tokio::sync::mpsc::UnboundedSender;
@@ -24,6 +24,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use super::drafts::Drafts;
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
+use crate::platforms::reaction::Reaction;
 use crate::platforms::text::clean::clean_reply;
 use crate::platforms::text::split::{Rules, pieces};
 use crate::platforms::text::styled::Styled;
@@ -259,7 +260,28 @@ impl Messenger for Telegram {
         }
     }
 
-    async fn remove(&self, at: &Address, of: &MessageId) -> Result<(), SendError> {
+    async fn react(
+        &self,
+        at: &Address,
+        to: &MessageId,
+        reaction: Reaction,
+    ) -> Result<(), SendError> {
+        let (chat, message) = spot(at, to)?;
+        let sign = ReactionType::Emoji {
+            emoji: reaction.emoji().to_owned(),
+        };
+        let request = self
+            .bot
+            .set_message_reaction(chat, message)
+            .reaction([sign]);
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| trouble(error, Repeatable::Yes))
+    }
+
+    async fn remove(&self, at: &Address, of: &MessageId, _voice: &Voice) -> Result<(), SendError> {
         let (chat, message) = spot(at, of)?;
         let request = self.bot.delete_message(chat, message);
         request

@@ -48,10 +48,8 @@ pub(super) fn fill(
         let option = option.unwrap_or_else(|| panic!("no option {name:?} in {command}"));
         let mut made = json!({ "name": option["name"], "type": option["type"] });
         if nests(option) {
-            let inner = fill(option, value, locale, focused);
-            if !inner.is_empty() {
-                made["options"] = Value::Array(inner);
-            }
+            // A subcommand comes with the field also when it is empty; clients such as serenity rely on it.
+            made["options"] = Value::Array(fill(option, value, locale, focused));
         } else {
             let is_focused = focused == Some(name);
             assert!(

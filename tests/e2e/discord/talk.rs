@@ -1,6 +1,5 @@
-//! Discord: the daemon between a strict server with its gateway and a model, as people in servers, threads and private chats see it.
+//! Talking: in private, in servers and threads, by mention, answer and name; with a face for each persona.
 
-use crate::support::eventually;
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::permissions::MANAGE_WEBHOOKS;
 use crate::support::fake_model::FakeModel;
@@ -72,47 +71,54 @@ async fn a_persona_has_a_face_of_its_own_where_the_bot_may_give_it_one() {
 }
 
 #[tokio::test]
-async fn a_restart_answers_what_was_not_answered_once() {
+async fn a_button_makes_another_answer_in_its_place() {
     let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let home = Home::with(&model).on_discord(&discord);
-    let daemon = home.start().await;
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
     discord.until_connected().await;
-    let yun = discord.person("yun");
-    let chat = discord.private(&yun);
-    let pen = model.next_withheld();
-    chat.says(&yun, "hello");
-    model.asked(1).await;
-    daemon.kill();
-    drop(pen);
-    let daemon = home.start().await;
-    chat.until_text("Okay.").await;
-    eventually("it is connected again", async || discord.identifies() == 2).await;
-    chat.says(&yun, "and now?");
-    chat.until_count(2).await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[]);
+    guild.joins(&min, &[]);
+    let general = guild.channel("general");
+    general.says(&yun, "Joey, are you there?");
+    let shown = general.until_text("Okay.").await;
+    general
+        .until("the button", |all| {
+            all.iter().any(|shown| !shown.buttons.is_empty())
+        })
+        .await;
+    model.replies(|_| "Something else.".to_owned());
+    general.presses(&yun, shown.id, "regenerate");
+    let again = general.until_text("Something else.").await;
+    assert_eq!((again.id, general.by_bot().len()), (shown.id, 1));
+    let pressed = general.presses(&min, shown.id, "regenerate");
+    let told = pressed.until_text("for the person I answered").await;
+    assert!(told.is_ephemeral);
     drop(daemon);
 }
 
 #[tokio::test]
-async fn a_wrong_token_is_said_and_harms_nothing_else() {
+async fn threads_follow_their_channel_and_private_ones_keep_to_themselves() {
     let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    discord.expect_refusals();
-    let daemon = Home::with(&model)
-        .on_discord(&discord)
-        .set("discord.token", "wrong")
-        .start()
-        .await;
-    eventually("the log says it", async || {
-        daemon.stderr().contains("Discord does not know this token")
-    })
-    .await;
-    let ready = daemon.get("/readyz").await;
-    assert_eq!(ready.status, 200);
-    assert!(
-        ready.json()["discord"]
-            .as_str()
-            .unwrap()
-            .contains("DISCORD_TOKEN")
-    );
-    assert_eq!(daemon.user("yun").say("joey", "hi").await.reply(), "Okay.");
-    assert_eq!(discord.identifies(), 0);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    let yun = discord.person("yun");
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[]);
+    let general = guild.channel("general");
+    general.says(&yun, "Joey, my name is Yun.");
+    general.until_count(1).await;
+    for (thread, known) in [
+        (general.thread("food"), true),
+        (general.private_thread("secret"), false),
+    ] {
+        thread.says(&yun, "Joey, what's my name?");
+        let shown = thread.until_count(1).await;
+        assert_eq!(shown.name, "Joey", "the face of the channel");
+        assert_eq!(
+            model.last_to("what's my name?").block("memory") == ["name: Yun"],
+            known
+        );
+    }
+    drop(daemon);
 }

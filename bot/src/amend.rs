@@ -1,0 +1,194 @@
+//! What follows when somebody changes or deletes a message that was answered or waits for it. Which events these are is decided in `intake.rs`,
+//! what memory makes of them in `memory/amend.rs`.
+//!
+//! | what was done | what follows |
+//! |---|---|
+//! | a message that waits is changed or deleted | its new words are answered, or nothing is |
+//! | an answered one is changed | memory knows the new words; below the last reply a button offers to answer them |
+//! | one of several that were answered together is deleted | the same, with what is left |
+//! | the only one of a turn is deleted | the turn is forgotten, and our reply goes, too: it speaks of what was taken back |
+//!
+//! Words that make no turn (a command, a cry for help, too much) leave memory as if they had been deleted, and our reply stays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatfriends_personas::Language;
+
+use crate::context::Context;
+use crate::gate;
+use crate::identity::EventId;
+use crate::inbox::Sent;
+use crate::memory::{Amended, Turn};
+use crate::messages::Sentence;
+use crate::metrics::{self, Count};
+use crate::platforms::event::{Event, Message};
+use crate::platforms::{Button, MessageId, Messenger, Post, SendError, Voice};
+use crate::safety;
+use crate::store::StoreError;
+
+/// How often the app is asked to show what follows; memory has changed in any case.
+const ATTEMPTS: u32 = 6;
+
+/// One message that is changed or deleted.
+pub struct Amendment<'a> {
+    /// The parts that are needed for it.
+    pub ctx: &'a Arc<Context>,
+    /// The app.
+    pub messenger: &'a dyn Messenger,
+    /// What happened.
+    pub event: &'a Event,
+    /// The event as which the message had come.
+    pub of: &'a EventId,
+}
+
+impl Amendment<'_> {
+    /// Applies it; `changed` is the message as it is now, `None` when it is deleted. Gives back what is to be said about it.
+    ///
+    /// # Errors
+    /// When the store fails. To be tried again, then.
+    pub async fn apply(&self, changed: Option<&Message>) -> Result<Option<String>, StoreError> {
+        let Self { ctx, of, .. } = *self;
+        ctx.inbox.amend(of, changed).await?;
+        let Some(scope) = ctx.memory.scope_of(of).await? else {
+            return Ok(None);
+        };
+        if changed.is_some() && self.event.by.person != scope.owner.person {
+            return Ok(None);
+        }
+        let words = changed.map_or_else(String::new, |message| gate::clean_text(&message.text));
+        let (words, said) = self.readable(&words);
+        let amended = {
+            let _lane = ctx.lanes.enter(&scope.conversation).await;
+            ctx.memory.amend_turn(of, words).await?
+        };
+        let Some(amended) = amended else {
+            return Ok(said);
+        };
+        ctx.reasons.forget(&scope.owner);
+        match &amended.left {
+            None if changed.is_none() => self.take_down(&amended).await?,
+            Some(turn) if amended.is_last => self.offer(&amended, turn).await?,
+            _ => {}
+        }
+        Ok(said)
+    }
+
+    /// The words as far as they can be a turn's, and what is said about the others.
+    fn readable<'w>(&self, words: &'w str) -> (&'w str, Option<String>) {
+        if let Some(card) = safety::card_for(words, &self.ctx.settings.country) {
+            metrics::count(Count::HelpCards);
+            return ("", Some(card.say(Language::of(words))));
+        }
+        let limit = self.ctx.settings.limits.message_characters;
+        if words.chars().count() > limit {
+            let sentence = Sentence::TooLong { limit };
+            return ("", Some(sentence.say(Language::of(words))));
+        }
+        // A command is not given by changing a message.
+        if words.starts_with('/') {
+            return ("", None);
+        }
+        (words, None)
+    }
+
+    /// Takes the reply away.
+    async fn take_down(&self, amended: &Amended) -> Result<(), StoreError> {
+        for message in self.shown(amended).await?.into_iter().flatten() {
+            let place = &self.event.venue.place;
+            let posted = self.ctx.inbox.posted(place, &message).await?;
+            let voice = match posted.and_then(|posted| posted.persona) {
+                Some(_) => self.voice(amended),
+                None => Voice::Bot,
+            };
+            self.insist(&message, &Wish::Gone(voice)).await;
+        }
+        Ok(())
+    }
+
+    /// Offers below the reply to answer the new words.
+    async fn offer(&self, amended: &Amended, turn: &Turn) -> Result<(), StoreError> {
+        let Some(reply) = &turn.reply else {
+            return Ok(());
+        };
+        let voice = self.voice(amended);
+        let mut pieces = self.messenger.pieces(&reply.text, &voice);
+        let shown = self.shown(amended).await?;
+        let Some(Some(message)) = shown.get(pieces.len().wrapping_sub(1)) else {
+            return Ok(());
+        };
+        let post = Post {
+            voice,
+            text: pieces.pop().expect("there is one for the message"),
+            buttons: vec![Button::Renew],
+            answers: None,
+            discreet: false,
+            invitation: None,
+            language: Language::of(&turn.text),
+        };
+        self.insist(message, &Wish::Shows(Box::new(post))).await;
+        Ok(())
+    }
+
+    /// Has a message of ours changed in an app that may ask to wait.
+    async fn insist(&self, message: &MessageId, wish: &Wish) {
+        let at = &self.event.at;
+        for number in 0..ATTEMPTS {
+            let done = match wish {
+                Wish::Gone(voice) => self.messenger.remove(at, message, voice).await,
+                Wish::Shows(post) => self.messenger.edit(at, message, post).await,
+            };
+            let wait = match done {
+                Ok(()) => return,
+                Err(SendError::Throttled { retry_after }) => retry_after,
+                Err(SendError::Unreachable(_) | SendError::Unconfirmed(_)) => {
+                    Duration::from_millis(500) * 2_u32.pow(number)
+                }
+                Err(
+                    SendError::Moved(cause) | SendError::Gone(cause) | SendError::Refused(cause),
+                ) => {
+                    tracing::warn!(%cause, "A reply could not be adapted to a changed message; it stays as it is.");
+                    return;
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+        tracing::warn!("A reply could not be adapted to a changed message; the app was too busy.");
+    }
+
+    /// The messages that show the answer; `None` for those of which it is not known whether they are there.
+    async fn shown(&self, amended: &Amended) -> Result<Vec<Option<MessageId>>, StoreError> {
+        let Some(source) = &amended.source else {
+            return Ok(Vec::new());
+        };
+        let shown = self.ctx.inbox.shown_for(source).await?;
+        let message = |sent| match sent {
+            Sent::As(message) => Some(message),
+            Sent::Perhaps => None,
+        };
+        Ok(shown.into_iter().map(message).collect())
+    }
+
+    fn voice(&self, amended: &Amended) -> Voice {
+        let id = &amended.scope.conversation.persona;
+        let library = self.ctx.catalogue.now();
+        // A persona whose file is gone is known by its id.
+        let name = library
+            .get(id)
+            .map_or_else(|| id.to_string(), |persona| persona.name.clone());
+        let here = self.ctx.house.at(&self.event.venue.levels);
+        Voice::Persona {
+            id: id.clone(),
+            name,
+            named: here.personas.rule.len() > 1,
+        }
+    }
+}
+
+/// What is to become of a message of ours.
+enum Wish {
+    /// It was shown in this voice, and goes.
+    Gone(Voice),
+    /// It shows this.
+    Shows(Box<Post>),
+}

@@ -1,0 +1,207 @@
+//! Answers to interactions: Discord wants the first within three seconds, and shows the others for a quarter of an hour.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use serenity::all::{InteractionId, LightMethod, MessageId as DiscordMessage, Route};
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+use super::rest::Rest;
+use super::send::id_of;
+use crate::platforms::{MessageId, SendError};
+
+/// Whatever takes longer is announced; half of the three seconds are left for the way.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// After so long Discord takes no more answers.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+const MESSAGE: u8 = 4;
+const DEFERRED: u8 = 5;
+const MODAL: u8 = 9;
+const EPHEMERAL: u64 = 1 << 6;
+
+/// The interactions that can still be answered.
+#[derive(Debug, Default)]
+pub(super) struct Tickets(StdMutex<HashMap<String, Arc<Mutex<State>>>>);
+
+/// What was answered so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Nothing,
+    /// That an answer will come.
+    Deferred,
+    Answered,
+}
+
+/// An interaction as it is written into an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ticket {
+    pub(super) interaction: InteractionId,
+    pub(super) token: String,
+}
+
+impl Ticket {
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let (id, token) = text.split_once('/')?;
+        let id = id.parse::<u64>().ok().filter(|id| *id != 0)?;
+        Some(Self {
+            interaction: InteractionId::new(id),
+            token: token.to_owned(),
+        })
+    }
+
+    pub(super) fn write(&self) -> String {
+        format!("{}/{}", self.interaction, self.token)
+    }
+}
+
+impl Tickets {
+    /// Begins to watch an interaction: when nothing was answered in time, that an answer will come is.
+    pub(super) fn open(&self, ticket: &Ticket, discreet: bool, rest: &Arc<Rest>) {
+        let state = Arc::new(Mutex::new(State::Nothing));
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that only this map holds are past their time.
+        open.retain(|_, state| Arc::strong_count(state) > 1);
+        open.insert(ticket.write(), Arc::clone(&state));
+        drop(open);
+        let (rest, ticket) = (Arc::clone(rest), ticket.clone());
+        tokio::spawn(async move {
+            sleep(PATIENCE).await;
+            let mut now = state.lock().await;
+            if *now == State::Nothing {
+                let flags = if discreet { EPHEMERAL } else { 0 };
+                let deferred = json!({ "type": DEFERRED, "data": { "flags": flags } });
+                match rest.callback(&ticket, &deferred).await {
+                    Ok(_) => *now = State::Deferred,
+                    Err(error) => tracing::warn!(%error, "A command could not be acknowledged."),
+                }
+            }
+            drop(now);
+            sleep(LIFETIME).await;
+            drop(state);
+        });
+    }
+
+    /// Answers an interaction with a message.
+    pub(super) async fn answer(
+        &self,
+        ticket: &Ticket,
+        body: &Value,
+        discreet: bool,
+        rest: &Rest,
+    ) -> Result<MessageId, SendError> {
+        let mut body = body.clone();
+        if discreet {
+            body["flags"] = json!(body["flags"].as_u64().unwrap_or(0) | EPHEMERAL);
+        }
+        let Some(state) = self.state(ticket) else {
+            // From before a restart: it was acknowledged then, or is lost.
+            return follow_up(ticket, &body, rest).await;
+        };
+        // Held over the request on purpose: an answer and the announcement of one must not overtake each other.
+        let mut state = state.lock().await;
+        let answered = match *state {
+            State::Nothing => {
+                let message = json!({ "type": MESSAGE, "data": body });
+                let answer = rest.callback(ticket, &message).await?;
+                id_of(&answer["resource"]["message"])?
+            }
+            State::Deferred => {
+                let route = Route::WebhookOriginalInteractionResponse {
+                    application_id: rest.application(),
+                    token: &ticket.token,
+                };
+                // Whether it is ephemeral was decided when it was announced.
+                body.as_object_mut().map(|body| body.remove("flags"));
+                let answer: Value = rest.ask(route, LightMethod::Patch, Some(&body)).await?;
+                id_of(&answer)?
+            }
+            State::Answered => follow_up(ticket, &body, rest).await?,
+        };
+        *state = State::Answered;
+        Ok(answered)
+    }
+
+    /// Answers a command with a form; only the first answer can be one.
+    pub(super) async fn ask(
+        &self,
+        ticket: &Ticket,
+        modal: &Value,
+        rest: &Rest,
+    ) -> Result<(), SendError> {
+        let state = self.state(ticket);
+        let state = state.ok_or_else(|| SendError::Gone("the command is too old".to_owned()))?;
+        let mut state = state.lock().await;
+        if *state != State::Nothing {
+            return Err(SendError::Refused("it was answered already".to_owned()));
+        }
+        let form = json!({ "type": MODAL, "data": modal });
+        rest.callback(ticket, &form).await?;
+        *state = State::Answered;
+        Ok(())
+    }
+
+    /// Changes an answer.
+    pub(super) async fn change(
+        &self,
+        ticket: &Ticket,
+        message: DiscordMessage,
+        body: &Value,
+        rest: &Rest,
+    ) -> Result<(), SendError> {
+        let route = Route::WebhookFollowupMessage {
+            application_id: rest.application(),
+            token: &ticket.token,
+            message_id: message,
+        };
+        let mut body = body.clone();
+        body.as_object_mut().map(|body| body.remove("flags"));
+        rest.call(route, LightMethod::Patch, Some(&body)).await
+    }
+
+    fn state(&self, ticket: &Ticket) -> Option<Arc<Mutex<State>>> {
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(&ticket.write()).cloned()
+    }
+}
+
+async fn follow_up(ticket: &Ticket, body: &Value, rest: &Rest) -> Result<MessageId, SendError> {
+    let route = Route::WebhookFollowupMessages {
+        application_id: rest.application(),
+        token: &ticket.token,
+    };
+    let query = vec![("wait", "true".to_owned())];
+    let response = rest
+        .send(route, LightMethod::Post, Some(body), query)
+        .await?;
+    let sent: Value = response
+        .json()
+        .await
+        .map_err(|error| SendError::Unconfirmed(error.without_url().to_string()))?;
+    id_of(&sent)
+}
+
+impl Rest {
+    /// The first answer to an interaction; what it gives back names the message, if it is one.
+    pub(super) async fn callback(
+        &self,
+        ticket: &Ticket,
+        answer: &Value,
+    ) -> Result<Value, SendError> {
+        let route = Route::InteractionResponse {
+            interaction_id: ticket.interaction,
+            token: &ticket.token,
+        };
+        let query = vec![("with_response", "true".to_owned())];
+        let response = self
+            .send(route, LightMethod::Post, Some(answer), query)
+            .await?;
+        response
+            .json()
+            .await
+            .map_err(|error| SendError::Unconfirmed(error.without_url().to_string()))
+    }
+}

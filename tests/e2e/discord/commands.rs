@@ -1,0 +1,184 @@
+//! Slash commands, and what moderators do with them.
+
+use serde_json::json;
+
+use crate::support::fake_discord::FakeDiscord;
+use crate::support::fake_discord::permissions::{MANAGE_CHANNELS, MANAGE_GUILD};
+use crate::support::fake_model::FakeModel;
+use crate::support::home::Home;
+
+#[tokio::test]
+async fn slash_commands_are_registered_and_answered_in_their_language() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let home = Home::with(&model).on_discord(&discord);
+    let daemon = home.start().await;
+    discord.until_connected().await;
+    discord.until_registered("persona").await;
+    let yun = discord.person("yun").speaking("ko");
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[]);
+    let general = guild.channel("general");
+    let used = general
+        .commands(&yun, "persona", json!({ "show": {} }))
+        .await;
+    let response = used.response().await;
+    assert!(response.is_ephemeral);
+    assert_eq!(
+        response.content,
+        "여기서는 Joey(joey) 페르소나가 답해요. (기본값)"
+    );
+    let typed = general
+        .autocompletes(
+            &yun,
+            "persona",
+            json!({ "set": { "name": "메추" } }),
+            "name",
+        )
+        .await;
+    let choices = typed.response().await.choices;
+    assert_eq!(choices, [("메추리".to_owned(), json!("mechuri"))]);
+    drop(daemon);
+    // Nothing has changed, so nothing is registered again.
+    let daemon = home.start().await;
+    discord.until_identified(2).await;
+    assert_eq!(discord.registrations(), 1);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn only_those_who_manage_a_channel_choose_who_answers_there() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    discord.until_registered("persona").await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let guild = discord.guild("club");
+    let keepers = guild.role("keepers", MANAGE_CHANNELS);
+    guild.joins(&yun, &[keepers]);
+    guild.joins(&min, &[]);
+    let (general, kitchen) = (guild.channel("general"), guild.channel("kitchen"));
+    let set = json!({ "set": { "name": "monica mechuri" } });
+    let refused = general.commands(&min, "persona", set.clone()).await;
+    assert!(
+        refused
+            .response()
+            .await
+            .content
+            .contains("manage this channel")
+    );
+    let done = kitchen.commands(&yun, "persona", set.clone()).await;
+    let response = done.response().await;
+    assert!(!response.is_ephemeral, "everybody sees who answers now");
+    assert!(response.content.contains("From now on Monica answers here"));
+    // The whole server is not theirs.
+    let everywhere = json!({ "set": { "name": "ross", "everywhere": true } });
+    let refused = general.commands(&yun, "persona", everywhere).await;
+    assert!(refused.response().await.content.contains("whole server"));
+
+    model.replies(|prompt| format!("As {}.", prompt.system().contains("메추리")));
+    kitchen.says(&min, "메추리야 점심 추천해줘");
+    let shown = kitchen.until_text("As true").await;
+    assert_eq!(shown.name, "메추리");
+    kitchen.says(&min, "Monica, are you there?");
+    let shown = kitchen.until_text("As false").await;
+    assert_eq!(shown.name, "Monica");
+    let log = kitchen
+        .commands(&yun, "settings", json!({ "log": {} }))
+        .await;
+    let log = log.response().await;
+    assert!(
+        log.is_ephemeral && log.content.contains("persona set monica mechuri"),
+        "{}",
+        log.content
+    );
+    assert!(!log.content.contains("ross"));
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn a_command_that_takes_long_is_acknowledged_in_time() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    discord.until_registered("regenerate").await;
+
+    let yun = discord.person("yun");
+    let chat = discord.private(&yun);
+    chat.says(&yun, "hello");
+    chat.until_text("Okay.").await;
+    let pen = model.next_written();
+    let used = chat.commands(&yun, "regenerate", json!({})).await;
+    let response = used.response().await;
+    assert_eq!(response.kind, 5, "an answer is announced");
+    pen.write("Something else.");
+    drop(pen);
+    used.until_text("Something else.").await;
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn the_rules_of_a_place_decide_to_what_when_and_how_much_it_answers() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let guild = discord.guild("club");
+    let home = Home::with(&model).on_discord(&discord);
+    home.write(
+        "config/local.toml",
+        format!(
+            "[[route]]\nat = \"discord:server/{}\"\npersonas = [\"ross\"]\n",
+            guild.id()
+        ),
+    );
+    let daemon = home.start().await;
+    discord.until_connected().await;
+    discord.until_registered("settings").await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let keepers = guild.role("keepers", MANAGE_GUILD);
+    guild.joins(&yun, &[keepers]);
+    guild.joins(&min, &[]);
+    let general = guild.channel("general");
+    let set = async |options: serde_json::Value| {
+        general
+            .commands(&yun, "settings", options)
+            .await
+            .response()
+            .await
+            .content
+    };
+    let shown = set(json!({ "show": {} })).await;
+    assert!(
+        shown.contains("Who answers: Ross (inherited from the server)"),
+        "{shown}"
+    );
+
+    set(json!({ "answer": { "what": "everything" } })).await;
+    general.says(&min, "just talking");
+    general.until_text("Okay.").await;
+    assert!(model.last().system().contains("Ross"));
+
+    set(json!({ "limit": { "whose": "person", "number": "1" } })).await;
+    general.says(&min, "the first in this hour");
+    let before = general.until_count(4).await;
+    general.says(&min, "the second");
+    let why = general.commands(&min, "why", json!({})).await;
+    let why = why.response().await.content;
+    assert!(why.contains("in the last hour"), "{why}");
+    set(json!({ "limit": { "whose": "person", "number": "0" } })).await;
+
+    // Any hours around now, wherever the clock stands.
+    let now = chrono::Utc::now();
+    let hour = |minutes: i64| (now + chrono::TimeDelta::minutes(minutes)).format("%H:%M");
+    set(json!({ "quiet": { "hours": format!("{}-{} UTC", hour(-90), hour(90)), "everywhere": true } })).await;
+    general.says(&min, "Ross, are you there?");
+    let why = general.commands(&min, "why", json!({})).await;
+    assert!(why.response().await.content.contains("quiet hours"));
+    let refused = set(json!({ "quiet": { "hours": "tonight" } })).await;
+    assert!(refused.contains("Asia/Seoul"), "{refused}");
+    set(json!({ "quiet": { "hours": "never" } })).await;
+
+    set(json!({ "answer": { "what": "nothing" } })).await;
+    general.says(&min, &format!("<@{}> hello", discord.bot_id()));
+    let why = general.commands(&min, "why", json!({})).await;
+    assert!(why.response().await.content.contains("switched me off"));
+    assert_eq!(model.prompts().len(), 2, "{before:?}");
+    drop(daemon);
+}
