@@ -200,7 +200,7 @@ async fn check_finds_nothing_wrong_and_everything_wrong() {
             .lines()
             .filter(|line| line.starts_with("ok "))
             .count(),
-        16,
+        17,
         "{report}"
     );
     assert!(report.contains("chatfriends would start."), "{report}");
