@@ -101,9 +101,13 @@ impl Moves {
     }
 }
 
-/// The same event at another venue. Numbers of messages do not go along.
+/// The same event at another venue. Numbers of messages do not go along, so what happened to one is still found where that was.
 #[must_use]
 pub fn moved(mut event: Event, to: &Venue) -> Event {
+    if let Happening::Edited(_) | Happening::Deleted(_) | Happening::Reacted { .. } = event.happened
+    {
+        return event;
+    }
     let old = std::mem::replace(&mut event.at.place, to.place.raw().to_owned());
     event.at.thread = None;
     event.venue = to.clone();

@@ -121,7 +121,7 @@ async fn telegram_a_change_during_the_reply_is_applied_after_it() {
     let pen = model.next_written();
     let said = chat.says(&yun, "My name is Nobody.");
     pen.write("Nice to ");
-    chat.until_text("Nice to").await;
+    chat.until_drafts(1).await;
     chat.edits(&yun, said, "My name is Min.");
     telegram.until_confirmed().await;
     // Even when the daemon is killed in between.

@@ -177,12 +177,12 @@ impl Memory {
                     person: turn.person.clone(),
                 };
                 for part in &turn.parts {
-                    let sourced = records::sourced(store, &part.source).await?;
-                    let moved = Sourced {
+                    let source = records::sourced(store, &part.source).await?;
+                    let sourced = Sourced {
                         owner: owner.clone(),
                         at: there.clone(),
                     };
-                    swaps.extend(sourced.record.as_ref().map(|_| sourced.becomes(&moved)));
+                    swaps.push(source.becomes(&sourced));
                 }
                 let new = records::turn(store, &there.conversation, there.turn).await?;
                 let turn = Turn {
