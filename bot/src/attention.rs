@@ -16,7 +16,7 @@
 use chatfriends_personas::{Library, PersonaId, called};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::house::{Answers, Holding, Quiet};
+use crate::house::{Answers, Holding};
 use crate::identity::Audience;
 use crate::platforms::event::{Attachment, Event, Message};
 use crate::platforms::reaction::Reaction;
@@ -58,53 +58,86 @@ pub enum Silence {
     NoWords,
 }
 
-/// Decides about a message. `answers` is the persona whose message it answers, where the bot wrote that.
-#[must_use]
-pub fn attend(
-    event: &Event,
-    message: &Message,
-    answered: Option<&AnsweredMessage>,
-    rules: &Holding,
-    library: &Library,
-    now: DateTime<Utc>,
-) -> Attention {
-    if event.by.is_bot {
-        return Attention::Silent(Silence::Bot);
+/// A message, and what holds where it was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard<'a> {
+    /// What happened.
+    pub event: &'a Event,
+    /// The message in it.
+    pub message: &'a Message,
+    /// The rules of the place.
+    pub rules: &'a Holding,
+    /// The personas that can be there.
+    pub library: &'a Library,
+}
+
+impl Heard<'_> {
+    /// Whether it asks the bot for help in acute distress. That is answered whatever the rules are, so nothing but the message decides.
+    #[must_use]
+    pub fn asks_for_help(&self) -> bool {
+        let meant = self.message.answers.is_some()
+            || self.rules.answers.rule == Answers::Everything
+            || self.is_addressed()
+            || self.named().is_some();
+        !self.event.by.is_bot && safety::is_acute(&self.message.text) && meant
     }
-    let private = event.venue.audience == Audience::Private;
-    let at_home = rules.personas.rule.iter().filter_map(|id| library.get(id));
-    let named = called(&message.text, at_home.map(AsRef::as_ref)).map(|persona| persona.id.clone());
-    let meant = private || message.mentions_bot || answered.is_some() || named.is_some();
-    if message.text.starts_with('/') && (private || message.mentions_bot) {
-        return Attention::Speak { persona: None };
+
+    /// Decides about it; `answered` is the message of the bot's that it answers.
+    #[must_use]
+    pub fn attend(&self, answered: Option<&AnsweredMessage>, now: DateTime<Utc>) -> Attention {
+        let Self {
+            event,
+            message,
+            rules,
+            ..
+        } = *self;
+        if event.by.is_bot {
+            return Attention::Silent(Silence::Bot);
+        }
+        if message.text.starts_with('/') && self.is_addressed() {
+            return Attention::Speak { persona: None };
+        }
+        let named = self.named();
+        let meant = self.is_addressed() || answered.is_some() || named.is_some();
+        if !meant && rules.answers.rule != Answers::Everything {
+            return Attention::Silent(Silence::NotCalled);
+        }
+        if !self.is_private() && rules.answers.rule == Answers::Nothing {
+            return Attention::Silent(Silence::NotHere);
+        }
+        if rules.is_quiet(now) {
+            return if meant {
+                Attention::Sign(Reaction::Asleep, Silence::QuietHours)
+            } else {
+                Attention::Silent(Silence::QuietHours)
+            };
+        }
+        if message.text.is_empty() {
+            return match message.attachment {
+                Some(Attachment::File) if meant => Attention::WordsOnly,
+                // A bare mention is a call.
+                None if message.mentions_bot => Attention::Speak { persona: named },
+                _ => Attention::Silent(Silence::NoWords),
+            };
+        }
+        let persona = named.or_else(|| answered.and_then(|message| message.persona.clone()));
+        Attention::Speak { persona }
     }
-    // Whoever asks the bot for help gets the card, whatever the rules are.
-    if meant && safety::is_acute(&message.text) {
-        return Attention::Speak { persona: named };
+
+    fn is_private(&self) -> bool {
+        self.event.venue.audience == Audience::Private
     }
-    if !meant && rules.answers.rule != Answers::Everything {
-        return Attention::Silent(Silence::NotCalled);
+
+    fn is_addressed(&self) -> bool {
+        self.is_private() || self.message.mentions_bot
     }
-    if !private && rules.answers.rule == Answers::Nothing {
-        return Attention::Silent(Silence::NotHere);
+
+    /// The persona of the place that it calls by name.
+    fn named(&self) -> Option<PersonaId> {
+        let ids = self.rules.personas.rule.iter();
+        let at_home = ids.filter_map(|id| self.library.get(id));
+        called(&self.message.text, at_home.map(AsRef::as_ref)).map(|persona| persona.id.clone())
     }
-    if matches!(&rules.quiet.rule, Quiet::Hours(hours) if hours.contain(now)) {
-        return if meant {
-            Attention::Sign(Reaction::Asleep, Silence::QuietHours)
-        } else {
-            Attention::Silent(Silence::QuietHours)
-        };
-    }
-    if message.text.is_empty() {
-        return match message.attachment {
-            Some(Attachment::File) if meant => Attention::WordsOnly,
-            // A bare mention is a call.
-            None if message.mentions_bot => Attention::Speak { persona: named },
-            _ => Attention::Silent(Silence::NoWords),
-        };
-    }
-    let persona = named.or_else(|| answered.and_then(|message| message.persona.clone()));
-    Attention::Speak { persona }
 }
 
 /// Whether a message that was not answered when it was written may still become a call by being changed.

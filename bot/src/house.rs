@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chatfriends_personas::PersonaId;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Level;
@@ -19,6 +20,8 @@ pub struct House {
     store: Arc<dyn Store>,
     configured: BTreeMap<Level, Rules>,
     set: RwLock<BTreeMap<Level, Rules>>,
+    /// Held while a change goes to the store and then to [`Self::set`], so that the two agree on which came last.
+    changing: tokio::sync::Mutex<()>,
     default: PersonaId,
 }
 
@@ -98,6 +101,14 @@ impl Record for Kept {
     const TABLE: &'static str = "rules";
 }
 
+impl Holding {
+    /// Whether nobody is answered at this moment.
+    #[must_use]
+    pub fn is_quiet(&self, now: DateTime<Utc>) -> bool {
+        matches!(&self.quiet.rule, Quiet::Hours(hours) if hours.contain(now))
+    }
+}
+
 impl House {
     /// The rules in `store` over the configured ones.
     ///
@@ -118,6 +129,7 @@ impl House {
             store,
             configured,
             set: RwLock::new(set),
+            changing: tokio::sync::Mutex::default(),
             default,
         })
     }
@@ -151,6 +163,7 @@ impl House {
         level: &Level,
         change: impl Fn(&mut Rules) + Send,
     ) -> Result<(), StoreError> {
+        let _changing = self.changing.lock().await;
         let key = Key::of(Kept::TABLE).text(&level.to_string());
         let rules = loop {
             let found = read::<Kept>(self.store.as_ref(), key.clone()).await?;

@@ -150,27 +150,35 @@ impl Inbox {
     /// # Errors
     /// When the store cannot be read.
     pub async fn unfinished(&self) -> Result<Vec<Batch>, StoreError> {
-        let found =
-            read_all::<Waiting>(self.store.as_ref(), Key::of(Waiting::TABLE).under()).await?;
-        let mut waiting: Vec<Waiting> =
-            found.into_iter().filter_map(|found| found.record).collect();
+        let mut waiting = Vec::new();
+        for (key, raw) in self.store.scan(Key::of(Waiting::TABLE).under()).await? {
+            // One that cannot be understood must not keep the others from being answered.
+            match serde_json::from_slice::<Waiting>(&raw) {
+                Ok(found) => waiting.push(found),
+                Err(error) => {
+                    tracing::error!(?key, %error, "An event in the inbox cannot be read and is not answered.");
+                }
+            }
+        }
         waiting.sort_by_key(|waiting| waiting.order);
         self.order.fetch_max(
             waiting.last().map_or(0, |newest| newest.order),
             Ordering::Relaxed,
         );
         let mut batches: BTreeMap<u64, Vec<Event>> = BTreeMap::new();
-        let mut leaders: BTreeMap<EventId, u64> = BTreeMap::new();
+        // The first of a batch need not have come first.
+        let orders: BTreeMap<EventId, u64> = waiting
+            .iter()
+            .map(|waiting| (waiting.event.id.clone(), waiting.order))
+            .collect();
         for Waiting {
             order, event, with, ..
         } in waiting
         {
-            let leader = with
-                .as_ref()
-                .and_then(|with| leaders.get(with).copied())
-                .unwrap_or(order);
-            leaders.insert(event.id.clone(), leader);
-            batches.entry(leader).or_default().push(event);
+            match with.and_then(|with| orders.get(&with).copied()) {
+                Some(leader) => batches.entry(leader).or_default().push(event),
+                None => batches.entry(order).or_default().insert(0, event),
+            }
         }
         Ok(batches.into_values().map(Batch).collect())
     }
@@ -265,21 +273,26 @@ impl Inbox {
     /// When the store cannot be written.
     pub async fn join(&self, batch: &Batch) -> Result<(), StoreError> {
         let leader = batch.leader().id.clone();
-        let mut swaps = Vec::new();
-        for event in batch.0.iter().skip(1) {
-            let found = self.waiting(&event.id).await?;
-            let Some(waiting) = found.record.clone() else {
-                continue;
-            };
-            swaps.push(found.becomes(&Waiting {
-                with: Some(leader.clone()),
-                ..waiting
-            }));
+        loop {
+            let mut swaps = Vec::new();
+            for event in batch.0.iter().skip(1) {
+                let found = self.waiting(&event.id).await?;
+                let Some(waiting) = found.record.clone() else {
+                    continue;
+                };
+                swaps.push(found.becomes(&Waiting {
+                    with: Some(leader.clone()),
+                    ..waiting
+                }));
+            }
+            if swaps.is_empty() {
+                return Ok(());
+            }
+            match self.store.commit(swaps).await {
+                Err(StoreError::Conflict) => {}
+                result => return result,
+            }
         }
-        if swaps.is_empty() {
-            return Ok(());
-        }
-        self.store.commit(swaps).await
     }
 
     /// Notes that a command is being carried out; `false` when it had been begun before a restart, so that nothing is done twice.
@@ -287,17 +300,19 @@ impl Inbox {
     /// # Errors
     /// When the store cannot be written.
     pub async fn begin(&self, event: &EventId) -> Result<bool, StoreError> {
-        let found = self.waiting(event).await?;
-        match found.record.clone() {
-            Some(waiting) if !waiting.begun => {
-                let begun = Waiting {
-                    begun: true,
-                    ..waiting
-                };
-                self.store.commit(vec![found.becomes(&begun)]).await?;
-                Ok(true)
+        loop {
+            let found = self.waiting(event).await?;
+            let Some(waiting) = found.record.clone().filter(|waiting| !waiting.begun) else {
+                return Ok(false);
+            };
+            let begun = Waiting {
+                begun: true,
+                ..waiting
+            };
+            match self.store.commit(vec![found.becomes(&begun)]).await {
+                Err(StoreError::Conflict) => {}
+                result => return result.map(|()| true),
             }
-            _ => Ok(false),
         }
     }
 

@@ -2,22 +2,23 @@
 //!
 //! What happens to a message after that is `turn.rs`; how its answer is shown is `delivery.rs`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatfriends_personas::PersonaId;
+use chatfriends_personas::{Language, PersonaId};
 use chrono::Utc;
 use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::amend::Amendment;
-use crate::attention::{AnsweredMessage, Attention, Silence, attend, may_still_call};
+use crate::attention::{AnsweredMessage, Attention, Heard, Silence, may_still_call};
 use crate::bursts::{Added, Bursts, Speaker};
 use crate::commands::Asked;
 use crate::context::Context;
 use crate::delivery::{Delivered, Delivery, Job, Paces};
 use crate::gate::clean_text;
-use crate::identity::{Audience, Conversation, EventId, Rank};
+use crate::identity::{Audience, Conversation, EventId, PlaceId, Rank};
 use crate::inbound::{Inbound, Manner};
 use crate::inbox::{Arrival, Batch, Posted, Sent};
 use crate::invitations::Token;
@@ -59,6 +60,10 @@ enum Task {
     Answer { persona: Option<PersonaId> },
     /// A command is carried out.
     Command,
+    /// A call for help is answered.
+    Help,
+    /// A button was pressed; what that means is looked up.
+    Press,
     /// Words fill in a form that is asked for one field after another.
     Dialogue,
     /// A sentence says what cannot be done.
@@ -66,7 +71,7 @@ enum Task {
     /// A reply is made again, in place of the one below which the button was.
     Regenerate { of: EventId, persona: PersonaId },
     /// A reply is stopped.
-    Stop { persona: PersonaId },
+    Stop { of: EventId, persona: PersonaId },
     /// A message is changed, or deleted where there is none any more.
     Amend {
         of: EventId,
@@ -82,9 +87,13 @@ impl Task {
         match self {
             Self::Answer { .. } => batch.0.iter().map(|event| event.id.clone()).collect(),
             Self::Regenerate { of, .. } | Self::Amend { of, .. } => vec![of.clone()],
-            Self::Command | Self::Dialogue | Self::Tell(_) | Self::Stop { .. } | Self::Count(_) => {
-                Vec::new()
-            }
+            Self::Command
+            | Self::Help
+            | Self::Press
+            | Self::Dialogue
+            | Self::Tell(_)
+            | Self::Stop { .. }
+            | Self::Count(_) => Vec::new(),
         }
     }
 }
@@ -116,7 +125,11 @@ impl Intake {
                 })
                 .await;
         }
-        let event = self.ctx.moves.settle(event);
+        let event = self.ctx.moves.settle(cleaned(event));
+        if let Some(distress) = self.distress(&event) {
+            self.help(distress).await;
+            return Ok(());
+        }
         let Some(event) = self.of_concern(event).await? else {
             return Ok(());
         };
@@ -127,6 +140,12 @@ impl Intake {
             tracing::debug!(event = event.id.as_str(), "An event came once more.");
             return Ok(());
         }
+        if let (Happening::Message(_), Task::Answer { .. } | Task::Tell(_)) =
+            (&event.happened, &task)
+        {
+            let rules = self.ctx.house.at(&event.venue.levels);
+            self.ctx.tally.count(&rules, &event.by.person);
+        }
         if self.gone.holds(&event.id) {
             return self.ctx.inbox.amend(&event.id, None).await;
         }
@@ -134,7 +153,40 @@ impl Intake {
         Ok(())
     }
 
-    /// Takes up what was not answered before the last end, in the order in which it came.
+    /// The same event without its words, if it is a message that asks us for help in distress.
+    fn distress(&self, event: &Event) -> Option<Event> {
+        let Happening::Message(message) = &event.happened else {
+            return None;
+        };
+        let heard = Heard {
+            event,
+            message,
+            rules: &self.ctx.house.at(&event.venue.levels),
+            library: &self.ctx.library_at(&event.venue.levels),
+        };
+        heard.asks_for_help().then(|| Event {
+            happened: Happening::Distress {
+                message: message.id.clone(),
+                language: Language::of(&message.text),
+            },
+            ..event.clone()
+        })
+    }
+
+    /// Answers it, also when the store cannot be reached: then it may come twice, which harms nobody.
+    async fn help(&self, distress: Event) {
+        match self.ctx.inbox.take(&distress).await {
+            Ok(Arrival::Repeated) => return,
+            Ok(Arrival::New) => {}
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "A call for help could not be kept; it is answered all the same."
+            ),
+        }
+        self.begin(Batch(vec![distress]), Task::Help);
+    }
+
+    /// Takes up what was not answered before the last end, in the order in which it came, place by place.
     ///
     /// # Errors
     /// When the store fails.
@@ -142,20 +194,30 @@ impl Intake {
         for moved in self.ctx.moves.all() {
             self.move_along(&moved).await?;
         }
-        let unfinished = self.ctx.inbox.unfinished().await?;
-        for batch in unfinished {
-            if batch.leader().platform != platform {
+        // Nothing is begun before all of it could be read: whoever calls this again must find it as it was.
+        let mut places: BTreeMap<PlaceId, Vec<(Batch, Task)>> = BTreeMap::new();
+        for batch in self.ctx.inbox.unfinished().await? {
+            let leader = batch.leader();
+            if leader.platform != platform {
                 continue;
             }
-            tracing::info!(
-                event = batch.leader().id.as_str(),
-                "An event that was not answered before the restart is taken up again."
-            );
-            match self.task(batch.leader()).await? {
-                // It is answered as it would have been, whatever the rules have become.
-                None => self.handle(batch, Task::Answer { persona: None }),
-                Some(task) => self.handle(batch, task),
-            }
+            let task = self.task(leader).await?;
+            // It is answered as it would have been, whatever the rules have become.
+            let task = task.unwrap_or(Task::Answer { persona: None });
+            let place = places.entry(leader.venue.place.clone()).or_default();
+            place.push((batch, task));
+        }
+        for place in places.into_values() {
+            let this = self.clone();
+            self.ctx.turns.spawn(async move {
+                for (batch, task) in place {
+                    tracing::info!(
+                        event = batch.leader().id.as_str(),
+                        "An event that was not answered before the restart is taken up again."
+                    );
+                    this.carry_out(batch, task).await;
+                }
+            });
         }
         Ok(())
     }
@@ -238,7 +300,8 @@ impl Intake {
         match &event.happened {
             Happening::Message(message) => self.task_of_message(event, message).await,
             Happening::Command(_) => Ok(Some(Task::Command)),
-            Happening::Pressed { on, button } => self.task_of_button(event, on, *button).await,
+            Happening::Distress { .. } => Ok(Some(Task::Help)),
+            Happening::Pressed { .. } => Ok(Some(Task::Press)),
             Happening::Edited(message) => Ok(Some(Task::Amend {
                 of: Event::of_message(event.platform, &event.at, &message.id),
                 changed: Some(message.clone()),
@@ -284,20 +347,16 @@ impl Intake {
         };
         let rules = self.ctx.house.at(&event.venue.levels);
         let library = self.ctx.library_at(&event.venue.levels);
-        let attention = attend(
+        let heard = Heard {
             event,
             message,
-            answered.as_ref(),
-            &rules,
-            &library,
-            Utc::now(),
-        );
+            rules: &rules,
+            library: &library,
+        };
         let is_command = message.text.starts_with('/');
-        let attention = match attention {
-            Attention::Speak { .. }
-                if !is_command
-                    && !safety::is_acute(&message.text)
-                    && !self.ctx.tally.take(&rules, &event.by.person) =>
+        let attention = match heard.attend(answered.as_ref(), Utc::now()) {
+            Attention::Speak { .. } | Attention::WordsOnly
+                if !is_command && !self.ctx.tally.allows(&rules, &event.by.person) =>
             {
                 Attention::Sign(Reaction::Enough, Silence::TooMuch)
             }
@@ -338,12 +397,11 @@ impl Intake {
         });
     }
 
-    async fn task_of_button(
-        &self,
-        event: &Event,
-        on: &MessageId,
-        button: Button,
-    ) -> Result<Option<Task>, StoreError> {
+    /// What a pressed button asks for; `None` = nothing.
+    async fn pressed(&self, event: &Event) -> Result<Option<Task>, StoreError> {
+        let Happening::Pressed { on, button } = &event.happened else {
+            return Ok(None);
+        };
         let Some(posted) = self.posted_just_now(event, on).await? else {
             return Ok(Some(Task::Tell(Sentence::TooOld)));
         };
@@ -351,16 +409,35 @@ impl Intake {
             return Ok(None);
         };
         let theirs = posted.asker == event.by.person;
-        if !theirs && event.by.rank < Some(Rank::ManagesChannel) {
+        if !theirs && self.rank(event).await < Rank::ManagesChannel {
             return Ok(Some(Task::Tell(Sentence::NotYourReply)));
         }
         Ok(Some(match button {
-            Button::Stop => Task::Stop { persona },
-            Button::Regenerate | Button::Renew => Task::Regenerate {
+            Button::Stop => Task::Stop {
                 of: posted.event,
                 persona,
             },
+            Button::Regenerate | Button::Renew => match self.kept_from(event) {
+                Some(silence) => Task::Tell(Sentence::WhySilent(silence)),
+                None => Task::Regenerate {
+                    of: posted.event,
+                    persona,
+                },
+            },
         }))
+    }
+
+    /// What keeps us from making a reply there now; otherwise it counts as one.
+    fn kept_from(&self, event: &Event) -> Option<Silence> {
+        let rules = self.ctx.house.at(&event.venue.levels);
+        if rules.is_quiet(Utc::now()) {
+            return Some(Silence::QuietHours);
+        }
+        if !self.ctx.tally.allows(&rules, &event.by.person) {
+            return Some(Silence::TooMuch);
+        }
+        self.ctx.tally.count(&rules, &event.by.person);
+        None
     }
 
     /// What a message of ours is about. A message is seen a moment before it is noted, and a button may be pressed in between, or an
@@ -370,12 +447,12 @@ impl Intake {
         event: &Event,
         message: &MessageId,
     ) -> Result<Option<Posted>, StoreError> {
-        for _ in 0..10 {
+        for _ in 0..6 {
             let posted = self.ctx.inbox.posted(&event.venue.place, message).await?;
             if posted.is_some() {
                 return Ok(posted);
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(None)
     }
@@ -389,10 +466,6 @@ impl Intake {
             Task::Dialogue if !words(&event).starts_with('/') => None,
             _ => return self.handle(batch, task),
         };
-        if safety::is_acute(words(&event)) {
-            // Nobody who needs help waits for the end of a burst.
-            return self.handle(batch, task);
-        }
         let speaker = Speaker {
             person: event.by.person.clone(),
             place: event.venue.place.clone(),
@@ -408,8 +481,7 @@ impl Intake {
                 let this = self.clone();
                 self.ctx.turns.spawn(async move {
                     if let Some(batch) = this.bursts.end(&speaker).await {
-                        let dealing = this.underway.begin(task.messages(&batch));
-                        this.carry_out(batch, task, dealing).await;
+                        this.carry_out(batch, task).await;
                     }
                 });
             }
@@ -418,13 +490,19 @@ impl Intake {
 
     fn handle(&self, batch: Batch, task: Task) {
         let this = self.clone();
+        // Begun here and not in the task, so that things about one message are done in the order in which they came.
         let dealing = self.underway.begin(task.messages(&batch));
         self.ctx
             .turns
-            .spawn(async move { this.carry_out(batch, task, dealing).await });
+            .spawn(async move { this.deal(batch, task, dealing).await });
     }
 
-    async fn carry_out(&self, batch: Batch, task: Task, dealing: Dealing) {
+    async fn carry_out(&self, batch: Batch, task: Task) {
+        let dealing = self.underway.begin(task.messages(&batch));
+        self.deal(batch, task, dealing).await;
+    }
+
+    async fn deal(&self, batch: Batch, task: Task, dealing: Dealing) {
         if let Task::Amend { of, changed: None } = &task {
             dealing.take_back(of);
         }
@@ -437,13 +515,27 @@ impl Intake {
                 .map(|event| self.ctx.moves.settle(event))
                 .collect(),
         );
-        if let Err(error) = self.try_to_carry_out(&batch, task, &dealing).await {
+        let done = match task {
+            Task::Press => self.press(&batch).await,
+            task => self.try_to_carry_out(&batch, task, &dealing).await,
+        };
+        if let Err(error) = done {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 event = batch.leader().id.as_str(),
                 "The store failed; the event stays in the inbox."
             );
         }
+    }
+
+    /// Finds out what a pressed button asks for, and does it.
+    async fn press(&self, batch: &Batch) -> Result<(), StoreError> {
+        let Some(task) = self.pressed(batch.leader()).await? else {
+            return self.ctx.inbox.finish(batch).await;
+        };
+        let dealing = self.underway.begin(task.messages(batch));
+        dealing.turn().await;
+        self.try_to_carry_out(batch, task, &dealing).await
     }
 
     async fn try_to_carry_out(
@@ -474,7 +566,10 @@ impl Intake {
                 };
                 (self.turn(inbound, stop), self.job(batch))
             }
-            Task::Command => self.command(batch).await?,
+            Task::Command => match self.command(batch).await? {
+                Some(given) => given,
+                None => return inbox.finish(batch).await,
+            },
             Task::Dialogue => {
                 inbox.join(batch).await?;
                 (self.go_on(batch, stop).await?, self.job(batch))
@@ -508,9 +603,20 @@ impl Intake {
                 };
                 (self.turn(inbound, stop), job)
             }
-            Task::Stop { persona } => {
+            Task::Help => {
+                let Happening::Distress { language, .. } = &leader.happened else {
+                    return inbox.finish(batch).await;
+                };
+                metrics::count(Count::HelpCards);
+                let card = safety::card(&self.ctx.settings.country).say(*language);
+                (told(card).await, self.job(batch))
+            }
+            // Looked up in `press`.
+            Task::Press => return inbox.finish(batch).await,
+            Task::Stop { of, persona } => {
                 let inbound = Inbound {
                     persona: Some(persona),
+                    about: Some(of),
                     text: "/stop".to_owned(),
                     ..inbound(batch)
                 };
@@ -561,8 +667,8 @@ impl Intake {
         Ok(())
     }
 
-    /// What a command shows, and to whom.
-    async fn command(&self, batch: &Batch) -> Result<(Shows, Job), StoreError> {
+    /// What a command shows, and to whom; `None` when it had been carried out and its answer shown before a restart.
+    async fn command(&self, batch: &Batch) -> Result<Option<(Shows, Job)>, StoreError> {
         let leader = batch.leader();
         let asking = self.ranked(inbound(batch), leader).await;
         let given = asked(&asking);
@@ -593,18 +699,31 @@ impl Intake {
                     invitation: Some(self.ctx.invitations.invite(leader).await?),
                     ..job
                 };
-                return Ok((said(&Sentence::OnlyInPrivate, leader).await, job));
+                return Ok(Some((said(&Sentence::OnlyInPrivate, leader).await, job)));
             }
             Reach::Nobody => {
                 let job = Job {
                     discreet: false,
                     ..job
                 };
-                return Ok((said(&Sentence::OnlyToPeople, leader).await, job));
+                return Ok(Some((said(&Sentence::OnlyToPeople, leader).await, job)));
             }
         };
         if !self.ctx.inbox.begin(&leader.id).await? {
-            return Ok((said(&Sentence::CommandInterrupted, leader).await, job));
+            if !self.ctx.inbox.sent(&leader.id).await?.is_empty() {
+                return Ok(None);
+            }
+            return Ok(Some((
+                said(&Sentence::CommandInterrupted, leader).await,
+                job,
+            )));
+        }
+        let makes_reply = meant.is_some_and(|(command, _)| command.name[0] == "regenerate");
+        if let Some(silence) = makes_reply.then(|| self.kept_from(leader)).flatten() {
+            return Ok(Some((
+                said(&Sentence::WhySilent(silence), leader).await,
+                job,
+            )));
         }
         if let Some(event) = self.invited(&asking).await? {
             let job = Job {
@@ -616,9 +735,9 @@ impl Intake {
             };
             let elsewhere = Batch(vec![event]);
             let asked = self.ranked(inbound(&elsewhere), elsewhere.leader()).await;
-            return Ok((self.turn(asked, &CancellationToken::new()), job));
+            return Ok(Some((self.turn(asked, &CancellationToken::new()), job)));
         }
-        Ok((self.turn(asking, &CancellationToken::new()), job))
+        Ok(Some((self.turn(asking, &CancellationToken::new()), job)))
     }
 
     /// Whether what is shown reaches those who are to see it, and nobody else.
@@ -661,14 +780,22 @@ impl Intake {
         if inbound.rank != Rank::Member || event.by.rank.is_some() || needs <= Some(Rank::Member) {
             return inbound;
         }
-        let rank = match self.messenger.rank(&event.at, &event.by.person).await {
+        let rank = self.rank(event).await;
+        Inbound { rank, ..inbound }
+    }
+
+    /// What somebody may change where an event happened.
+    async fn rank(&self, event: &Event) -> Rank {
+        if let Some(rank) = event.by.rank {
+            return rank;
+        }
+        match self.messenger.rank(&event.at, &event.by.person).await {
             Ok(rank) => rank,
             Err(error) => {
                 tracing::warn!(%error, "It could not be found out who somebody is in a group; they count as a member.");
                 Rank::Member
             }
-        };
-        Inbound { rank, ..inbound }
+        }
     }
 
     async fn deliver(&self, job: Job, shows: Shows, stop: &CancellationToken) -> Delivered {
@@ -708,6 +835,7 @@ impl Intake {
                 Happening::Message(message) | Happening::Edited(message) if !private => {
                     Some(message.id.clone())
                 }
+                Happening::Distress { message, .. } if !private => Some(message.clone()),
                 _ => None,
             },
             discreet: false,
@@ -766,6 +894,14 @@ fn inbound(batch: &Batch) -> Inbound {
     }
 }
 
+/// The event with its words as they will be read, so that what hides in them cannot make them something else afterwards.
+fn cleaned(mut event: Event) -> Event {
+    if let Happening::Message(message) | Happening::Edited(message) = &mut event.happened {
+        message.text = clean_text(&message.text);
+    }
+    event
+}
+
 /// The command that a message is, where it is one that can be read.
 fn asked(inbound: &Inbound) -> Option<Asked> {
     match &inbound.manner {
@@ -781,10 +917,10 @@ fn words(event: &Event) -> &str {
     }
 }
 
-fn language(batch: &Batch) -> chatfriends_personas::Language {
+fn language(batch: &Batch) -> Language {
     let text: String = batch.0.iter().map(words).collect();
     if text.chars().any(char::is_alphabetic) && !text.starts_with('/') {
-        chatfriends_personas::Language::of(&text)
+        Language::of(&text)
     } else {
         batch.leader().by.language
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use crate::identity::Conversation;
+use crate::identity::{Conversation, EventId, PersonId};
 
 /// The lanes of all conversations that are active now.
 #[derive(Debug, Default)]
@@ -19,8 +19,17 @@ pub struct Lanes {
 #[derive(Debug, Default)]
 struct Lane {
     turn: Arc<tokio::sync::Mutex<()>>,
-    /// Stops the reply that is being made, where one is.
-    stop: Mutex<Option<CancellationToken>>,
+    /// The reply that is being made, where one is.
+    running: Mutex<Option<(CancellationToken, Whose)>>,
+}
+
+/// Whose turn it is, so that nobody stops another's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Whose {
+    /// Who is answered; `None` where nobody is, as when something is forgotten.
+    pub asker: Option<PersonId>,
+    /// The event that is answered, where it came from a chat app.
+    pub source: Option<EventId>,
 }
 
 /// The right to run the next turn of a conversation; dropping it lets the next one in.
@@ -34,10 +43,15 @@ pub struct InLane {
 impl Lanes {
     /// Waits for the conversation's earlier turns.
     pub async fn enter(&self, conversation: &Conversation) -> InLane {
+        self.enter_for(conversation, Whose::default()).await
+    }
+
+    /// The same for a reply, which may be stopped.
+    pub async fn enter_for(&self, conversation: &Conversation, whose: Whose) -> InLane {
         let lane = self.lane(conversation);
         let turn = Arc::clone(&lane.turn).lock_owned().await;
         let stop = self.closed.child_token();
-        *lane.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop.clone());
+        *lane.running.lock().unwrap_or_else(PoisonError::into_inner) = Some((stop.clone(), whose));
         InLane {
             lane,
             stop,
@@ -45,15 +59,15 @@ impl Lanes {
         }
     }
 
-    /// Stops the reply that is being made in a conversation; `false` when there is none.
-    pub fn stop(&self, conversation: &Conversation) -> bool {
+    /// Stops the reply that is being made in a conversation, if it is one that may be stopped; `false` when there is none.
+    pub fn stop(&self, conversation: &Conversation, may: impl Fn(&Whose) -> bool) -> bool {
         let lanes = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(lane) = lanes.get(conversation) else {
             return false;
         };
-        let stop = lane.stop.lock().unwrap_or_else(PoisonError::into_inner);
-        match stop.as_ref() {
-            Some(stop) if !stop.is_cancelled() => {
+        let running = lane.running.lock().unwrap_or_else(PoisonError::into_inner);
+        match running.as_ref() {
+            Some((stop, whose)) if !stop.is_cancelled() && may(whose) => {
                 stop.cancel();
                 true
             }
@@ -98,7 +112,7 @@ impl Drop for InLane {
     fn drop(&mut self) {
         *self
             .lane
-            .stop
+            .running
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = None;
     }

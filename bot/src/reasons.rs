@@ -160,14 +160,15 @@ impl Reasons {
         kept.silences.get(&(place.clone(), person.clone())).copied()
     }
 
-    /// The reason of a conversation's newest reply.
+    /// The reason of a conversation's newest reply, for the one who was answered: it shows what is remembered of them.
     #[must_use]
-    pub fn last(&self, conversation: &Conversation) -> Option<Reason> {
+    pub fn last(&self, scope: &Scope) -> Option<Reason> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .by_conversation
-            .get(conversation)
+            .get(&scope.conversation)
+            .filter(|(owner, _)| *owner == scope.owner)
             .map(|(_, reason)| reason.clone())
     }
 
@@ -233,7 +234,7 @@ mod tests {
             reasons.keep(scope, reason(), &reasons.watch(&scope.owner));
         }
         reasons.forget(&here.owner);
-        let kept = |scope: &Scope| reasons.last(&scope.conversation).is_some();
+        let kept = |scope: &Scope| reasons.last(scope).is_some();
         assert_eq!(
             [kept(&here), kept(&there), kept(&other)],
             [false, false, true]
@@ -248,7 +249,7 @@ mod tests {
         reasons.forget(&mine.owner);
         reasons.keep(&mine, reason(), &watches[0]);
         reasons.keep(&other, reason(), &watches[1]);
-        assert!(reasons.last(&mine.conversation).is_none());
-        assert!(reasons.last(&other.conversation).is_some());
+        assert!(reasons.last(&mine).is_none());
+        assert!(reasons.last(&other).is_some());
     }
 }

@@ -23,35 +23,39 @@ struct Counted {
 }
 
 impl Tally {
-    /// Counts a message; `false` when one of the limits is used up, and then nothing is counted.
-    pub fn take(&self, rules: &Holding, person: &PersonId) -> bool {
-        let limits: Vec<(Counted, usize)> = [
-            limit(&rules.hourly_per_person, Some(person)),
-            limit(&rules.hourly, None),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        if limits.is_empty() {
-            return true;
-        }
+    /// Whether none of the limits is used up.
+    #[must_use]
+    pub fn allows(&self, rules: &Holding, person: &PersonId) -> bool {
+        let now = Instant::now();
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |(what, most): (Counted, usize)| {
+            let times = counted.get(&what).into_iter().flatten();
+            times
+                .filter(|time| now.duration_since(**time) < HOUR)
+                .count()
+                >= most
+        };
+        !limits(rules, person).any(is_full)
+    }
+
+    /// Counts a message that is answered.
+    pub fn count(&self, rules: &Holding, person: &PersonId) {
         let now = Instant::now();
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counted.retain(|_, times| {
             times.retain(|time| now.duration_since(*time) < HOUR);
             !times.is_empty()
         });
-        let is_full = |(what, most): &(Counted, usize)| {
-            counted.get(what).is_some_and(|times| times.len() >= *most)
-        };
-        if limits.iter().any(is_full) {
-            return false;
-        }
-        for (what, _) in limits {
+        for (what, _) in limits(rules, person) {
             counted.entry(what).or_default().push_back(now);
         }
-        true
     }
+}
+
+/// The limits that hold for a person: what each counts, and how many.
+fn limits(rules: &Holding, person: &PersonId) -> impl Iterator<Item = (Counted, usize)> {
+    let of_person = limit(&rules.hourly_per_person, Some(person));
+    of_person.into_iter().chain(limit(&rules.hourly, None))
 }
 
 /// A limit that holds: what it counts, and how many.
@@ -100,16 +104,26 @@ mod tests {
             PersonId::new(Platform::Discord, "2"),
         );
         let (tally, rules) = (Tally::default(), rules(2, 3));
-        let taken = [&yun, &yun, &yun, &min, &min].map(|person| tally.take(&rules, person));
+        let take = |person| {
+            let allowed = tally.allows(&rules, person);
+            if allowed {
+                tally.count(&rules, person);
+            }
+            allowed
+        };
+        let taken = [&yun, &yun, &yun, &min, &min].map(take);
         assert_eq!(taken, [true, true, false, true, false]);
         tokio::time::advance(HOUR).await;
-        assert!(tally.take(&rules, &yun));
+        assert!(take(&yun));
     }
 
     #[tokio::test]
     async fn zero_is_no_limit() {
         let tally = Tally::default();
         let person = PersonId::new(Platform::Discord, "1");
-        assert!((0..100).all(|_| tally.take(&rules(0, 0), &person)));
+        for _ in 0..100 {
+            tally.count(&rules(0, 0), &person);
+        }
+        assert!(tally.allows(&rules(0, 0), &person));
     }
 }

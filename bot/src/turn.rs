@@ -15,9 +15,9 @@ use crate::commands;
 use crate::compose::{Draft, Ingredients, Prompt, Room, Share, TooLong, Voices};
 use crate::context::Context;
 use crate::gate::{self, Admitted, PlaceInLine};
-use crate::identity::{Audience, Conversation, Scope};
+use crate::identity::{Audience, Conversation, PersonId, Rank, Scope};
 use crate::inbound::{Inbound, Manner, Wishes};
-use crate::lanes::InLane;
+use crate::lanes::{InLane, Whose};
 use crate::memory::{Known, Said, Turn, TurnId};
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
@@ -154,15 +154,26 @@ pub async fn again(
     admitted: &Admitted,
     out: &Outlet,
 ) -> Result<Option<Finished>, Trouble> {
-    let stage = Stage::enter(ctx, admitted, out).await?;
+    let mut stage = Stage::enter(ctx, admitted, out).await?;
     let mut known = ctx.memory.recall(&stage.scope, "").await?;
-    let Some(last) = known.window.pop() else {
+    let Some(last) = known.window.last() else {
         return Ok(None);
     };
     let about = &admitted.inbound().about;
     if about.is_some() && *about != last.source {
         return Err(Trouble::Told(Sentence::NotTheLastReply));
     }
+    if last.person != stage.scope.owner.person {
+        if admitted.inbound().rank < Rank::ManagesChannel {
+            return Err(Trouble::Told(Sentence::NotYourReply));
+        }
+        // Whoever asks for it, it is an answer to the one who wrote, from what is remembered of them.
+        stage.answers(last.person.clone());
+        known = ctx.memory.recall(&stage.scope, "").await?;
+    }
+    let Some(last) = known.window.pop() else {
+        return Ok(None);
+    };
     let is_led = known.window.is_empty() && known.opening.is_some();
     if last.amended && !is_led {
         return stage.answer_amended(last).await.map(Some);
@@ -276,7 +287,15 @@ pub async fn in_lane(
     conversation: &Conversation,
 ) -> Result<(PlaceInLine, InLane), Trouble> {
     let place_in_line = line_up(ctx, admitted)?;
-    Ok((place_in_line, ctx.lanes.enter(conversation).await))
+    let inbound = admitted.inbound();
+    let whose = Whose {
+        asker: Some(inbound.person.clone()),
+        source: inbound.source.clone().or_else(|| inbound.about.clone()),
+    };
+    Ok((
+        place_in_line,
+        ctx.lanes.enter_for(conversation, whose).await,
+    ))
 }
 
 fn line_up(ctx: &Context, admitted: &Admitted) -> Result<PlaceInLine, Trouble> {
@@ -335,6 +354,12 @@ impl<'a> Stage<'a> {
             lane,
             _place_in_line: place_in_line,
         })
+    }
+
+    /// It is somebody else's message that is answered.
+    fn answers(&mut self, person: PersonId) {
+        self.scope.owner.person = person;
+        self.watch = self.ctx.reasons.watch(&self.scope.owner);
     }
 
     fn voices(&self) -> Voices {

@@ -144,6 +144,8 @@ fn plain(options: &Value) -> String {
 async fn a_student_a_friend_group_and_a_moderator() {
     let (discord, telegram) = (FakeDiscord::start().await, FakeTelegram::start().await);
     telegram.lets_the_bot_read_everything();
+    // People write faster here than anywhere, and what happens then is tested elsewhere.
+    telegram.set_pace(None);
     let home = Home::new().on_discord(&discord).on_telegram(&telegram);
     let guild = discord.guild("friends");
     let daemon = home.start().await;

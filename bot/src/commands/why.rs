@@ -29,11 +29,7 @@ async fn run(call: Call<'_>) -> Outcome {
     if let Some(silence) = call.ctx.reasons.silence(&inbound.place, &inbound.person) {
         return call.tell(Sentence::WhySilent(silence)).await;
     }
-    let Some(reason) = call
-        .ctx
-        .reasons
-        .last(&call.admitted.scope(&persona.id).conversation)
-    else {
+    let Some(reason) = call.ctx.reasons.last(&call.admitted.scope(&persona.id)) else {
         return call.tell(Sentence::WhyNothing).await;
     };
     call.say(reason.say(call.language)).await

@@ -72,6 +72,13 @@ pub struct Author {
 pub enum Happening {
     /// Somebody wrote something.
     Message(Message),
+    /// Somebody wrote words of acute distress to us. The words themselves are kept nowhere.
+    Distress {
+        /// The message.
+        message: MessageId,
+        /// Its language.
+        language: Language,
+    },
     /// Somebody chose a command from the app's own menu, or filled in a form that a command had shown.
     Command(Asked),
     /// Somebody pressed a button below a message of ours.
