@@ -18,7 +18,7 @@ use crate::commands::Asked;
 use crate::context::Context;
 use crate::delivery::{Delivered, Delivery, Job, Paces};
 use crate::gate::clean_text;
-use crate::identity::{Audience, Conversation, EventId, PlaceId, Rank};
+use crate::identity::{Audience, Conversation, EventId, PersonId, PlaceId, Rank};
 use crate::inbound::{Inbound, Manner};
 use crate::inbox::{Arrival, Batch, Posted, Sent};
 use crate::invitations::Token;
@@ -69,7 +69,12 @@ enum Task {
     /// A sentence says what cannot be done.
     Tell(Sentence),
     /// A reply is made again, in place of the one below which the button was.
-    Regenerate { of: EventId, persona: PersonaId },
+    Regenerate {
+        of: EventId,
+        /// Who was answered.
+        asker: PersonId,
+        persona: PersonaId,
+    },
     /// A reply is stopped.
     Stop { of: EventId, persona: PersonaId },
     /// A message is changed, or deleted where there is none any more.
@@ -421,6 +426,7 @@ impl Intake {
                 Some(silence) => Task::Tell(Sentence::WhySilent(silence)),
                 None => Task::Regenerate {
                     of: posted.event,
+                    asker: posted.asker,
                     persona,
                 },
             },
@@ -582,16 +588,19 @@ impl Intake {
                 };
                 (said(&sentence, leader).await, job)
             }
-            Task::Regenerate { of, persona } => {
+            Task::Regenerate { of, asker, persona } => {
                 let instead_of = inbox.shown_for(&of).await?;
                 let inbound = Inbound {
                     persona: Some(persona),
+                    // Whoever may not was turned away before.
+                    rank: Rank::ManagesChannel,
                     text: "/regenerate".to_owned(),
                     about: Some(of.clone()),
                     ..inbound(batch)
                 };
                 let job = self.job(batch);
                 let job = Job {
+                    asker,
                     about: Some(of),
                     instead_of,
                     // It is the earlier message that changes, not an answer to the press.
@@ -618,6 +627,8 @@ impl Intake {
                     persona: Some(persona),
                     about: Some(of),
                     text: "/stop".to_owned(),
+                    // Whoever may not was turned away before.
+                    rank: Rank::ManagesChannel,
                     ..inbound(batch)
                 };
                 // The reply ends where it stands, which says enough.

@@ -18,6 +18,8 @@ mod fakes;
 mod faults;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod groups;
 #[cfg(all(test, feature = "llama"))]
 mod llama;
 #[cfg(test)]

@@ -1,0 +1,151 @@
+//! What people in one place may do about each other's replies, memory and rules.
+
+use serde_json::json;
+
+use crate::support::eventually;
+use crate::support::fake_discord::FakeDiscord;
+use crate::support::fake_discord::permissions::MANAGE_GUILD;
+use crate::support::fake_model::FakeModel;
+use crate::support::fake_telegram::{FakeTelegram, Role};
+use crate::support::home::Home;
+
+#[tokio::test]
+async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    discord.until_registered("why").await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let guild = discord.guild("club");
+    let keepers = guild.role("keepers", MANAGE_GUILD);
+    guild.joins(&yun, &[]);
+    guild.joins(&min, &[keepers]);
+    let general = guild.channel("general");
+    general.says(&yun, "Joey, my job is a spy.");
+    general.until_count(1).await;
+    general.says(&yun, "Joey, what's my job?");
+    let shown = general.until_count(2).await;
+    let why = async |person| {
+        let used = general.commands(person, "why", json!({})).await;
+        used.response().await.content
+    };
+    assert!(why(&yun).await.contains("spy"));
+    assert!(!why(&min).await.contains("spy"));
+    // A moderator may have it made again, and learns nothing by that.
+    general
+        .until("the button", |all| {
+            all.iter()
+                .any(|one| one.id == shown.id && !one.buttons.is_empty())
+        })
+        .await;
+    model.replies(|_| "A spy, of course.".to_owned());
+    general.presses(&min, shown.id, "regenerate");
+    general.until_text("A spy, of course.").await;
+    assert_eq!(
+        model.last_to("what's my job?").block("memory"),
+        ["job: spy"]
+    );
+    assert!(!why(&min).await.contains("job: spy"));
+    assert!(why(&yun).await.contains("job: spy"));
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn only_the_one_who_is_answered_and_moderators_stop_or_remake_a_reply() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram.lets_the_bot_read_everything();
+    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (yun, min, boss) = (
+        telegram.person("Yun"),
+        telegram.person("Min"),
+        telegram.person("Boss"),
+    );
+    let group = telegram.group("club");
+    group.joins(&yun);
+    group.joins(&min);
+    group.has(&boss, Role::Administrator);
+    // Somebody who never wrote to the bot cannot be told anything alone.
+    telegram.expect_refusals_of("chat not found");
+    let pen = model.next_written();
+    pen.write("One, two,");
+    group.says(&yun, "Joey, count please");
+    let shown = group.until_text("One, two,").await;
+    group.says(&min, "/stop");
+    group
+        .until_text("I am not saying anything at the moment.")
+        .await;
+    let press = group.presses(&min, shown.id, "⏹ Stop");
+    telegram.until_answered(&press).await;
+    pen.write(" three");
+    group.until_text("One, two, three").await;
+    // An administrator may, though Telegram does not tell who they are.
+    group.presses(&boss, shown.id, "⏹ Stop");
+    pen.unread().await;
+    group
+        .until("the button", |all| {
+            all.iter().any(|one| {
+                one.id == shown.id && one.buttons.iter().any(|(_, word)| word == "regenerate")
+            })
+        })
+        .await;
+    model.replies(|_| "Done.".to_owned());
+    group.presses(&boss, shown.id, "🔄 Another answer");
+    let again = group.until_text("Done.").await;
+    assert_eq!(again.id, shown.id);
+    // And it can be made again by the one who asked.
+    model.replies(|_| "Done again.".to_owned());
+    group
+        .until("the button", |all| {
+            all.iter()
+                .any(|one| one.id == shown.id && one.text == "Done." && !one.buttons.is_empty())
+        })
+        .await;
+    group.presses(&yun, shown.id, "🔄 Another answer");
+    group.until_text("Done again.").await;
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn limits_hold_for_other_answers_too() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let group = telegram.group("club");
+    let home = Home::with(&model).on_telegram(&telegram);
+    home.write(
+        "config/local.toml",
+        format!(
+            "[[route]]\nat = \"telegram:group/{}\"\nhourly_per_person = 2\n",
+            group.id()
+        ),
+    );
+    let daemon = home.start().await;
+    let yun = telegram.person("Yun");
+    group.joins(&yun);
+    group.says(&yun, &format!("@{} hello", telegram.bot_username()));
+    group.until_text("Okay.").await;
+    group.says(&yun, "/regenerate");
+    eventually("it is made again", async || model.prompts().len() == 2).await;
+    group.says(&yun, "/regenerate");
+    group.until_text("in the last hour").await;
+    assert_eq!(model.prompts().len(), 2);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn what_hides_before_a_command_does_not_make_it_public() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram.lets_the_bot_read_everything();
+    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let yun = telegram.person("Yun");
+    let private = telegram.private(&yun);
+    let group = telegram.group("club");
+    group.joins(&yun);
+    private.says(&yun, "hi");
+    private.until_text("Okay.").await;
+    let name = telegram.bot_username();
+    group.says(&yun, &format!("@{name} my name is Yun"));
+    group.until_count(1).await;
+    group.says(&yun, &format!("@{name} \u{200b}/memory"));
+    private.until_text("name: Yun").await;
+    assert!(group.texts().iter().all(|text| !text.contains("name: Yun")));
+    drop(daemon);
+}
