@@ -66,6 +66,11 @@ pub trait Messenger: Send + Sync + Debug {
         reaction: Reaction,
     ) -> Result<(), SendError>;
 
+    /// Whether [`Self::rank`] knows there what somebody may do. Otherwise that is told only with commands from the app's own menu.
+    fn tells_ranks(&self, _at: &Address) -> bool {
+        true
+    }
+
     /// What somebody may change in a place now; at most a minute old.
     async fn rank(&self, at: &Address, person: &PersonId) -> Result<Rank, SendError>;
 
@@ -112,6 +117,8 @@ pub enum Reach {
     Open,
     /// They can as soon as they have written to the bot in private.
     Unmet,
+    /// They can when they choose the command from the app's own menu instead of typing it.
+    Menu,
     /// They cannot, because they are nobody certain, such as an administrator who writes in the group's name.
     Nobody,
 }

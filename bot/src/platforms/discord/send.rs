@@ -19,7 +19,7 @@ use crate::platforms::text::discord;
 use crate::platforms::text::split::pieces;
 use crate::platforms::text::styled::Styled;
 use crate::platforms::{
-    Address, Button, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
+    Address, Button, Manners, MessageId, Messenger, Post, PostKey, Reach, SendError, Voice,
 };
 
 /// Discord as a place to send messages to.
@@ -54,6 +54,15 @@ impl Messenger for Discord {
 
     fn pieces(&self, text: &str, _voice: &Voice) -> Vec<Styled> {
         pieces(&clean_reply(text), &discord::RULES)
+    }
+
+    async fn reach(&self, at: &Address) -> Result<Reach, SendError> {
+        Ok(if at.shared && at.ticket.is_none() {
+            // Only answers to what was chosen or pressed can be shown to one person alone.
+            Reach::Menu
+        } else {
+            Reach::Open
+        })
     }
 
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError> {
@@ -165,8 +174,12 @@ impl Messenger for Discord {
             .await
     }
 
+    fn tells_ranks(&self, at: &Address) -> bool {
+        // Discord tells them with every command from its menu, and only there.
+        !at.shared || at.ticket.is_some()
+    }
+
     async fn rank(&self, _at: &Address, _person: &PersonId) -> Result<Rank, SendError> {
-        // Discord tells it with every command from its menu, and only there.
         Ok(Rank::Member)
     }
 
