@@ -36,6 +36,12 @@ pub trait Messenger: Send + Sync + Debug {
         Ok(Reach::Open)
     }
 
+    /// Whether this message appears once when it is posted twice with one [`PostKey`]. Otherwise one that may have arrived is not posted
+    /// again.
+    async fn posts_once(&self, _at: &Address, _post: &Post) -> bool {
+        false
+    }
+
     /// Shows a new message.
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError>;
 
@@ -87,8 +93,6 @@ pub struct Manners {
     pub pace_between: Duration,
     /// How long a sign of writing stays.
     pub typing_lasts: Duration,
-    /// Whether a message that is posted twice with one [`PostKey`] appears once. Otherwise one that may have arrived is not posted again.
-    pub posts_once: bool,
 }
 
 /// Where messages go. Only the chat app that made it understands it.

@@ -15,7 +15,7 @@ use serenity::all::{
 };
 use tokio::time::Instant;
 
-use super::rest::Rest;
+use super::rest::{Fault, Rest};
 use super::send::id_of;
 use crate::platforms::{MessageId, SendError};
 
@@ -133,7 +133,7 @@ impl Faces {
         face: &Face,
         thread: Option<ChannelId>,
         body: &Value,
-    ) -> Result<MessageId, SendError> {
+    ) -> Result<MessageId, Fault> {
         let route = Route::WebhookWithToken {
             webhook_id: face.webhook,
             token: &face.token,
@@ -147,7 +147,7 @@ impl Faces {
             .json()
             .await
             .map_err(|error| SendError::Unconfirmed(error.without_url().to_string()))?;
-        id_of(&sent)
+        Ok(id_of(&sent)?)
     }
 
     /// Changes what was said.
@@ -157,7 +157,7 @@ impl Faces {
         thread: Option<ChannelId>,
         message: DiscordMessage,
         body: &Value,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Fault> {
         let route = Route::WebhookMessage {
             webhook_id: face.webhook,
             token: &face.token,
@@ -175,7 +175,7 @@ impl Faces {
         face: &Face,
         thread: Option<ChannelId>,
         message: DiscordMessage,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Fault> {
         let route = Route::WebhookMessage {
             webhook_id: face.webhook,
             token: &face.token,

@@ -32,8 +32,8 @@ use self::listen::Doer;
 use self::rest::Rest;
 use self::send::Discord;
 use self::tickets::Ticket;
+use super::Button;
 use super::health::State;
-use super::{Button, SendError};
 use crate::commands::Asked;
 use crate::context::Context;
 use crate::identity::{Level, LevelKind, Platform};
@@ -43,6 +43,9 @@ use crate::settings::DiscordSettings;
 
 /// Somebody must do something; until then it is looked at now and then.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
+
+/// A token that was reset by mistake may be set right; asking whether it was costs no session.
+const AFTER_WRONG_TOKEN: Duration = Duration::from_secs(20);
 
 /// The client with which [`run`] makes its requests, for whoever must add something to it.
 pub fn client() -> reqwest::ClientBuilder {
@@ -59,6 +62,7 @@ pub async fn run(
 ) {
     let rest = Arc::new(Rest::new(settings, client));
     let work = async {
+        ctx.health.note(Platform::Discord, State::Connecting);
         let (mut me, mut intents) = introduced(&rest, &ctx).await;
         let link = invitation(rest.application());
         tracing::info!(
@@ -126,7 +130,7 @@ pub async fn look(settings: &DiscordSettings) -> Result<String, String> {
                 format!("{added}; {NO_CONTENT}")
             })
         }
-        (Err(SendError::Gone(_)), _) | (_, Err(SendError::Gone(_))) => {
+        (Err(fault), _) | (_, Err(fault)) if fault.is_wrong_token() => {
             Err(UNKNOWN_TOKEN.to_owned())
         }
         (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
@@ -153,7 +157,6 @@ fn invitation(application: ApplicationId) -> String {
 /// Waits until Discord knows us; what we may hear depends on what the application is allowed to.
 async fn introduced(rest: &Rest, ctx: &Context) -> (CurrentUser, GatewayIntents) {
     let note = |state| ctx.health.note(Platform::Discord, state);
-    note(State::Connecting);
     let mut back_off = Duration::from_secs(1);
     loop {
         let me = rest.get::<CurrentUser>(Route::UserMe).await;
@@ -165,19 +168,15 @@ async fn introduced(rest: &Rest, ctx: &Context) -> (CurrentUser, GatewayIntents)
                 rest.set_application(application.id);
                 return (me, intents(application.flags));
             }
-            (Err(SendError::Gone(_)), _) | (_, Err(SendError::Gone(_))) => {
+            (Err(fault), _) | (_, Err(fault)) if fault.is_wrong_token() => {
                 note(State::Failed(UNKNOWN_TOKEN.to_owned()));
-                sleep(AFTER_REFUSAL).await;
+                sleep(AFTER_WRONG_TOKEN).await;
             }
             (Err(error), _) | (_, Err(error)) => {
                 note(State::Waiting(format!(
                     "Discord cannot be reached: {error}"
                 )));
-                let wait = match error {
-                    SendError::Throttled { retry_after } => retry_after,
-                    _ => back_off,
-                };
-                sleep(wait).await;
+                sleep(error.retry_after().unwrap_or(back_off)).await;
                 back_off = (back_off * 2).min(Duration::from_secs(60));
             }
         }
@@ -261,8 +260,8 @@ async fn connect(
     };
     match ended {
         Err(serenity::Error::Gateway(GatewayError::InvalidAuthentication)) => {
-            note(State::Failed("Discord refused the token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart".to_owned()));
-            AFTER_REFUSAL
+            note(State::Failed(UNKNOWN_TOKEN.to_owned()));
+            AFTER_WRONG_TOKEN
         }
         Err(serenity::Error::Gateway(GatewayError::DisallowedGatewayIntents)) => {
             note(State::Failed("Discord refused an intent; switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart".to_owned()));

@@ -76,7 +76,7 @@ impl Rest {
             .expect("set before anything is heard")
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(&self, route: Route<'_>) -> Result<T, SendError> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, route: Route<'_>) -> Result<T, Fault> {
         self.ask(route, LightMethod::Get, None::<&()>).await
     }
 
@@ -86,12 +86,9 @@ impl Rest {
         route: Route<'_>,
         method: LightMethod,
         body: Option<&(impl Serialize + Sync)>,
-    ) -> Result<T, SendError> {
-        self.send(route, method, body, Vec::new())
-            .await?
-            .json()
-            .await
-            .map_err(unconfirmed)
+    ) -> Result<T, Fault> {
+        let response = self.send(route, method, body, Vec::new()).await?;
+        Ok(response.json().await.map_err(unconfirmed)?)
     }
 
     /// A request of which only the success matters.
@@ -100,7 +97,7 @@ impl Rest {
         route: Route<'_>,
         method: LightMethod,
         body: Option<&(impl Serialize + Sync)>,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Fault> {
         self.send(route, method, body, Vec::new()).await.map(drop)
     }
 
@@ -110,7 +107,7 @@ impl Rest {
         method: LightMethod,
         body: Option<&(impl Serialize + Sync)>,
         query: Vec<(&'static str, String)>,
-    ) -> Result<reqwest::Response, SendError> {
+    ) -> Result<reqwest::Response, Fault> {
         let body = body
             .map(|body| serde_json::to_vec(body).expect("bodies hold nothing that JSON cannot"));
         let request = Request::new(route, method)
@@ -124,12 +121,11 @@ impl Rest {
 }
 
 impl OwnLimits {
-    async fn send(&self, request: Request<'_>) -> Result<reqwest::Response, SendError> {
+    async fn send(&self, request: Request<'_>) -> Result<reqwest::Response, Fault> {
         let bucket = request.route_ref().ratelimiting_bucket();
         if let Some(until) = self.closed_until(&bucket) {
-            return Err(SendError::Throttled {
-                retry_after: until.saturating_duration_since(Instant::now()),
-            });
+            let retry_after = until.saturating_duration_since(Instant::now());
+            return Err(SendError::Throttled { retry_after }.into());
         }
         let request = request
             .build(&self.client, &self.authorization, Some(&self.server))
@@ -143,7 +139,7 @@ impl OwnLimits {
             let retry_after = header("retry-after").unwrap_or(1.0).clamp(0.05, 3600.0);
             let retry_after = Duration::from_secs_f64(retry_after);
             self.close(bucket, retry_after);
-            return Err(SendError::Throttled { retry_after });
+            return Err(SendError::Throttled { retry_after }.into());
         }
         if header("x-ratelimit-remaining") == Some(0.0)
             && let Some(reset_after) = header("x-ratelimit-reset-after")
@@ -158,7 +154,7 @@ impl OwnLimits {
         }
         let text = response.text().await.unwrap_or_default();
         let told = serde_json::from_str::<Told>(&text).unwrap_or_default();
-        Err(told.meaning(status.as_u16()))
+        Err(told.fault(status.as_u16()))
     }
 
     fn closed_until(&self, bucket: &RatelimitingBucket) -> Option<Instant> {
@@ -206,9 +202,76 @@ struct Told {
     errors: Option<serde_json::Value>,
 }
 
+/// Why a request had no success. What the sender does next is the [`SendError`] that it becomes.
+#[derive(Debug, thiserror::Error)]
+#[error("{meaning}")]
+pub(super) struct Fault {
+    /// Discord's answer, if there was one.
+    refused: Option<Refused>,
+    meaning: SendError,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    status: u16,
+    /// <https://discord.com/developers/docs/topics/opcodes-and-status-codes#json>
+    code: i64,
+}
+
+const UNKNOWN_WEBHOOK: i64 = 10_015;
+const INVALID_WEBHOOK_TOKEN: i64 = 50_027;
+
+impl Fault {
+    /// Whether Discord does not know the bot's token.
+    pub(super) fn is_wrong_token(&self) -> bool {
+        self.refused.is_some_and(Refused::is_wrong_token)
+    }
+
+    /// Whether the webhook that was to speak is not there any more.
+    pub(super) fn is_lost_webhook(&self) -> bool {
+        let lost = [UNKNOWN_WEBHOOK, INVALID_WEBHOOK_TOKEN];
+        self.refused
+            .is_some_and(|refused| lost.contains(&refused.code))
+    }
+
+    /// Whether what it was about is gone, or not ours to change.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.meaning, SendError::Gone(_))
+    }
+
+    /// How long Discord asks to wait, if it does.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self.meaning {
+            SendError::Throttled { retry_after } => Some(retry_after),
+            _ => None,
+        }
+    }
+}
+
+impl Refused {
+    /// A webhook and an interaction have tokens of their own, which may be over.
+    fn is_wrong_token(self) -> bool {
+        self.status == 401 && self.code != INVALID_WEBHOOK_TOKEN
+    }
+}
+
+impl From<SendError> for Fault {
+    fn from(meaning: SendError) -> Self {
+        Self {
+            refused: None,
+            meaning,
+        }
+    }
+}
+
+impl From<Fault> for SendError {
+    fn from(fault: Fault) -> Self {
+        fault.meaning
+    }
+}
+
 impl Told {
-    /// What the sender does next. The codes are at https://discord.com/developers/docs/topics/opcodes-and-status-codes#json.
-    fn meaning(self, status: u16) -> SendError {
+    fn fault(self, status: u16) -> Fault {
         let Self {
             code,
             message,
@@ -216,15 +279,22 @@ impl Told {
         } = self;
         let details = errors.map_or_else(String::new, |errors| format!(": {errors}"));
         let cause = format!("{status} {message} ({code}){details}");
-        match (status, code) {
-            (401 | 403 | 404, _) => SendError::Gone(cause),
-            (500.., _) => SendError::Unreachable(cause),
+        let refused = Refused { status, code };
+        let meaning = match status {
+            // Its owner will set another one; what is to be said until then is kept.
+            401 if refused.is_wrong_token() => SendError::Unreachable(cause),
+            401 | 403 | 404 => SendError::Gone(cause),
+            500.. => SendError::Unreachable(cause),
             _ => SendError::Refused(cause),
+        };
+        Fault {
+            refused: Some(refused),
+            meaning,
         }
     }
 }
 
-fn of_serenity(error: serenity::Error) -> SendError {
+fn of_serenity(error: serenity::Error) -> Fault {
     match error {
         serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) => {
             let told = Told {
@@ -232,10 +302,10 @@ fn of_serenity(error: serenity::Error) -> SendError {
                 message: response.error.message.clone(),
                 errors: None,
             };
-            told.meaning(response.status_code.as_u16())
+            told.fault(response.status_code.as_u16())
         }
-        serenity::Error::Http(HttpError::Request(error)) => unconfirmed(error),
-        other => SendError::Unreachable(other.to_string()),
+        serenity::Error::Http(HttpError::Request(error)) => unconfirmed(error).into(),
+        other => SendError::Unreachable(other.to_string()).into(),
     }
 }
 

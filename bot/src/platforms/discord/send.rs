@@ -48,7 +48,6 @@ impl Messenger for Discord {
             pace: Duration::from_millis(1_200),
             pace_between: Duration::from_millis(250),
             typing_lasts: Duration::from_secs(10),
-            posts_once: true,
         }
     }
 
@@ -63,6 +62,11 @@ impl Messenger for Discord {
         } else {
             Reach::Open
         })
+    }
+
+    async fn posts_once(&self, at: &Address, post: &Post) -> bool {
+        // Neither webhooks nor answers to interactions know nonces. Where it cannot be found out who speaks, the post will fail the same way.
+        ticket(at).is_none() && matches!(self.face(at, &post.voice).await, Ok(None))
     }
 
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError> {
@@ -80,11 +84,11 @@ impl Messenger for Discord {
         if let Some((face, thread)) = self.face(at, &post.voice).await? {
             match self.faces.say(&face, thread, &body(post)).await {
                 // Somebody has deleted the webhook: the next attempt makes another.
-                Err(SendError::Gone(cause)) => {
+                Err(fault) if fault.is_lost_webhook() => {
                     self.faces.lost(&face);
-                    return Err(SendError::Unreachable(cause));
+                    return Err(SendError::Unreachable(fault.to_string()));
                 }
-                sent => return sent,
+                sent => return Ok(sent?),
             }
         }
         let mut body = body(post);
@@ -129,17 +133,19 @@ impl Messenger for Discord {
                 .await
             {
                 // It was said before there was a webhook.
-                Err(SendError::Gone(_)) => {}
-                outcome => return outcome,
+                Err(fault) if fault.is_gone() => {}
+                outcome => return Ok(outcome?),
             }
         }
         let route = Route::ChannelMessage {
             channel_id: channel(at)?,
             message_id: message(of)?,
         };
-        self.rest
-            .call(route, LightMethod::Patch, Some(&body(post)))
-            .await
+        let body = body(post);
+        Ok(self
+            .rest
+            .call(route, LightMethod::Patch, Some(&body))
+            .await?)
     }
 
     async fn react(
@@ -153,7 +159,7 @@ impl Messenger for Discord {
             message_id: message(to)?,
             reaction: &in_address(reaction.emoji()),
         };
-        self.rest.call(route, LightMethod::Put, None::<&()>).await
+        Ok(self.rest.call(route, LightMethod::Put, None::<&()>).await?)
     }
 
     async fn remove(&self, at: &Address, of: &MessageId, voice: &Voice) -> Result<(), SendError> {
@@ -161,17 +167,18 @@ impl Messenger for Discord {
         if let Some((face, thread)) = self.face(at, voice).await? {
             match self.faces.take_back(&face, thread, message(of)?).await {
                 // It was said before there was a webhook.
-                Err(SendError::Gone(_)) => {}
-                outcome => return outcome,
+                Err(fault) if fault.is_gone() => {}
+                outcome => return Ok(outcome?),
             }
         }
         let route = Route::ChannelMessage {
             channel_id: channel(at)?,
             message_id: message(of)?,
         };
-        self.rest
+        Ok(self
+            .rest
             .call(route, LightMethod::Delete, None::<&()>)
-            .await
+            .await?)
     }
 
     fn tells_ranks(&self, at: &Address) -> bool {
@@ -191,7 +198,10 @@ impl Messenger for Discord {
         let route = Route::ChannelTyping {
             channel_id: channel(at)?,
         };
-        self.rest.call(route, LightMethod::Post, None::<&()>).await
+        Ok(self
+            .rest
+            .call(route, LightMethod::Post, None::<&()>)
+            .await?)
     }
 }
 

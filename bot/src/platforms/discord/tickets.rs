@@ -159,7 +159,7 @@ impl Tickets {
         };
         let mut body = body.clone();
         body.as_object_mut().map(|body| body.remove("flags"));
-        rest.call(route, LightMethod::Patch, Some(&body)).await
+        Ok(rest.call(route, LightMethod::Patch, Some(&body)).await?)
     }
 
     fn state(&self, ticket: &Ticket) -> Option<Arc<Mutex<State>>> {

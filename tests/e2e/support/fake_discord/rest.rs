@@ -61,6 +61,10 @@ pub(super) async fn answer(
             cut.cut();
             return Body::empty().into_response();
         }
+        Some(Trouble::HoldAnswer) => {
+            served.change(|world| world.answer(&call)).ok();
+            std::future::pending::<()>().await;
+        }
         None => {}
     }
     // The first who is told to wait is not early.

@@ -23,6 +23,7 @@ pub(super) enum Trouble {
     Delay(Duration),
     DropRequest,
     DropAnswer,
+    HoldAnswer,
 }
 
 /// The next request of a kind; each `next` is for one request, and troubles of one kind come in the order of the test.
@@ -72,6 +73,11 @@ impl Next {
     /// The work is done, and the connection breaks before the answer.
     pub(crate) fn drops_answer(self) {
         self.goes(Trouble::DropAnswer);
+    }
+
+    /// The work is done, and the answer does not come.
+    pub(crate) fn holds_answer(self) {
+        self.goes(Trouble::HoldAnswer);
     }
 
     fn goes(self, trouble: Trouble) {
