@@ -69,7 +69,7 @@ pub async fn run(
             link,
             "Whoever manages a server adds the bot to it with this link."
         );
-        let messenger = Arc::new(Discord::new(Arc::clone(&rest)));
+        let messenger = Arc::new(Discord::new(Arc::clone(&rest), Arc::clone(&ctx.store)));
         let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
         resume(&intake).await;
         loop {

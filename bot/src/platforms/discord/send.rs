@@ -21,6 +21,7 @@ use crate::platforms::text::styled::Styled;
 use crate::platforms::{
     Address, Button, Manners, MessageId, Messenger, Post, PostKey, Reach, SendError, Voice,
 };
+use crate::store::Store;
 
 /// Discord as a place to send messages to.
 #[derive(Debug)]
@@ -31,9 +32,9 @@ pub(super) struct Discord {
 }
 
 impl Discord {
-    pub(super) fn new(rest: Arc<Rest>) -> Self {
+    pub(super) fn new(rest: Arc<Rest>, store: Arc<dyn Store>) -> Self {
         Self {
-            faces: Faces::new(Arc::clone(&rest)),
+            faces: Faces::new(Arc::clone(&rest), store),
             tickets: Tickets::default(),
             rest,
         }
