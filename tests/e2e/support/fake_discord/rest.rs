@@ -192,13 +192,13 @@ impl World {
     }
 
     fn gateway_for_bots(&self) -> Value {
-        let begun = u64::try_from(self.sessions.identifies).expect("a number of sessions");
+        let sessions = &self.sessions;
         json!({
             "url": self.gateway_url,
             "shards": 1,
             "session_start_limit": {
                 "total": 1000,
-                "remaining": 1000_u64.saturating_sub(begun),
+                "remaining": sessions.allowed.saturating_sub(sessions.identifies),
                 "reset_after": 14_400_000,
                 "max_concurrency": 1,
             },

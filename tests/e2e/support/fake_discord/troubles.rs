@@ -152,6 +152,24 @@ impl FakeDiscord {
             .change(|world| world.sessions.is_refused = is_refused);
     }
 
+    /// Whether every session that begins is invalid at once, as while something is wrong with Discord's gateway.
+    pub(crate) fn invalidates_all(&self, are_invalid: bool) {
+        self.served.change(|world| {
+            world.sessions.forget();
+            world.sessions.are_invalid = are_invalid;
+            if are_invalid {
+                let invalid = Order::Send(json!({ "op": 9, "d": false }));
+                world.sessions.order_all(&invalid);
+            }
+        });
+    }
+
+    /// So many more sessions may begin today.
+    pub(crate) fn leaves_sessions(&self, left: usize) {
+        self.served
+            .change(|world| world.sessions.allowed = world.sessions.identifies + left);
+    }
+
     /// Opcode 7: the bot is to connect again and to resume.
     pub(crate) fn asks_to_reconnect(&self) {
         self.order(&Order::Send(json!({ "op": 7, "d": null })));
