@@ -561,14 +561,14 @@ mod tests {
         );
         check(
             "persona set joey everywhere",
-            "/persona set everywhere joey",
+            "/persona set joey everywhere",
         );
         check("기억 삭제 전체", "/memory forget 전체");
         check("memory forget 2", "/memory forget 2");
         check("settings answer 전부", "/settings answer everything");
         check(
             "settings quiet 23:00-07:00 Asia/Seoul everywhere",
-            "/settings quiet everywhere 23:00-07:00 Asia/Seoul",
+            "/settings quiet 23:00-07:00 Asia/Seoul everywhere",
         );
     }
 

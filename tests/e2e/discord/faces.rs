@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::people::Guild;
+use crate::support::fake_discord::permissions::MANAGE_WEBHOOKS;
 use crate::support::fake_model::FakeModel;
 use crate::support::home::Home;
 
@@ -80,5 +81,43 @@ async fn personas_of_one_name_do_not_share_a_face_and_keep_theirs_over_a_restart
     let shown = general.until_count(3).await;
     assert_eq!(shown.webhook, other.webhook);
     assert_eq!(general.webhooks().len(), 2);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn where_it_has_no_face_a_persona_s_name_stands_above_its_words() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let guild = discord.guild("club");
+    let home = Home::with(&model).on_discord(&discord);
+    persona(&home, "star", "S*t*a*r");
+    at_home(&home, &guild, &["star", "joey"]);
+    let daemon = home.start().await;
+    discord.until_connected().await;
+    let yun = discord.person("yun");
+    guild.joins(&yun, &[]);
+    guild.bot_may_not(MANAGE_WEBHOOKS);
+    discord.expects_refusal(50_013);
+    let general = guild.channel("general");
+    general.says(&yun, "Joey, are you there?");
+    let shown = general.until_text("Okay.").await;
+    assert_eq!(
+        (shown.webhook, shown.content.as_str()),
+        (None, "**Joey:**\nOkay.")
+    );
+    // There is room for the name, whatever is in it.
+    model.replies(|_| format!("{} The end.", "Many words. ".repeat(300)));
+    general.says(&yun, "star, tell me");
+    general.until_text("The end.").await;
+    let led = general.by_bot();
+    let led: Vec<&str> = led
+        .iter()
+        .filter(|shown| shown.content.contains("Many words."))
+        .map(|shown| shown.content.as_str())
+        .collect();
+    assert!(led.len() > 1);
+    for content in led {
+        assert!(content.starts_with("**S\\*t\\*a\\*r:**\n"), "{content}");
+        assert!(content.chars().count() <= 2000);
+    }
     drop(daemon);
 }

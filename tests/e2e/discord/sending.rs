@@ -1,5 +1,7 @@
 //! What is sent once and no more than once, whoever speaks, and what becomes of it when its place or its token is gone.
 
+use std::time::Duration;
+
 use crate::support::eventually;
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::people::Channel;
@@ -114,5 +116,30 @@ async fn a_reply_outlives_a_token_that_is_worth_nothing_for_a_while() {
     discord.until_identified(2).await;
     chat.says(&yun, "and now?");
     chat.until_count(2).await;
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn who_is_too_much_altogether_waits_with_everything() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let (one, other) = (discord.private(&yun), discord.private(&min));
+    let wait = Duration::from_secs(3);
+    discord
+        .next("POST", "/channels/*/messages")
+        .asks_all_to_wait(wait);
+    one.says(&yun, "hello");
+    eventually("somebody is told to wait", async || {
+        let requests = discord.requests();
+        let mut posts = requests.iter().filter(|line| line.starts_with("POST"));
+        posts.any(|line| line.ends_with("/messages"))
+    })
+    .await;
+    other.says(&min, "hello");
+    one.until_text("Okay.").await;
+    other.until_text("Okay.").await;
+    assert_eq!(discord.early_retries(), 0);
     drop(daemon);
 }

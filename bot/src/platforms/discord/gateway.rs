@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::budget::{Allowance, Budget};
 use super::rest::{Fault, Rest};
-use super::{AFTER_WRONG_TOKEN, UNKNOWN_TOKEN};
+use super::{AFTER_WRONG_TOKEN, NO_CONTENT, UNKNOWN_TOKEN};
 use crate::identity::Platform;
 use crate::platforms::health::{Health, State};
 use crate::store::StoreError;
@@ -35,7 +35,6 @@ const SHORT_BREAK: Duration = Duration::from_secs(5);
 const COUNTING: Duration = Duration::from_secs(10);
 
 const TOO_MANY_SESSIONS: &str = "the connection to Discord was begun too often today, and Discord resets the token of bots that do so; find out why it breaks, then wait or restart tomorrow";
-const REFUSED_INTENT: &str = "Discord refused an intent; switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart";
 
 /// What a connection is made with.
 pub(super) struct Gateway<'a> {
@@ -111,7 +110,7 @@ impl Gateway<'_> {
                 AFTER_WRONG_TOKEN
             }
             Err(serenity::Error::Gateway(GatewayError::DisallowedGatewayIntents)) => {
-                self.fail(REFUSED_INTENT);
+                self.fail(&format!("Discord refused the connection: {NO_CONTENT}"));
                 AFTER_REFUSAL
             }
             Err(error) => {

@@ -33,18 +33,28 @@ use self::gateway::Gateway;
 use self::listen::Doer;
 use self::rest::Rest;
 use self::send::Discord;
-use self::tickets::Ticket;
-use super::Button;
+use self::tickets::{Seen, Ticket};
+use super::event::{Event, Happening};
+
 use super::health::State;
+use super::{Button, Messenger as _, Post, PostKey, Voice};
 use crate::commands::Asked;
 use crate::context::Context;
 use crate::identity::{Level, LevelKind, Platform};
 use crate::intake::Intake;
+use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::settings::DiscordSettings;
 
 /// A token that was reset by mistake may be set right; asking whether it was costs no session.
 const AFTER_WRONG_TOKEN: Duration = Duration::from_secs(20);
+
+/// How long to wait before an event is given to the store again; a command must be answered within three seconds.
+const AFTER_STORE_TROUBLE: [Duration; 3] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1_000),
+];
 
 /// The client with which [`run`] makes its requests, for whoever must add something to it.
 pub fn client() -> reqwest::ClientBuilder {
@@ -234,12 +244,50 @@ impl Listener {
         }
     }
 
-    async fn take(&self, event: super::event::Event) {
-        if let Err(error) = self.intake.hear(event).await {
-            tracing::error!(
+    /// Takes an event. Discord does not repeat those that we could not store, so a store that fails is tried again.
+    async fn take(&self, event: Event) {
+        let mut waits = AFTER_STORE_TROUBLE.into_iter();
+        while let Err(error) = self.intake.hear(event.clone()).await {
+            let Some(wait) = waits.next() else {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "An event could not be stored and is lost."
+                );
+                return self.apologise(&event).await;
+            };
+            tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "A message could not be stored and is not answered."
+                "An event could not be stored yet."
             );
+            sleep(wait).await;
+        }
+    }
+
+    /// Tells whoever surely waits for an answer that there will be none.
+    async fn apologise(&self, event: &Event) {
+        let answers = match &event.happened {
+            Happening::Message(message) if message.mentions_bot || !event.at.shared => {
+                Some(message.id.clone())
+            }
+            Happening::Command(_) | Happening::Pressed { .. } => None,
+            _ => return,
+        };
+        let voice = Voice::Bot;
+        let sentence = Sentence::StoreTrouble.say(event.by.language);
+        let key = PostKey(format!("{}/lost", event.id.as_str()));
+        for text in self.messenger.pieces(&sentence, &voice) {
+            let post = Post {
+                voice: voice.clone(),
+                text,
+                buttons: Vec::new(),
+                answers: answers.clone(),
+                discreet: true,
+                invitation: None,
+                language: event.by.language,
+            };
+            if let Err(error) = self.messenger.post(&event.at, &post, &key).await {
+                tracing::debug!(%error, "It could not be said that the store fails.");
+            }
         }
     }
 }
@@ -311,10 +359,10 @@ impl Listener {
     }
 
     async fn command(&self, asked: Asked, by: &Doer<'_>, spot: impl Future<Output = Spot>) {
-        let discreet = asked.meant().is_none_or(|(_, action)| action.discreet);
+        let seen_by = Seen::by_asker_if(asked.meant().is_none_or(|(_, action)| action.discreet));
         self.messenger
             .tickets
-            .open(&by.ticket(), discreet, &self.rest);
+            .open(&by.ticket(), seen_by, &self.rest);
         self.take(listen::command(asked, by, &spot.await)).await;
     }
 

@@ -26,8 +26,8 @@ pub(super) struct Rest {
     http: Http,
     /// Only with another server than Discord's own.
     own: Option<OwnLimits>,
+    wire: Wire,
     settings: DiscordSettings,
-    client: reqwest::Client,
 }
 
 impl std::fmt::Debug for Rest {
@@ -36,34 +36,44 @@ impl std::fmt::Debug for Rest {
     }
 }
 
-/// Until when the server wants no more requests of a kind.
-struct OwnLimits {
+/// The way to the server.
+struct Wire {
     client: reqwest::Client,
-    server: String,
+    /// `None` is Discord's own.
+    server: Option<String>,
     authorization: String,
-    closed: Mutex<HashMap<RatelimitingBucket, Instant>>,
+}
+
+/// Until when the server wants no more requests, or none of a kind.
+#[derive(Default)]
+struct OwnLimits(Mutex<Closed>);
+
+#[derive(Default)]
+struct Closed {
+    all: Option<Instant>,
+    buckets: HashMap<RatelimitingBucket, Instant>,
 }
 
 impl Rest {
     pub(super) fn new(settings: DiscordSettings, client: reqwest::Client) -> Self {
         let token = settings.token.reveal();
-        let own = settings.api_url.as_ref().map(|url| OwnLimits {
+        let server = settings.api_url.as_ref();
+        let wire = Wire {
             client: client.clone(),
-            server: url.as_str().trim_end_matches('/').to_owned(),
+            server: server.map(|url| url.as_str().trim_end_matches('/').to_owned()),
             authorization: format!("Bot {}", token.trim_start_matches("Bot ")),
-            closed: Mutex::default(),
-        });
+        };
         Self {
-            http: http(&settings, client.clone()),
-            own,
+            http: http(&settings, client),
+            own: server.map(|_| OwnLimits::default()),
+            wire,
             settings,
-            client,
         }
     }
 
     /// The same server for serenity's gateway, which wants its own.
     pub(super) fn for_gateway(&self) -> Http {
-        http(&self.settings, self.client.clone())
+        http(&self.settings, self.wire.client.clone())
     }
 
     pub(super) fn set_application(&self, application: ApplicationId) {
@@ -108,69 +118,122 @@ impl Rest {
         body: Option<&(impl Serialize + Sync)>,
         query: Vec<(&'static str, String)>,
     ) -> Result<reqwest::Response, Fault> {
-        let body = body
-            .map(|body| serde_json::to_vec(body).expect("bodies hold nothing that JSON cannot"));
-        let request = Request::new(route, method)
-            .body(body)
-            .params((!query.is_empty()).then_some(query));
+        let request = request(route, method, body, query);
         match &self.own {
-            Some(own) => own.send(request).await,
+            Some(own) => own.send(request, &self.wire).await,
             None => self.http.request(request).await.map_err(of_serenity),
+        }
+    }
+
+    /// A request that has no limits and counts towards none, such as an answer to an interaction. serenity's limiter would keep an entry for
+    /// each of them for ever, and let it wait when others are too many.
+    pub(super) async fn send_at_once(
+        &self,
+        route: Route<'_>,
+        body: &(impl Serialize + Sync),
+        query: Vec<(&'static str, String)>,
+    ) -> Result<reqwest::Response, Fault> {
+        let request = request(route, LightMethod::Post, Some(body), query);
+        let response = self.wire.send(request).await?;
+        match retry_after(&response) {
+            Some(retry_after) => Err(SendError::Throttled { retry_after }.into()),
+            None => successful(response).await,
         }
     }
 }
 
-impl OwnLimits {
+fn request<'a>(
+    route: Route<'a>,
+    method: LightMethod,
+    body: Option<&(impl Serialize + Sync)>,
+    query: Vec<(&'static str, String)>,
+) -> Request<'a> {
+    let body =
+        body.map(|body| serde_json::to_vec(body).expect("bodies hold nothing that JSON cannot"));
+    Request::new(route, method)
+        .body(body)
+        .params((!query.is_empty()).then_some(query))
+}
+
+impl Wire {
     async fn send(&self, request: Request<'_>) -> Result<reqwest::Response, Fault> {
+        let request = request
+            .build(&self.client, &self.authorization, self.server.as_deref())
+            .map_err(|error| SendError::Refused(error.to_string()))?;
+        Ok(request.send().await.map_err(unconfirmed)?)
+    }
+}
+
+impl OwnLimits {
+    async fn send(&self, request: Request<'_>, wire: &Wire) -> Result<reqwest::Response, Fault> {
         let bucket = request.route_ref().ratelimiting_bucket();
         if let Some(until) = self.closed_until(&bucket) {
             let retry_after = until.saturating_duration_since(Instant::now());
             return Err(SendError::Throttled { retry_after }.into());
         }
-        let request = request
-            .build(&self.client, &self.authorization, Some(&self.server))
-            .map_err(|error| SendError::Refused(error.to_string()))?;
-        let response = request.send().await.map_err(unconfirmed)?;
-        let header = |name: &str| -> Option<f64> {
-            response.headers().get(name)?.to_str().ok()?.parse().ok()
-        };
-        let status = response.status();
-        if status == reqwest::StatusCode::TOO_MANY_REQUESTS {
-            let retry_after = header("retry-after").unwrap_or(1.0).clamp(0.05, 3600.0);
-            let retry_after = Duration::from_secs_f64(retry_after);
-            self.close(bucket, retry_after);
+        let response = wire.send(request).await?;
+        if let Some(retry_after) = retry_after(&response) {
+            if response.headers().contains_key("x-ratelimit-global") {
+                self.close_all(retry_after);
+            } else {
+                self.close(bucket, retry_after);
+            }
             return Err(SendError::Throttled { retry_after }.into());
         }
-        if header("x-ratelimit-remaining") == Some(0.0)
-            && let Some(reset_after) = header("x-ratelimit-reset-after")
+        if number(&response, "x-ratelimit-remaining") == Some(0.0)
+            && let Some(reset_after) = number(&response, "x-ratelimit-reset-after")
         {
             self.close(
                 bucket,
                 Duration::from_secs_f64(reset_after.clamp(0.0, 3600.0)),
             );
         }
-        if status.is_success() {
-            return Ok(response);
-        }
-        let text = response.text().await.unwrap_or_default();
-        let told = serde_json::from_str::<Told>(&text).unwrap_or_default();
-        Err(told.fault(status.as_u16()))
+        successful(response).await
     }
 
     fn closed_until(&self, bucket: &RatelimitingBucket) -> Option<Instant> {
-        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed = self.lock();
         let now = Instant::now();
-        closed.retain(|_, until| *until > now);
-        closed.get(bucket).copied()
+        closed.buckets.retain(|_, until| *until > now);
+        let of_bucket = closed.buckets.get(bucket).copied();
+        of_bucket.max(closed.all.filter(|until| *until > now))
     }
 
     fn close(&self, bucket: RatelimitingBucket, time: Duration) {
-        // Requests without a bucket, such as answers to interactions, have no limit of their own.
         if !bucket.is_none() {
-            let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-            closed.insert(bucket, Instant::now() + time);
+            self.lock().buckets.insert(bucket, Instant::now() + time);
         }
     }
+
+    fn close_all(&self, time: Duration) {
+        self.lock().all = Some(Instant::now() + time);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Closed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long the server asks to wait, if it does.
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    let is_asked = response.status() == reqwest::StatusCode::TOO_MANY_REQUESTS;
+    let seconds = number(response, "retry-after").unwrap_or(1.0);
+    is_asked.then(|| Duration::from_secs_f64(seconds.clamp(0.05, 3600.0)))
+}
+
+fn number(response: &reqwest::Response, header: &str) -> Option<f64> {
+    response.headers().get(header)?.to_str().ok()?.parse().ok()
+}
+
+/// The answer, if it is none that tells of a fault.
+async fn successful(response: reqwest::Response) -> Result<reqwest::Response, Fault> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let text = response.text().await.unwrap_or_default();
+    let told = serde_json::from_str::<Told>(&text).unwrap_or_default();
+    Err(told.fault(status.as_u16()))
 }
 
 /// The client that requests are made with.

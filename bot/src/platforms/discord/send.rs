@@ -10,13 +10,13 @@ use serenity::all::{ChannelId, LightMethod, MessageId as DiscordMessage, Route};
 use super::faces::{Face, Faces};
 use super::menu;
 use super::rest::Rest;
-use super::tickets::{Ticket, Tickets};
+use super::tickets::{Seen, Ticket, Tickets};
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
 use crate::platforms::reaction::Reaction;
 use crate::platforms::text::clean::clean_reply;
 use crate::platforms::text::discord;
-use crate::platforms::text::split::pieces;
+use crate::platforms::text::split::{Rules, pieces};
 use crate::platforms::text::styled::Styled;
 use crate::platforms::{
     Address, Button, Manners, MessageId, Messenger, Post, PostKey, Reach, SendError, Voice,
@@ -52,8 +52,15 @@ impl Messenger for Discord {
         }
     }
 
-    fn pieces(&self, text: &str, _voice: &Voice) -> Vec<Styled> {
-        pieces(&clean_reply(text), &discord::RULES)
+    fn pieces(&self, text: &str, voice: &Voice) -> Vec<Styled> {
+        // Whether there will be a face in place of the name is not known yet, and cuts must stay.
+        let lead = lead(voice).encode_utf16().count();
+        let rules = Rules {
+            lead,
+            first_lead: lead,
+            ..discord::RULES
+        };
+        pieces(&clean_reply(text), &rules)
     }
 
     async fn reach(&self, at: &Address) -> Result<Reach, SendError> {
@@ -74,7 +81,12 @@ impl Messenger for Discord {
         if let Some(ticket) = ticket(at) {
             let answered = self
                 .tickets
-                .answer(&ticket, &body(post), post.discreet, &self.rest)
+                .answer(
+                    &ticket,
+                    &body(post),
+                    Seen::by_asker_if(post.discreet),
+                    &self.rest,
+                )
                 .await;
             match answered {
                 // Too late for an answer; what everybody may read is said in the channel.
@@ -83,7 +95,7 @@ impl Messenger for Discord {
             }
         }
         if let Some((face, thread)) = self.face(at, &post.voice).await? {
-            match self.faces.say(&face, thread, &body(post)).await {
+            match self.faces.say(&face, thread, &faced(post)).await {
                 // Somebody has deleted the webhook: the next attempt makes another.
                 Err(fault) if fault.is_lost_webhook() => {
                     self.faces.lost(&face);
@@ -130,7 +142,7 @@ impl Messenger for Discord {
         if let Some((face, thread)) = self.face(at, &post.voice).await? {
             match self
                 .faces
-                .say_instead(&face, thread, message(of)?, &body(post))
+                .say_instead(&face, thread, message(of)?, &faced(post))
                 .await
             {
                 // It was said before there was a webhook.
@@ -232,11 +244,31 @@ fn ticket(at: &Address) -> Option<Ticket> {
     at.ticket.as_deref().and_then(Ticket::read)
 }
 
-/// What every way of sending has in common. Nobody is ever pinged, and links show no pictures.
+/// A message in which the bot itself seems to speak, so that a persona's name is told where it must be.
 fn body(post: &Post) -> Value {
+    with_content(post, lead(&post.voice) + &discord::render(&post.text))
+}
+
+/// A message that bears the name and the face of its persona.
+fn faced(post: &Post) -> Value {
+    with_content(post, discord::render(&post.text))
+}
+
+/// What stands above a persona's words.
+fn lead(voice: &Voice) -> String {
+    match voice {
+        Voice::Persona {
+            name, named: true, ..
+        } => format!("**{}:**\n", discord::render(&Styled::plain(name.as_str()))),
+        Voice::Persona { .. } | Voice::Bot => String::new(),
+    }
+}
+
+/// What every way of sending has in common. Nobody is ever pinged, and links show no pictures.
+fn with_content(post: &Post, content: String) -> Value {
     const SUPPRESS_EMBEDS: u32 = 1 << 2;
     json!({
-        "content": discord::render(&post.text),
+        "content": content,
         "allowed_mentions": { "parse": [], "replied_user": false },
         "components": rows(post),
         "flags": SUPPRESS_EMBEDS,

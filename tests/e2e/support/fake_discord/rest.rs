@@ -50,6 +50,7 @@ pub(super) async fn answer(
             return (status, Html(page)).into_response();
         }
         Some(Trouble::Wait(wait)) => served.change(|world| world.limits.close(&call, wait)),
+        Some(Trouble::WaitAll(wait)) => served.change(|world| world.limits.close_all(wait)),
         Some(Trouble::Delay(delay)) => tokio::time::sleep(delay).await,
         Some(Trouble::DropRequest) => {
             cut.cut();
@@ -68,7 +69,7 @@ pub(super) async fn answer(
         None => {}
     }
     // The first who is told to wait is not early.
-    let is_told = matches!(trouble, Some(Trouble::Wait(_)));
+    let is_told = matches!(trouble, Some(Trouble::Wait(_) | Trouble::WaitAll(_)));
     let (outcome, allowance) = served.change(|world| world.admit(&call, is_told));
     respond(outcome, allowance.as_ref())
 }
@@ -84,7 +85,12 @@ fn respond(outcome: Outcome, allowance: Option<&Allowance>) -> Response {
             if let Some(wait) = refusal.retry_after {
                 let seconds = wait.as_secs_f64().ceil().to_string();
                 add(&mut response, "retry-after", &seconds);
-                add(&mut response, "x-ratelimit-scope", "user");
+                let is_global = refusal.is_global;
+                let scope = if is_global { "global" } else { "user" };
+                add(&mut response, "x-ratelimit-scope", scope);
+                if is_global {
+                    add(&mut response, "x-ratelimit-global", "true");
+                }
             }
             response
         }
@@ -105,6 +111,9 @@ impl World {
         // The ends of interactions are not limited.
         if call.is_like("POST", "/interactions/*/*/callback") {
             return (self.answer(call), None);
+        }
+        if let Some(wait) = self.limits.wait_of_all(is_told) {
+            return (Err(Refusal::all_too_many(wait)), None);
         }
         let (allowance, verdict) = self.limits.admit(call, is_told);
         let outcome = match verdict {

@@ -20,6 +20,7 @@ pub(super) enum Trouble {
     Answer(u16, Value),
     Page(u16, String),
     Wait(Duration),
+    WaitAll(Duration),
     Delay(Duration),
     DropRequest,
     DropAnswer,
@@ -59,6 +60,11 @@ impl Next {
     /// 429; who comes again before that is counted as an early retry.
     pub(crate) fn asks_to_wait(self, wait: Duration) {
         self.goes(Trouble::Wait(wait));
+    }
+
+    /// The same for every request, as when all of them together are too many.
+    pub(crate) fn asks_all_to_wait(self, wait: Duration) {
+        self.goes(Trouble::WaitAll(wait));
     }
 
     pub(crate) fn delays(self, delay: Duration) {
