@@ -137,27 +137,27 @@ impl Gateway<'_> {
                 self.wait("the connection to Discord is broken and is being made again".to_owned());
             }
             let is_broken = connected_at.elapsed() > GLANCE;
-            if !has_begun && !(is_broken && Instant::now() >= count_at) {
+            let is_due = has_begun || is_broken && Instant::now() >= count_at;
+            if !is_due {
                 continue;
             }
             count_at = Instant::now() + COUNTING;
-            let counted = self.allowance().await;
-            let counted = match has_begun {
-                true => self
-                    .budget
-                    .has_begun()
-                    .await
-                    .map_err(CountError::Store)
-                    .and_then(|own| counted.map(|theirs| own.and(theirs))),
-                false => counted,
+            let theirs = self.allowance().await;
+            let own = match has_begun {
+                true => self.budget.has_begun().await,
+                false => Ok(Allowance::Granted),
             };
-            match counted {
-                Ok(Allowance::Granted) => {}
-                Ok(Allowance::Spent(rest)) => return GivenUp::Spent(rest),
-                Err(CountError::Discord(fault)) if fault.is_wrong_token() => {
-                    return GivenUp::WrongToken;
+            for allowance in [theirs, own.map_err(CountError::Store)] {
+                match allowance {
+                    Ok(Allowance::Granted) => {}
+                    Ok(Allowance::Spent(rest)) => return GivenUp::Spent(rest),
+                    Err(CountError::Discord(fault)) if fault.is_wrong_token() => {
+                        return GivenUp::WrongToken;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "Discord's sessions could not be counted.");
+                    }
                 }
-                Err(error) => tracing::debug!(%error, "Discord's sessions could not be counted."),
             }
         }
     }
