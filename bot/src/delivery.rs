@@ -440,7 +440,7 @@ impl Delivery {
     }
 
     async fn post(&self, index: usize, post: &Post) -> Result<Sent, Setback> {
-        let posts_once = self.messenger.manners(&self.job.at).posts_once;
+        let posts_once = self.messenger.posts_once(&self.job.at, post).await;
         if !posts_once {
             // If the daemon dies between this and the answer, it cannot know whether the message arrived, and does not repeat it.
             self.note(index, &Sent::Perhaps, post).await;

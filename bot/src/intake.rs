@@ -694,9 +694,12 @@ impl Intake {
                 || refused && leader.at.ticket.is_some(),
             ..self.job(batch)
         };
+        if refused && !self.messenger.tells_ranks(&leader.at) {
+            return Ok((said(&Sentence::RankFromMenu, leader).await, job));
+        }
         let job = match self.reach(&job).await {
             Reach::Open => job,
-            Reach::Unmet | Reach::Nobody
+            Reach::Unmet | Reach::Menu | Reach::Nobody
                 if meant.is_none_or(|(command, action)| command.may_be_public(action)) =>
             {
                 Job {
@@ -711,6 +714,13 @@ impl Intake {
                     ..job
                 };
                 return Ok(Some((said(&Sentence::OnlyInPrivate, leader).await, job)));
+            }
+            Reach::Menu => {
+                let job = Job {
+                    discreet: false,
+                    ..job
+                };
+                return Ok((said(&Sentence::OnlyFromMenu, leader).await, job));
             }
             Reach::Nobody => {
                 let job = Job {

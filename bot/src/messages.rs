@@ -103,6 +103,8 @@ pub enum Sentence {
     CommandInterrupted,
     OnlyInPrivate,
     OnlyToPeople,
+    OnlyFromMenu,
+    RankFromMenu,
     MayBeMissing,
     Profile,
     ShortProfile,
@@ -476,6 +478,14 @@ impl Sentence {
             Self::OnlyToPeople => both(
                 "I can only tell that in private. Please ask under your own name.",
                 "그건 개인 대화에서만 알려 드릴 수 있어요. 본인 이름으로 물어봐 주세요.",
+            ),
+            Self::OnlyFromMenu => both(
+                "I can only tell you that in private. Type / and choose the command from the menu that opens: what I answer there only you can see.",
+                "그건 따로만 말해 줄 수 있어요. ‘/’를 입력하면 열리는 메뉴에서 명령을 고르면 본인만 보이게 답해요.",
+            ),
+            Self::RankFromMenu => both(
+                "Not everybody may do that, and I only learn what you may do when you choose the command: type / and choose it from the menu that opens.",
+                "아무나 할 수 있는 일이 아니라서 권한을 확인해야 해요. ‘/’를 입력하면 열리는 메뉴에서 명령을 골라 주세요.",
             ),
             Self::MayBeMissing => both(
                 "I am not sure that all of my answer arrived. If something is missing, please ask me again.",

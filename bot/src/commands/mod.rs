@@ -337,16 +337,13 @@ impl std::fmt::Display for Asked {
             write!(f, " {}", self.action)?;
         }
         let declared = self.meant().map_or(&[][..], |(_, action)| action.arguments);
-        let typed = |(name, _): &&(String, String)| {
-            declared.iter().any(|argument| argument.name[0] == name)
-        };
-        for (name, value) in self.arguments.iter().filter(typed) {
-            let word = if name == EVERYWHERE.name[0] {
-                name
-            } else {
-                value
-            };
-            write!(f, " {word}")?;
+        // In the order in which they are read, whatever order they were given in.
+        for argument in declared {
+            match (argument.kind, self.argument(argument.name[0])) {
+                (Kind::Everywhere, Some(_)) => write!(f, " {}", argument.name[0])?,
+                (_, Some(value)) => write!(f, " {value}")?,
+                (_, None) => {}
+            }
         }
         Ok(())
     }
@@ -560,18 +557,18 @@ mod tests {
         check("persona joey", "/persona set joey");
         check(
             "페르소나 선택 조이 모니카 전체",
-            "/persona set everywhere 조이 모니카",
+            "/persona set 조이 모니카 everywhere",
         );
         check(
             "persona set joey everywhere",
-            "/persona set everywhere joey",
+            "/persona set joey everywhere",
         );
         check("기억 삭제 전체", "/memory forget 전체");
         check("memory forget 2", "/memory forget 2");
         check("settings answer 전부", "/settings answer everything");
         check(
             "settings quiet 23:00-07:00 Asia/Seoul everywhere",
-            "/settings quiet everywhere 23:00-07:00 Asia/Seoul",
+            "/settings quiet 23:00-07:00 Asia/Seoul everywhere",
         );
     }
 

@@ -36,6 +36,12 @@ pub trait Messenger: Send + Sync + Debug {
         Ok(Reach::Open)
     }
 
+    /// Whether this message appears once when it is posted twice with one [`PostKey`]. Otherwise one that may have arrived is not posted
+    /// again.
+    async fn posts_once(&self, _at: &Address, _post: &Post) -> bool {
+        false
+    }
+
     /// Shows a new message.
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError>;
 
@@ -76,6 +82,11 @@ pub trait Messenger: Send + Sync + Debug {
         reaction: Reaction,
     ) -> Result<(), SendError>;
 
+    /// Whether [`Self::rank`] knows there what somebody may do. Otherwise that is told only with commands from the app's own menu.
+    fn tells_ranks(&self, _at: &Address) -> bool {
+        true
+    }
+
     /// What somebody may change in a place now; at most a minute old.
     async fn rank(&self, at: &Address, person: &PersonId) -> Result<Rank, SendError>;
 
@@ -92,8 +103,6 @@ pub struct Manners {
     pub pace_between: Duration,
     /// How long a sign of writing stays.
     pub typing_lasts: Duration,
-    /// Whether a message that is posted twice with one [`PostKey`] appears once. Otherwise one that may have arrived is not posted again.
-    pub posts_once: bool,
 }
 
 /// Where messages go. Only the chat app that made it understands it.
@@ -122,6 +131,8 @@ pub enum Reach {
     Open,
     /// They can as soon as they have written to the bot in private.
     Unmet,
+    /// They can when they choose the command from the app's own menu instead of typing it.
+    Menu,
     /// They cannot, because they are nobody certain, such as an administrator who writes in the group's name.
     Nobody,
 }

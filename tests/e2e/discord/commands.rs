@@ -182,3 +182,40 @@ async fn the_rules_of_a_place_decide_to_what_when_and_how_much_it_answers() {
     assert_eq!(model.prompts().len(), 2, "{before:?}");
     drop(daemon);
 }
+
+#[tokio::test]
+async fn what_only_the_asker_may_see_is_not_told_to_a_typed_command() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    let yun = discord.person("yun");
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[guild.role("owners", MANAGE_GUILD)]);
+    let general = guild.channel("general");
+    let types = |words: &str| general.says(&yun, &format!("<@{}> {words}", discord.bot_id()));
+    types("my name is Yun.");
+    general.until_text("Okay.").await;
+    types("/memory");
+    general.until_text("choose the command from the menu").await;
+    types("/기억");
+    general.until_text("메뉴에서 명령을 고르면").await;
+    // Discord tells what somebody may do with commands from its menu only.
+    types("/persona set monica");
+    general.until_text("what you may do").await;
+    types("/persona");
+    general.until_text("You talk with Joey").await;
+    types("/memori");
+    general.until_text("Did you mean /memory?").await;
+    let told = general.by_bot();
+    assert!(
+        told.iter()
+            .all(|shown| !shown.content.contains("name: Yun")),
+        "{told:?}"
+    );
+    // Where nobody else reads along nothing is kept back.
+    let chat = discord.private(&yun);
+    chat.says(&yun, "/memory");
+    chat.until_text("I remember nothing about you here yet.")
+        .await;
+    drop(daemon);
+}

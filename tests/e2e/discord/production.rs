@@ -10,6 +10,7 @@ use chatfriends::platforms::discord;
 use chatfriends::run;
 use chatfriends::settings::Settings;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -18,6 +19,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::eventually;
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_model::FakeModel;
 
@@ -93,6 +95,24 @@ async fn its_rate_limits_are_kept() {
     }
     general.until_count(3).await;
     assert_eq!(discord.early_retries(), 0);
+
+    // Answers to interactions do not wait when everything else must.
+    discord
+        .next("POST", "/channels/*/messages")
+        .asks_all_to_wait(Duration::from_secs(6));
+    let posts = || {
+        let requests = discord.requests();
+        let posts = requests
+            .iter()
+            .filter(|line| line.starts_with("POST /channels/") && line.ends_with("/messages"));
+        posts.count()
+    };
+    let before = posts();
+    let yun = discord.person("yun");
+    discord.private(&yun).says(&yun, "hello");
+    eventually("it is told to wait", async || posts() > before).await;
+    let used = general.commands(&yun, "help", json!({})).await;
+    assert_eq!(used.response().await.kind, 4);
 
     stop.cancel();
     running.await.unwrap();

@@ -74,3 +74,63 @@ async fn a_persona_is_made_in_a_form_and_answers_in_its_server_only() {
     unknown.until_text("There is no persona nari").await;
     drop(daemon);
 }
+
+#[tokio::test]
+async fn a_persona_is_changed_in_a_form_tried_out_and_taken_back() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    discord.until_registered("persona").await;
+    let yun = discord.person("yun");
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[guild.role("owners", MANAGE_GUILD)]);
+    let general = guild.channel("general");
+    let command = async |action: serde_json::Value| general.commands(&yun, "persona", action).await;
+    let named = |action: &str| json!({ action: { "name": "nari" } });
+    model.replies(|prompt| format!("As {}", prompt.system()));
+
+    let form = command(json!({ "create": { "id": "nari" } })).await;
+    let filled = json!({ "names": "나리, Nari", "languages": "ko, en", "system": "You are the first.", "greeting": "안녕!" });
+    let kept = general.submits(&yun, &form, filled).await;
+    kept.until_text("The draft of nari is kept.").await;
+    command(named("publish"))
+        .await
+        .until_text("as version 1.")
+        .await;
+    command(json!({ "set": { "name": "joey nari" } }))
+        .await
+        .until_text("나리")
+        .await;
+
+    // What is there already stands in the form.
+    let form = command(named("edit")).await;
+    let shown = form.response().await.data.to_string();
+    assert!(shown.contains("You are the first."), "{shown}");
+    let kept = general
+        .submits(&yun, &form, json!({ "system": "You are the second." }))
+        .await;
+    kept.until_text("The draft of nari is kept.").await;
+    let draft = command(named("draft")).await;
+    let shown = draft.until_text("You are the second.").await;
+    assert!(shown.is_ephemeral && shown.content.contains("Versions: 1"));
+    let tried = command(json!({ "test": { "name": "nari", "text": "hello" } })).await;
+    tried.until_text("As You are the second.").await;
+    general.says(&yun, "나리야 뭐해?");
+    general.until_text("As You are the first.").await;
+
+    command(named("publish"))
+        .await
+        .until_text("as version 2.")
+        .await;
+    general.says(&yun, "나리야 지금은?");
+    let shown = general.until_text("As You are the second.").await;
+    assert_eq!(shown.name, "나리");
+    command(named("rollback"))
+        .await
+        .until_text("Version 1 of 나리 answers again.")
+        .await;
+    model.replies(|prompt| format!("Once more as {}", prompt.system()));
+    general.says(&yun, "나리야 다시?");
+    general.until_text("Once more as You are the first.").await;
+    drop(daemon);
+}

@@ -2,22 +2,25 @@
 //!
 //! The avatar is the webhook's own picture, since Discord would fetch any other from a public address.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use chatfriends_personas::PersonaId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use serenity::all::{
     ApplicationId, ChannelId, LightMethod, MessageId as DiscordMessage, Route, WebhookId,
 };
 use tokio::time::Instant;
 
-use super::rest::Rest;
+use super::rest::{Fault, Rest};
 use super::send::id_of;
 use crate::platforms::{MessageId, SendError};
+use crate::store::Store;
+use crate::store::key::Key;
+use crate::store::record::{Record, read};
 
 /// Where it was not allowed it is asked again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(600);
@@ -26,7 +29,16 @@ const ASK_AGAIN: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(super) struct Faces {
     rest: Arc<Rest>,
-    known: Mutex<HashMap<(ChannelId, PersonaId), Known>>,
+    store: Arc<dyn Store>,
+    channels: Mutex<HashMap<ChannelId, Arc<Channel>>>,
+}
+
+/// What is known of one channel.
+#[derive(Debug, Default)]
+struct Channel {
+    faces: Mutex<HashMap<PersonaId, Known>>,
+    /// Held while a webhook is looked for and made, so that two replies at once do not make two.
+    looking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +54,7 @@ pub(super) struct Face {
     token: String,
     channel: ChannelId,
     persona: PersonaId,
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,11 +65,20 @@ struct Webhook {
     application_id: Option<ApplicationId>,
 }
 
+/// Which webhook of a channel is whose, since several personas may have one name. Their tokens are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Owners(BTreeMap<PersonaId, WebhookId>);
+
+impl Record for Owners {
+    const TABLE: &'static str = "discord_faces";
+}
+
 impl Faces {
-    pub(super) fn new(rest: Arc<Rest>) -> Self {
+    pub(super) fn new(rest: Arc<Rest>, store: Arc<dyn Store>) -> Self {
         Self {
             rest,
-            known: Mutex::default(),
+            store,
+            channels: Mutex::default(),
         }
     }
 
@@ -67,14 +89,17 @@ impl Faces {
         persona: &PersonaId,
         name: &str,
     ) -> Result<Option<Face>, SendError> {
-        let key = (channel, persona.clone());
-        let known = self.lock().get(&key).cloned();
-        match known {
-            Some(Known::Face(face)) => return Ok(Some(face)),
-            Some(Known::NotAllowed { since }) if since.elapsed() < ASK_AGAIN => return Ok(None),
-            _ => {}
+        let here = self.channel(channel);
+        if let Some(known) = here.known(persona) {
+            return Ok(known.face());
         }
-        let found = match self.find_or_make(channel, persona, name).await {
+        let _looking = here.looking.lock().await;
+        // Somebody else may have found it meanwhile.
+        if let Some(known) = here.known(persona) {
+            return Ok(known.face());
+        }
+        let name = allowed_name(name);
+        let found = match self.find_or_make(channel, persona, &name).await {
             Ok(found) => found,
             // No permission, a private chat, or more webhooks than a channel may have: the bot speaks itself.
             Err(SendError::Gone(cause) | SendError::Refused(cause)) => {
@@ -89,16 +114,14 @@ impl Faces {
                 token,
                 channel,
                 persona: persona.clone(),
+                name,
             }),
             None => Known::NotAllowed {
                 since: Instant::now(),
             },
         };
-        self.lock().insert(key, known.clone());
-        Ok(match known {
-            Known::Face(face) => Some(face),
-            Known::NotAllowed { .. } => None,
-        })
+        here.lock().insert(persona.clone(), known.clone());
+        Ok(known.face())
     }
 
     async fn find_or_make(
@@ -111,20 +134,51 @@ impl Faces {
             channel_id: channel,
         };
         let there: Vec<Webhook> = self.rest.get(route).await?;
-        let name = allowed_name(name);
+        let found = read::<Owners>(self.store.as_ref(), key(channel)).await;
+        let owners = found.as_ref().ok().and_then(|found| found.record.clone());
+        let owners = owners.unwrap_or_default().0;
         let ours = there.into_iter().find(|webhook| {
-            webhook.application_id == Some(self.rest.application())
-                && webhook.name.as_deref() == Some(&name)
+            if webhook.application_id != Some(self.rest.application()) {
+                return false;
+            }
+            match owners.get(persona) {
+                Some(own) if *own == webhook.id => true,
+                // Made before it was kept whose it is, or its record got lost.
+                _ => {
+                    webhook.name.as_deref() == Some(name)
+                        && owners.values().all(|other| *other != webhook.id)
+                }
+            }
         });
         let webhook = match ours {
             Some(webhook) => webhook,
             None => {
                 self.rest
-                    .ask(route, LightMethod::Post, Some(&looks(persona, &name)))
+                    .ask(route, LightMethod::Post, Some(&looks(persona, name)))
                     .await?
             }
         };
+        if owners.get(persona) != Some(&webhook.id) {
+            self.keep(channel, persona, webhook.id).await;
+        }
         Ok(webhook.token.map(|token| (webhook.id, token)))
+    }
+
+    /// Keeps whose a webhook is. Without that it is found by its name, which is nearly always enough.
+    async fn keep(&self, channel: ChannelId, persona: &PersonaId, webhook: WebhookId) {
+        let kept = async {
+            let found = read::<Owners>(self.store.as_ref(), key(channel)).await?;
+            let mut owners = found.record.clone().unwrap_or_default();
+            owners.0.insert(persona.clone(), webhook);
+            self.store.commit(vec![found.becomes(&owners)]).await
+        };
+        // Nobody else writes this record: the channel is locked.
+        if let Err(error) = kept.await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "It could not be kept whose a webhook is."
+            );
+        }
     }
 
     /// Says something; gives back the new message.
@@ -133,21 +187,24 @@ impl Faces {
         face: &Face,
         thread: Option<ChannelId>,
         body: &Value,
-    ) -> Result<MessageId, SendError> {
+    ) -> Result<MessageId, Fault> {
         let route = Route::WebhookWithToken {
             webhook_id: face.webhook,
             token: &face.token,
         };
         let query = query(thread, &[("wait", "true")]);
+        let mut body = body.clone();
+        // The webhook may have been made under an earlier name.
+        body["username"] = json!(face.name);
         let response = self
             .rest
-            .send(route, LightMethod::Post, Some(body), query)
+            .send(route, LightMethod::Post, Some(&body), query)
             .await?;
         let sent: Value = response
             .json()
             .await
             .map_err(|error| SendError::Unconfirmed(error.without_url().to_string()))?;
-        id_of(&sent)
+        Ok(id_of(&sent)?)
     }
 
     /// Changes what was said.
@@ -157,7 +214,7 @@ impl Faces {
         thread: Option<ChannelId>,
         message: DiscordMessage,
         body: &Value,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Fault> {
         let route = Route::WebhookMessage {
             webhook_id: face.webhook,
             token: &face.token,
@@ -175,7 +232,7 @@ impl Faces {
         face: &Face,
         thread: Option<ChannelId>,
         message: DiscordMessage,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Fault> {
         let route = Route::WebhookMessage {
             webhook_id: face.webhook,
             token: &face.token,
@@ -189,12 +246,40 @@ impl Faces {
 
     /// The webhook is not there any more.
     pub(super) fn lost(&self, face: &Face) {
-        self.lock().remove(&(face.channel, face.persona.clone()));
+        self.channel(face.channel).lock().remove(&face.persona);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(ChannelId, PersonaId), Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn channel(&self, channel: ChannelId) -> Arc<Channel> {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(channels.entry(channel).or_default())
     }
+}
+
+impl Channel {
+    fn known(&self, persona: &PersonaId) -> Option<Known> {
+        let known = self.lock().get(persona).cloned()?;
+        match known {
+            Known::NotAllowed { since } if since.elapsed() >= ASK_AGAIN => None,
+            known => Some(known),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PersonaId, Known>> {
+        self.faces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn face(self) -> Option<Face> {
+        match self {
+            Self::Face(face) => Some(face),
+            Self::NotAllowed { .. } => None,
+        }
+    }
+}
+
+fn key(channel: ChannelId) -> Key {
+    Key::of(Owners::TABLE).number(channel.get())
 }
 
 /// How a new webhook looks.

@@ -252,4 +252,25 @@ mod tests {
         theirs[0]["description"] = json!("something else");
         assert!(!holds(&theirs, &ours));
     }
+
+    #[test]
+    fn a_form_comes_back_with_the_command_that_it_was_shown_for() {
+        for line in [
+            "persona create nari",
+            "persona edit nari",
+            "persona set joey monica everywhere",
+            "settings quiet 23:00-07:00 Asia/Seoul everywhere",
+            "settings limit person 30 everywhere",
+        ] {
+            let asked = Asked::read(line).unwrap();
+            let form = Form {
+                title: "A form".to_owned(),
+                asked: asked.clone(),
+                fields: Vec::new(),
+            };
+            let filled = json!({ "custom_id": modal(&form)["custom_id"], "components": [] });
+            let filled: ModalInteractionData = serde_json::from_value(filled).unwrap();
+            assert_eq!(submitted(&filled), Some(asked), "{line}");
+        }
+    }
 }

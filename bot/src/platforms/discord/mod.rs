@@ -1,11 +1,13 @@
 //! Discord: serenity keeps the gateway (heartbeats, resume, sharding), this folder gives its events and calls a meaning.
 //!
-//! What an event means is `listen.rs`, where channels lie is `channels.rs`, how messages are sent is `send.rs`, who speaks in them `faces.rs`,
-//! how often sessions begin `budget.rs`, how commands appear `menu.rs`, how they are answered `tickets.rs`, and how requests are made `rest.rs`. Only files in this folder name serenity.
+//! How the connection is kept is `gateway.rs`, how often sessions begin `budget.rs`, what an event means `listen.rs`, where channels lie
+//! `channels.rs`, how messages are sent `send.rs`, who speaks in them `faces.rs`, how commands appear `menu.rs`, how they are answered
+//! `tickets.rs`, and how requests are made `rest.rs`. Only files in this folder name serenity.
 
 mod budget;
 mod channels;
 mod faces;
+mod gateway;
 mod listen;
 mod menu;
 mod rest;
@@ -17,32 +19,42 @@ use std::time::Duration;
 
 use serde_json::json;
 use serenity::all::{
-    ApplicationFlags, ApplicationId, ChannelId, ClientBuilder, Context as Connection,
-    CurrentApplicationInfo, CurrentUser, Event as GatewayEvent, EventHandler, GatewayIntents,
-    GuildId, Interaction, MessageId, Permissions, RawEventHandler, Route,
+    ApplicationFlags, ApplicationId, ChannelId, Context as Connection, CurrentApplicationInfo,
+    CurrentUser, Event as GatewayEvent, GatewayIntents, GuildId, Interaction, MessageId,
+    Permissions, RawEventHandler, Route,
 };
 use serenity::async_trait;
-use serenity::gateway::{ConnectionStage, GatewayError, ShardStageUpdateEvent};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::budget::{Allowance, Budget};
+use self::budget::Budget;
 use self::channels::{Channels, Spot};
+use self::gateway::Gateway;
 use self::listen::Doer;
 use self::rest::Rest;
 use self::send::Discord;
-use self::tickets::Ticket;
+use self::tickets::{Seen, Ticket};
+use super::event::{Event, Happening};
+
 use super::health::State;
-use super::{Button, SendError};
+use super::{Button, Messenger as _, Post, PostKey, Voice};
 use crate::commands::Asked;
 use crate::context::Context;
 use crate::identity::{Level, LevelKind, Platform};
 use crate::intake::Intake;
+use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::settings::DiscordSettings;
 
-/// Somebody must do something; until then it is looked at now and then.
-const AFTER_REFUSAL: Duration = Duration::from_secs(300);
+/// A token that was reset by mistake may be set right; asking whether it was costs no session.
+const AFTER_WRONG_TOKEN: Duration = Duration::from_secs(20);
+
+/// How long to wait before an event is given to the store again; a command must be answered within three seconds.
+const AFTER_STORE_TROUBLE: [Duration; 3] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1_000),
+];
 
 /// The client with which [`run`] makes its requests, for whoever must add something to it.
 pub fn client() -> reqwest::ClientBuilder {
@@ -59,19 +71,28 @@ pub async fn run(
 ) {
     let rest = Arc::new(Rest::new(settings, client));
     let work = async {
+        ctx.health.note(Platform::Discord, State::Connecting);
         let (mut me, mut intents) = introduced(&rest, &ctx).await;
         let link = invitation(rest.application());
         tracing::info!(
             link,
             "Whoever manages a server adds the bot to it with this link."
         );
-        let messenger = Arc::new(Discord::new(Arc::clone(&rest)));
+        let messenger = Arc::new(Discord::new(Arc::clone(&rest), Arc::clone(&ctx.store)));
         let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
         resume(&intake).await;
+        let budget = Budget::new(Arc::clone(&ctx.store));
         loop {
             if let Err(error) = menu::register(&rest).await {
                 tracing::warn!(%error, "The slash commands could not be registered; typed ones work.");
             }
+            let gateway = Gateway {
+                rest: &rest,
+                budget: &budget,
+                health: &ctx.health,
+                name: me.name.clone(),
+                intents,
+            };
             let listener = Listener {
                 me,
                 rest: Arc::clone(&rest),
@@ -80,7 +101,7 @@ pub async fn run(
                 intake: intake.clone(),
                 ctx: Arc::clone(&ctx),
             };
-            let wait = connect(&rest, intents, listener, &ctx).await;
+            let wait = gateway.stay_connected(listener).await;
             sleep(wait).await;
             (me, intents) = introduced(&rest, &ctx).await;
         }
@@ -126,7 +147,7 @@ pub async fn look(settings: &DiscordSettings) -> Result<String, String> {
                 format!("{added}; {NO_CONTENT}")
             })
         }
-        (Err(SendError::Gone(_)), _) | (_, Err(SendError::Gone(_))) => {
+        (Err(fault), _) | (_, Err(fault)) if fault.is_wrong_token() => {
             Err(UNKNOWN_TOKEN.to_owned())
         }
         (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
@@ -153,7 +174,6 @@ fn invitation(application: ApplicationId) -> String {
 /// Waits until Discord knows us; what we may hear depends on what the application is allowed to.
 async fn introduced(rest: &Rest, ctx: &Context) -> (CurrentUser, GatewayIntents) {
     let note = |state| ctx.health.note(Platform::Discord, state);
-    note(State::Connecting);
     let mut back_off = Duration::from_secs(1);
     loop {
         let me = rest.get::<CurrentUser>(Route::UserMe).await;
@@ -165,19 +185,15 @@ async fn introduced(rest: &Rest, ctx: &Context) -> (CurrentUser, GatewayIntents)
                 rest.set_application(application.id);
                 return (me, intents(application.flags));
             }
-            (Err(SendError::Gone(_)), _) | (_, Err(SendError::Gone(_))) => {
+            (Err(fault), _) | (_, Err(fault)) if fault.is_wrong_token() => {
                 note(State::Failed(UNKNOWN_TOKEN.to_owned()));
-                sleep(AFTER_REFUSAL).await;
+                sleep(AFTER_WRONG_TOKEN).await;
             }
             (Err(error), _) | (_, Err(error)) => {
                 note(State::Waiting(format!(
                     "Discord cannot be reached: {error}"
                 )));
-                let wait = match error {
-                    SendError::Throttled { retry_after } => retry_after,
-                    _ => back_off,
-                };
-                sleep(wait).await;
+                sleep(error.retry_after().unwrap_or(back_off)).await;
                 back_off = (back_off * 2).min(Duration::from_secs(60));
             }
         }
@@ -205,116 +221,6 @@ fn may_read(flags: Option<ApplicationFlags>) -> bool {
     flags.is_some_and(|flags| flags.intersects(allowed))
 }
 
-/// Stays connected as long as it can; gives back how long to wait before the next attempt.
-async fn connect(
-    rest: &Rest,
-    intents: GatewayIntents,
-    listener: Listener,
-    ctx: &Context,
-) -> Duration {
-    let note = |state| ctx.health.note(Platform::Discord, state);
-    // When this fails serenity would go to Discord's own gateway, whatever server was set.
-    if let Err(error) = rest.get::<serde_json::Value>(Route::GatewayBot).await {
-        note(State::Waiting(format!(
-            "Discord's gateway cannot be found: {error}"
-        )));
-        return Duration::from_secs(5);
-    }
-    let budget = Budget::new(Arc::clone(&ctx.store));
-    match budget.look().await {
-        Ok(Allowance::Granted) => {}
-        Ok(Allowance::Spent(rest)) => {
-            note(State::Failed(TOO_MANY_SESSIONS.to_owned()));
-            return rest.min(AFTER_REFUSAL);
-        }
-        Err(error) => {
-            note(State::Waiting(format!("the store failed: {error}")));
-            return Duration::from_secs(5);
-        }
-    }
-    let spent = CancellationToken::new();
-    let sessions = Sessions {
-        budget,
-        spent: spent.clone(),
-    };
-    let client = ClientBuilder::new_with_http(rest.for_gateway(), intents)
-        .raw_event_handler(listener)
-        .event_handler(sessions)
-        .await;
-    let mut client = match client {
-        Ok(client) => client,
-        Err(error) => {
-            note(State::Waiting(format!(
-                "Discord cannot be reached: {error}"
-            )));
-            return Duration::from_secs(5);
-        }
-    };
-    // Dropping the client would leave its shards connected.
-    let _ended = ShutDown(Arc::clone(&client.shard_manager));
-    let ended = tokio::select! {
-        ended = client.start_autosharded() => ended,
-        () = spent.cancelled() => {
-            note(State::Failed(TOO_MANY_SESSIONS.to_owned()));
-            return AFTER_REFUSAL;
-        }
-    };
-    match ended {
-        Err(serenity::Error::Gateway(GatewayError::InvalidAuthentication)) => {
-            note(State::Failed("Discord refused the token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart".to_owned()));
-            AFTER_REFUSAL
-        }
-        Err(serenity::Error::Gateway(GatewayError::DisallowedGatewayIntents)) => {
-            note(State::Failed("Discord refused an intent; switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart".to_owned()));
-            AFTER_REFUSAL
-        }
-        Err(error) => {
-            note(State::Waiting(format!(
-                "the connection to Discord ended: {error}"
-            )));
-            Duration::from_secs(10)
-        }
-        Ok(()) => Duration::from_secs(10),
-    }
-}
-
-/// What is said when the bot has begun more sessions than anything healthy does.
-const TOO_MANY_SESSIONS: &str = "the connection to Discord was begun too often today, and Discord resets the token of bots that do so; find out why it breaks, then wait or restart tomorrow";
-
-/// Counts the sessions that serenity begins.
-struct Sessions {
-    budget: Budget,
-    /// Cancelled when there may be no more.
-    spent: CancellationToken,
-}
-
-#[async_trait]
-impl EventHandler for Sessions {
-    async fn shard_stage_update(&self, _: Connection, event: ShardStageUpdateEvent) {
-        if event.new != ConnectionStage::Identifying {
-            return;
-        }
-        match self.budget.spend().await {
-            Ok(Allowance::Granted) => {}
-            Ok(Allowance::Spent(_)) => self.spent.cancel(),
-            Err(error) => tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "A session of Discord could not be counted."
-            ),
-        }
-    }
-}
-
-/// Ends a client's connections when it goes out of use.
-struct ShutDown(Arc<serenity::gateway::ShardManager>);
-
-impl Drop for ShutDown {
-    fn drop(&mut self) {
-        let shards = Arc::clone(&self.0);
-        tokio::spawn(async move { shards.shutdown_all().await });
-    }
-}
-
 /// Hears what the gateway says.
 struct Listener {
     me: CurrentUser,
@@ -338,12 +244,50 @@ impl Listener {
         }
     }
 
-    async fn take(&self, event: super::event::Event) {
-        if let Err(error) = self.intake.hear(event).await {
-            tracing::error!(
+    /// Takes an event. Discord does not repeat those that we could not store, so a store that fails is tried again.
+    async fn take(&self, event: Event) {
+        let mut waits = AFTER_STORE_TROUBLE.into_iter();
+        while let Err(error) = self.intake.hear(event.clone()).await {
+            let Some(wait) = waits.next() else {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "An event could not be stored and is lost."
+                );
+                return self.apologise(&event).await;
+            };
+            tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "A message could not be stored and is not answered."
+                "An event could not be stored yet."
             );
+            sleep(wait).await;
+        }
+    }
+
+    /// Tells whoever surely waits for an answer that there will be none.
+    async fn apologise(&self, event: &Event) {
+        let answers = match &event.happened {
+            Happening::Message(message) if message.mentions_bot || !event.at.shared => {
+                Some(message.id.clone())
+            }
+            Happening::Command(_) | Happening::Pressed { .. } => None,
+            _ => return,
+        };
+        let voice = Voice::Bot;
+        let sentence = Sentence::StoreTrouble.say(event.by.language);
+        let key = PostKey(format!("{}/lost", event.id.as_str()));
+        for text in self.messenger.pieces(&sentence, &voice) {
+            let post = Post {
+                voice: voice.clone(),
+                text,
+                buttons: Vec::new(),
+                answers: answers.clone(),
+                discreet: true,
+                invitation: None,
+                language: event.by.language,
+            };
+            if let Err(error) = self.messenger.post(&event.at, &post, &key).await {
+                tracing::debug!(%error, "It could not be said that the store fails.");
+            }
         }
     }
 }
@@ -415,10 +359,10 @@ impl Listener {
     }
 
     async fn command(&self, asked: Asked, by: &Doer<'_>, spot: impl Future<Output = Spot>) {
-        let discreet = asked.meant().is_none_or(|(_, action)| action.discreet);
+        let seen_by = Seen::by_asker_if(asked.meant().is_none_or(|(_, action)| action.discreet));
         self.messenger
             .tickets
-            .open(&by.ticket(), discreet, &self.rest);
+            .open(&by.ticket(), seen_by, &self.rest);
         self.take(listen::command(asked, by, &spot.await)).await;
     }
 

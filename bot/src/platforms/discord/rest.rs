@@ -26,8 +26,8 @@ pub(super) struct Rest {
     http: Http,
     /// Only with another server than Discord's own.
     own: Option<OwnLimits>,
+    wire: Wire,
     settings: DiscordSettings,
-    client: reqwest::Client,
 }
 
 impl std::fmt::Debug for Rest {
@@ -36,34 +36,44 @@ impl std::fmt::Debug for Rest {
     }
 }
 
-/// Until when the server wants no more requests of a kind.
-struct OwnLimits {
+/// The way to the server.
+struct Wire {
     client: reqwest::Client,
-    server: String,
+    /// `None` is Discord's own.
+    server: Option<String>,
     authorization: String,
-    closed: Mutex<HashMap<RatelimitingBucket, Instant>>,
+}
+
+/// Until when the server wants no more requests, or none of a kind.
+#[derive(Default)]
+struct OwnLimits(Mutex<Closed>);
+
+#[derive(Default)]
+struct Closed {
+    all: Option<Instant>,
+    buckets: HashMap<RatelimitingBucket, Instant>,
 }
 
 impl Rest {
     pub(super) fn new(settings: DiscordSettings, client: reqwest::Client) -> Self {
         let token = settings.token.reveal();
-        let own = settings.api_url.as_ref().map(|url| OwnLimits {
+        let server = settings.api_url.as_ref();
+        let wire = Wire {
             client: client.clone(),
-            server: url.as_str().trim_end_matches('/').to_owned(),
+            server: server.map(|url| url.as_str().trim_end_matches('/').to_owned()),
             authorization: format!("Bot {}", token.trim_start_matches("Bot ")),
-            closed: Mutex::default(),
-        });
+        };
         Self {
-            http: http(&settings, client.clone()),
-            own,
+            http: http(&settings, client),
+            own: server.map(|_| OwnLimits::default()),
+            wire,
             settings,
-            client,
         }
     }
 
     /// The same server for serenity's gateway, which wants its own.
     pub(super) fn for_gateway(&self) -> Http {
-        http(&self.settings, self.client.clone())
+        http(&self.settings, self.wire.client.clone())
     }
 
     pub(super) fn set_application(&self, application: ApplicationId) {
@@ -76,7 +86,7 @@ impl Rest {
             .expect("set before anything is heard")
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(&self, route: Route<'_>) -> Result<T, SendError> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, route: Route<'_>) -> Result<T, Fault> {
         self.ask(route, LightMethod::Get, None::<&()>).await
     }
 
@@ -86,12 +96,9 @@ impl Rest {
         route: Route<'_>,
         method: LightMethod,
         body: Option<&(impl Serialize + Sync)>,
-    ) -> Result<T, SendError> {
-        self.send(route, method, body, Vec::new())
-            .await?
-            .json()
-            .await
-            .map_err(unconfirmed)
+    ) -> Result<T, Fault> {
+        let response = self.send(route, method, body, Vec::new()).await?;
+        Ok(response.json().await.map_err(unconfirmed)?)
     }
 
     /// A request of which only the success matters.
@@ -100,7 +107,7 @@ impl Rest {
         route: Route<'_>,
         method: LightMethod,
         body: Option<&(impl Serialize + Sync)>,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Fault> {
         self.send(route, method, body, Vec::new()).await.map(drop)
     }
 
@@ -110,71 +117,123 @@ impl Rest {
         method: LightMethod,
         body: Option<&(impl Serialize + Sync)>,
         query: Vec<(&'static str, String)>,
-    ) -> Result<reqwest::Response, SendError> {
-        let body = body
-            .map(|body| serde_json::to_vec(body).expect("bodies hold nothing that JSON cannot"));
-        let request = Request::new(route, method)
-            .body(body)
-            .params((!query.is_empty()).then_some(query));
+    ) -> Result<reqwest::Response, Fault> {
+        let request = request(route, method, body, query);
         match &self.own {
-            Some(own) => own.send(request).await,
+            Some(own) => own.send(request, &self.wire).await,
             None => self.http.request(request).await.map_err(of_serenity),
+        }
+    }
+
+    /// A request that has no limits and counts towards none, such as an answer to an interaction. serenity's limiter would keep an entry for
+    /// each of them for ever, and let it wait when others are too many.
+    pub(super) async fn send_at_once(
+        &self,
+        route: Route<'_>,
+        body: &(impl Serialize + Sync),
+        query: Vec<(&'static str, String)>,
+    ) -> Result<reqwest::Response, Fault> {
+        let request = request(route, LightMethod::Post, Some(body), query);
+        let response = self.wire.send(request).await?;
+        match retry_after(&response) {
+            Some(retry_after) => Err(SendError::Throttled { retry_after }.into()),
+            None => successful(response).await,
         }
     }
 }
 
+fn request<'a>(
+    route: Route<'a>,
+    method: LightMethod,
+    body: Option<&(impl Serialize + Sync)>,
+    query: Vec<(&'static str, String)>,
+) -> Request<'a> {
+    let body =
+        body.map(|body| serde_json::to_vec(body).expect("bodies hold nothing that JSON cannot"));
+    Request::new(route, method)
+        .body(body)
+        .params((!query.is_empty()).then_some(query))
+}
+
+impl Wire {
+    async fn send(&self, request: Request<'_>) -> Result<reqwest::Response, Fault> {
+        let request = request
+            .build(&self.client, &self.authorization, self.server.as_deref())
+            .map_err(|error| SendError::Refused(error.to_string()))?;
+        Ok(request.send().await.map_err(unconfirmed)?)
+    }
+}
+
 impl OwnLimits {
-    async fn send(&self, request: Request<'_>) -> Result<reqwest::Response, SendError> {
+    async fn send(&self, request: Request<'_>, wire: &Wire) -> Result<reqwest::Response, Fault> {
         let bucket = request.route_ref().ratelimiting_bucket();
         if let Some(until) = self.closed_until(&bucket) {
-            return Err(SendError::Throttled {
-                retry_after: until.saturating_duration_since(Instant::now()),
-            });
+            let retry_after = until.saturating_duration_since(Instant::now());
+            return Err(SendError::Throttled { retry_after }.into());
         }
-        let request = request
-            .build(&self.client, &self.authorization, Some(&self.server))
-            .map_err(|error| SendError::Refused(error.to_string()))?;
-        let response = request.send().await.map_err(unconfirmed)?;
-        let header = |name: &str| -> Option<f64> {
-            response.headers().get(name)?.to_str().ok()?.parse().ok()
-        };
-        let status = response.status();
-        if status == reqwest::StatusCode::TOO_MANY_REQUESTS {
-            let retry_after = header("retry-after").unwrap_or(1.0).clamp(0.05, 3600.0);
-            let retry_after = Duration::from_secs_f64(retry_after);
-            self.close(bucket, retry_after);
-            return Err(SendError::Throttled { retry_after });
+        let response = wire.send(request).await?;
+        if let Some(retry_after) = retry_after(&response) {
+            if response.headers().contains_key("x-ratelimit-global") {
+                self.close_all(retry_after);
+            } else {
+                self.close(bucket, retry_after);
+            }
+            return Err(SendError::Throttled { retry_after }.into());
         }
-        if header("x-ratelimit-remaining") == Some(0.0)
-            && let Some(reset_after) = header("x-ratelimit-reset-after")
+        if number(&response, "x-ratelimit-remaining") == Some(0.0)
+            && let Some(reset_after) = number(&response, "x-ratelimit-reset-after")
         {
             self.close(
                 bucket,
                 Duration::from_secs_f64(reset_after.clamp(0.0, 3600.0)),
             );
         }
-        if status.is_success() {
-            return Ok(response);
-        }
-        let text = response.text().await.unwrap_or_default();
-        let told = serde_json::from_str::<Told>(&text).unwrap_or_default();
-        Err(told.meaning(status.as_u16()))
+        successful(response).await
     }
 
     fn closed_until(&self, bucket: &RatelimitingBucket) -> Option<Instant> {
-        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed = self.lock();
         let now = Instant::now();
-        closed.retain(|_, until| *until > now);
-        closed.get(bucket).copied()
+        closed.buckets.retain(|_, until| *until > now);
+        let of_bucket = closed.buckets.get(bucket).copied();
+        of_bucket.max(closed.all.filter(|until| *until > now))
     }
 
     fn close(&self, bucket: RatelimitingBucket, time: Duration) {
-        // Requests without a bucket, such as answers to interactions, have no limit of their own.
         if !bucket.is_none() {
-            let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-            closed.insert(bucket, Instant::now() + time);
+            self.lock().buckets.insert(bucket, Instant::now() + time);
         }
     }
+
+    fn close_all(&self, time: Duration) {
+        self.lock().all = Some(Instant::now() + time);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Closed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long the server asks to wait, if it does.
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    let is_asked = response.status() == reqwest::StatusCode::TOO_MANY_REQUESTS;
+    let seconds = number(response, "retry-after").unwrap_or(1.0);
+    is_asked.then(|| Duration::from_secs_f64(seconds.clamp(0.05, 3600.0)))
+}
+
+fn number(response: &reqwest::Response, header: &str) -> Option<f64> {
+    response.headers().get(header)?.to_str().ok()?.parse().ok()
+}
+
+/// The answer, if it is none that tells of a fault.
+async fn successful(response: reqwest::Response) -> Result<reqwest::Response, Fault> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let text = response.text().await.unwrap_or_default();
+    let told = serde_json::from_str::<Told>(&text).unwrap_or_default();
+    Err(told.fault(status.as_u16()))
 }
 
 /// The client that requests are made with.
@@ -206,9 +265,76 @@ struct Told {
     errors: Option<serde_json::Value>,
 }
 
+/// Why a request had no success. What the sender does next is the [`SendError`] that it becomes.
+#[derive(Debug, thiserror::Error)]
+#[error("{meaning}")]
+pub(super) struct Fault {
+    /// Discord's answer, if there was one.
+    refused: Option<Refused>,
+    meaning: SendError,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    status: u16,
+    /// <https://discord.com/developers/docs/topics/opcodes-and-status-codes#json>
+    code: i64,
+}
+
+const UNKNOWN_WEBHOOK: i64 = 10_015;
+const INVALID_WEBHOOK_TOKEN: i64 = 50_027;
+
+impl Fault {
+    /// Whether Discord does not know the bot's token.
+    pub(super) fn is_wrong_token(&self) -> bool {
+        self.refused.is_some_and(Refused::is_wrong_token)
+    }
+
+    /// Whether the webhook that was to speak is not there any more.
+    pub(super) fn is_lost_webhook(&self) -> bool {
+        let lost = [UNKNOWN_WEBHOOK, INVALID_WEBHOOK_TOKEN];
+        self.refused
+            .is_some_and(|refused| lost.contains(&refused.code))
+    }
+
+    /// Whether what it was about is gone, or not ours to change.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.meaning, SendError::Gone(_))
+    }
+
+    /// How long Discord asks to wait, if it does.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self.meaning {
+            SendError::Throttled { retry_after } => Some(retry_after),
+            _ => None,
+        }
+    }
+}
+
+impl Refused {
+    /// A webhook and an interaction have tokens of their own, which may be over.
+    fn is_wrong_token(self) -> bool {
+        self.status == 401 && self.code != INVALID_WEBHOOK_TOKEN
+    }
+}
+
+impl From<SendError> for Fault {
+    fn from(meaning: SendError) -> Self {
+        Self {
+            refused: None,
+            meaning,
+        }
+    }
+}
+
+impl From<Fault> for SendError {
+    fn from(fault: Fault) -> Self {
+        fault.meaning
+    }
+}
+
 impl Told {
-    /// What the sender does next. The codes are at https://discord.com/developers/docs/topics/opcodes-and-status-codes#json.
-    fn meaning(self, status: u16) -> SendError {
+    fn fault(self, status: u16) -> Fault {
         let Self {
             code,
             message,
@@ -216,15 +342,22 @@ impl Told {
         } = self;
         let details = errors.map_or_else(String::new, |errors| format!(": {errors}"));
         let cause = format!("{status} {message} ({code}){details}");
-        match (status, code) {
-            (401 | 403 | 404, _) => SendError::Gone(cause),
-            (500.., _) => SendError::Unreachable(cause),
+        let refused = Refused { status, code };
+        let meaning = match status {
+            // Its owner will set another one; what is to be said until then is kept.
+            401 if refused.is_wrong_token() => SendError::Unreachable(cause),
+            401 | 403 | 404 => SendError::Gone(cause),
+            500.. => SendError::Unreachable(cause),
             _ => SendError::Refused(cause),
+        };
+        Fault {
+            refused: Some(refused),
+            meaning,
         }
     }
 }
 
-fn of_serenity(error: serenity::Error) -> SendError {
+fn of_serenity(error: serenity::Error) -> Fault {
     match error {
         serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) => {
             let told = Told {
@@ -232,10 +365,10 @@ fn of_serenity(error: serenity::Error) -> SendError {
                 message: response.error.message.clone(),
                 errors: None,
             };
-            told.meaning(response.status_code.as_u16())
+            told.fault(response.status_code.as_u16())
         }
-        serenity::Error::Http(HttpError::Request(error)) => unconfirmed(error),
-        other => SendError::Unreachable(other.to_string()),
+        serenity::Error::Http(HttpError::Request(error)) => unconfirmed(error).into(),
+        other => SendError::Unreachable(other.to_string()).into(),
     }
 }
 

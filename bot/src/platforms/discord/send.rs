@@ -10,17 +10,18 @@ use serenity::all::{ChannelId, LightMethod, MessageId as DiscordMessage, Route};
 use super::faces::{Face, Faces};
 use super::menu;
 use super::rest::Rest;
-use super::tickets::{Ticket, Tickets};
+use super::tickets::{Seen, Ticket, Tickets};
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
 use crate::platforms::reaction::Reaction;
 use crate::platforms::text::clean::clean_reply;
 use crate::platforms::text::discord;
-use crate::platforms::text::split::pieces;
+use crate::platforms::text::split::{Rules, pieces};
 use crate::platforms::text::styled::Styled;
 use crate::platforms::{
-    Address, Button, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
+    Address, Button, Manners, MessageId, Messenger, Post, PostKey, Reach, SendError, Voice,
 };
+use crate::store::Store;
 
 /// Discord as a place to send messages to.
 #[derive(Debug)]
@@ -31,9 +32,9 @@ pub(super) struct Discord {
 }
 
 impl Discord {
-    pub(super) fn new(rest: Arc<Rest>) -> Self {
+    pub(super) fn new(rest: Arc<Rest>, store: Arc<dyn Store>) -> Self {
         Self {
-            faces: Faces::new(Arc::clone(&rest)),
+            faces: Faces::new(Arc::clone(&rest), store),
             tickets: Tickets::default(),
             rest,
         }
@@ -48,19 +49,44 @@ impl Messenger for Discord {
             pace: Duration::from_millis(1_200),
             pace_between: Duration::from_millis(250),
             typing_lasts: Duration::from_secs(10),
-            posts_once: true,
         }
     }
 
-    fn pieces(&self, text: &str, _voice: &Voice) -> Vec<Styled> {
-        pieces(&clean_reply(text), &discord::RULES)
+    fn pieces(&self, text: &str, voice: &Voice) -> Vec<Styled> {
+        // Whether there will be a face in place of the name is not known yet, and cuts must stay.
+        let lead = lead(voice).encode_utf16().count();
+        let rules = Rules {
+            lead,
+            first_lead: lead,
+            ..discord::RULES
+        };
+        pieces(&clean_reply(text), &rules)
+    }
+
+    async fn reach(&self, at: &Address) -> Result<Reach, SendError> {
+        Ok(if at.shared && at.ticket.is_none() {
+            // Only answers to what was chosen or pressed can be shown to one person alone.
+            Reach::Menu
+        } else {
+            Reach::Open
+        })
+    }
+
+    async fn posts_once(&self, at: &Address, post: &Post) -> bool {
+        // Neither webhooks nor answers to interactions know nonces. Where it cannot be found out who speaks, the post will fail the same way.
+        ticket(at).is_none() && matches!(self.face(at, &post.voice).await, Ok(None))
     }
 
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError> {
         if let Some(ticket) = ticket(at) {
             let answered = self
                 .tickets
-                .answer(&ticket, &body(post), post.discreet, &self.rest)
+                .answer(
+                    &ticket,
+                    &body(post),
+                    Seen::by_asker_if(post.discreet),
+                    &self.rest,
+                )
                 .await;
             match answered {
                 // Too late for an answer; what everybody may read is said in the channel.
@@ -69,13 +95,13 @@ impl Messenger for Discord {
             }
         }
         if let Some((face, thread)) = self.face(at, &post.voice).await? {
-            match self.faces.say(&face, thread, &body(post)).await {
+            match self.faces.say(&face, thread, &faced(post)).await {
                 // Somebody has deleted the webhook: the next attempt makes another.
-                Err(SendError::Gone(cause)) => {
+                Err(fault) if fault.is_lost_webhook() => {
                     self.faces.lost(&face);
-                    return Err(SendError::Unreachable(cause));
+                    return Err(SendError::Unreachable(fault.to_string()));
                 }
-                sent => return sent,
+                sent => return Ok(sent?),
             }
         }
         let mut body = body(post);
@@ -116,21 +142,23 @@ impl Messenger for Discord {
         if let Some((face, thread)) = self.face(at, &post.voice).await? {
             match self
                 .faces
-                .say_instead(&face, thread, message(of)?, &body(post))
+                .say_instead(&face, thread, message(of)?, &faced(post))
                 .await
             {
                 // It was said before there was a webhook.
-                Err(SendError::Gone(_)) => {}
-                outcome => return outcome,
+                Err(fault) if fault.is_gone() => {}
+                outcome => return Ok(outcome?),
             }
         }
         let route = Route::ChannelMessage {
             channel_id: channel(at)?,
             message_id: message(of)?,
         };
-        self.rest
-            .call(route, LightMethod::Patch, Some(&body(post)))
-            .await
+        let body = body(post);
+        Ok(self
+            .rest
+            .call(route, LightMethod::Patch, Some(&body))
+            .await?)
     }
 
     async fn react(
@@ -144,7 +172,7 @@ impl Messenger for Discord {
             message_id: message(to)?,
             reaction: &in_address(reaction.emoji()),
         };
-        self.rest.call(route, LightMethod::Put, None::<&()>).await
+        Ok(self.rest.call(route, LightMethod::Put, None::<&()>).await?)
     }
 
     async fn remove(&self, at: &Address, of: &MessageId, voice: &Voice) -> Result<(), SendError> {
@@ -152,21 +180,26 @@ impl Messenger for Discord {
         if let Some((face, thread)) = self.face(at, voice).await? {
             match self.faces.take_back(&face, thread, message(of)?).await {
                 // It was said before there was a webhook.
-                Err(SendError::Gone(_)) => {}
-                outcome => return outcome,
+                Err(fault) if fault.is_gone() => {}
+                outcome => return Ok(outcome?),
             }
         }
         let route = Route::ChannelMessage {
             channel_id: channel(at)?,
             message_id: message(of)?,
         };
-        self.rest
+        Ok(self
+            .rest
             .call(route, LightMethod::Delete, None::<&()>)
-            .await
+            .await?)
+    }
+
+    fn tells_ranks(&self, at: &Address) -> bool {
+        // Discord tells them with every command from its menu, and only there.
+        !at.shared || at.ticket.is_some()
     }
 
     async fn rank(&self, _at: &Address, _person: &PersonId) -> Result<Rank, SendError> {
-        // Discord tells it with every command from its menu, and only there.
         Ok(Rank::Member)
     }
 
@@ -178,7 +211,10 @@ impl Messenger for Discord {
         let route = Route::ChannelTyping {
             channel_id: channel(at)?,
         };
-        self.rest.call(route, LightMethod::Post, None::<&()>).await
+        Ok(self
+            .rest
+            .call(route, LightMethod::Post, None::<&()>)
+            .await?)
     }
 }
 
@@ -208,11 +244,31 @@ fn ticket(at: &Address) -> Option<Ticket> {
     at.ticket.as_deref().and_then(Ticket::read)
 }
 
-/// What every way of sending has in common. Nobody is ever pinged, and links show no pictures.
+/// A message in which the bot itself seems to speak, so that a persona's name is told where it must be.
 fn body(post: &Post) -> Value {
+    with_content(post, lead(&post.voice) + &discord::render(&post.text))
+}
+
+/// A message that bears the name and the face of its persona.
+fn faced(post: &Post) -> Value {
+    with_content(post, discord::render(&post.text))
+}
+
+/// What stands above a persona's words.
+fn lead(voice: &Voice) -> String {
+    match voice {
+        Voice::Persona {
+            name, named: true, ..
+        } => format!("**{}:**\n", discord::render(&Styled::plain(name.as_str()))),
+        Voice::Persona { .. } | Voice::Bot => String::new(),
+    }
+}
+
+/// What every way of sending has in common. Nobody is ever pinged, and links show no pictures.
+fn with_content(post: &Post, content: String) -> Value {
     const SUPPRESS_EMBEDS: u32 = 1 << 2;
     json!({
-        "content": discord::render(&post.text),
+        "content": content,
         "allowed_mentions": { "parse": [], "replied_user": false },
         "components": rows(post),
         "flags": SUPPRESS_EMBEDS,

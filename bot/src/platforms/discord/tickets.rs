@@ -36,6 +36,27 @@ enum State {
     Answered,
 }
 
+/// Who sees an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    ByAll,
+    /// Only whoever chose or pressed.
+    ByAsker,
+}
+
+impl Seen {
+    pub(super) fn by_asker_if(discreet: bool) -> Self {
+        if discreet { Self::ByAsker } else { Self::ByAll }
+    }
+
+    fn flags(self) -> u64 {
+        match self {
+            Self::ByAll => 0,
+            Self::ByAsker => EPHEMERAL,
+        }
+    }
+}
+
 /// An interaction as it is written into an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ticket {
@@ -60,7 +81,7 @@ impl Ticket {
 
 impl Tickets {
     /// Begins to watch an interaction: when nothing was answered in time, that an answer will come is.
-    pub(super) fn open(&self, ticket: &Ticket, discreet: bool, rest: &Arc<Rest>) {
+    pub(super) fn open(&self, ticket: &Ticket, seen: Seen, rest: &Arc<Rest>) {
         let state = Arc::new(Mutex::new(State::Nothing));
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that only this map holds are past their time.
@@ -72,8 +93,7 @@ impl Tickets {
             sleep(PATIENCE).await;
             let mut now = state.lock().await;
             if *now == State::Nothing {
-                let flags = if discreet { EPHEMERAL } else { 0 };
-                let deferred = json!({ "type": DEFERRED, "data": { "flags": flags } });
+                let deferred = json!({ "type": DEFERRED, "data": { "flags": seen.flags() } });
                 match rest.callback(&ticket, &deferred).await {
                     Ok(_) => *now = State::Deferred,
                     Err(error) => tracing::warn!(%error, "A command could not be acknowledged."),
@@ -90,13 +110,11 @@ impl Tickets {
         &self,
         ticket: &Ticket,
         body: &Value,
-        discreet: bool,
+        seen: Seen,
         rest: &Rest,
     ) -> Result<MessageId, SendError> {
         let mut body = body.clone();
-        if discreet {
-            body["flags"] = json!(body["flags"].as_u64().unwrap_or(0) | EPHEMERAL);
-        }
+        body["flags"] = json!(body["flags"].as_u64().unwrap_or(0) | seen.flags());
         let Some(state) = self.state(ticket) else {
             // From before a restart: it was acknowledged then, or is lost.
             return follow_up(ticket, &body, rest).await;
@@ -159,7 +177,7 @@ impl Tickets {
         };
         let mut body = body.clone();
         body.as_object_mut().map(|body| body.remove("flags"));
-        rest.call(route, LightMethod::Patch, Some(&body)).await
+        Ok(rest.call(route, LightMethod::Patch, Some(&body)).await?)
     }
 
     fn state(&self, ticket: &Ticket) -> Option<Arc<Mutex<State>>> {
@@ -196,9 +214,7 @@ impl Rest {
             token: &ticket.token,
         };
         let query = vec![("with_response", "true".to_owned())];
-        let response = self
-            .send(route, LightMethod::Post, Some(answer), query)
-            .await?;
+        let response = self.send_at_once(route, answer, query).await?;
         response
             .json()
             .await

@@ -179,7 +179,6 @@ impl Messenger for Telegram {
             pace,
             pace_between: Duration::from_millis(300),
             typing_lasts: Duration::from_secs(5),
-            posts_once: false,
         }
     }
 

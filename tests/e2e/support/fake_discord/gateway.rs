@@ -172,6 +172,9 @@ impl Connection {
         if intents & OTHER_PRIVILEGED != 0 || (intents & MESSAGE_CONTENT != 0 && !granted) {
             return Next::Close(4014);
         }
+        if self.served.change(|world| world.sessions.is_invalid()) {
+            return Next::Send(json!({ "op": 9, "d": false }));
+        }
         self.served.change(|world| {
             let id = format!("{:032x}", world.new_id());
             world.sessions.begin(id.clone(), intents, self.line.clone());

@@ -14,6 +14,8 @@ const MESSAGES: (u32, Duration) = (5, Duration::from_secs(5));
 pub(super) struct Limits {
     messages: (u32, Duration),
     buckets: BTreeMap<String, Bucket>,
+    /// Somebody was told to wait so long with everything.
+    all_closed_until: Option<Instant>,
     early_retries: usize,
 }
 
@@ -39,6 +41,7 @@ impl Default for Limits {
         Self {
             messages: MESSAGES,
             buckets: BTreeMap::new(),
+            all_closed_until: None,
             early_retries: 0,
         }
     }
@@ -58,6 +61,19 @@ impl Limits {
     pub(super) fn close(&mut self, call: &Call, wait: Duration) {
         let bucket = self.bucket(call);
         bucket.closed_until = Some(Instant::now() + wait);
+    }
+
+    /// Lets nobody in for a while, whatever they want.
+    pub(super) fn close_all(&mut self, wait: Duration) {
+        self.all_closed_until = Some(Instant::now() + wait);
+    }
+
+    /// How long everybody still has to wait.
+    pub(super) fn wait_of_all(&mut self, is_told: bool) -> Option<Duration> {
+        let now = Instant::now();
+        let until = self.all_closed_until.filter(|until| *until > now)?;
+        self.early_retries += usize::from(!is_told);
+        Some(until - now)
     }
 
     /// Counts a request. `Err` says how long to wait; who comes before that is early, except whom the test has just told so.

@@ -10,6 +10,8 @@ pub(super) struct Refusal {
     pub(super) body: Value,
     /// Only for those who come too often.
     pub(super) retry_after: Option<Duration>,
+    /// Whether they come too often with everything.
+    pub(super) is_global: bool,
 }
 
 pub(super) enum Reply {
@@ -26,6 +28,7 @@ impl Refusal {
             status,
             body: json!({ "message": message, "code": code }),
             retry_after: None,
+            is_global: false,
         }
     }
 
@@ -80,6 +83,16 @@ impl Refusal {
                 "global": false,
             }),
             retry_after: Some(retry_after),
+            is_global: false,
+        }
+    }
+
+    pub(super) fn all_too_many(retry_after: Duration) -> Self {
+        let mut refusal = Self::too_many(retry_after);
+        refusal.body["global"] = json!(true);
+        Self {
+            is_global: true,
+            ..refusal
         }
     }
 

@@ -50,6 +50,7 @@ pub(super) async fn answer(
             return (status, Html(page)).into_response();
         }
         Some(Trouble::Wait(wait)) => served.change(|world| world.limits.close(&call, wait)),
+        Some(Trouble::WaitAll(wait)) => served.change(|world| world.limits.close_all(wait)),
         Some(Trouble::Delay(delay)) => tokio::time::sleep(delay).await,
         Some(Trouble::DropRequest) => {
             cut.cut();
@@ -61,10 +62,14 @@ pub(super) async fn answer(
             cut.cut();
             return Body::empty().into_response();
         }
+        Some(Trouble::HoldAnswer) => {
+            served.change(|world| world.answer(&call)).ok();
+            std::future::pending::<()>().await;
+        }
         None => {}
     }
     // The first who is told to wait is not early.
-    let is_told = matches!(trouble, Some(Trouble::Wait(_)));
+    let is_told = matches!(trouble, Some(Trouble::Wait(_) | Trouble::WaitAll(_)));
     let (outcome, allowance) = served.change(|world| world.admit(&call, is_told));
     respond(outcome, allowance.as_ref())
 }
@@ -80,7 +85,12 @@ fn respond(outcome: Outcome, allowance: Option<&Allowance>) -> Response {
             if let Some(wait) = refusal.retry_after {
                 let seconds = wait.as_secs_f64().ceil().to_string();
                 add(&mut response, "retry-after", &seconds);
-                add(&mut response, "x-ratelimit-scope", "user");
+                let is_global = refusal.is_global;
+                let scope = if is_global { "global" } else { "user" };
+                add(&mut response, "x-ratelimit-scope", scope);
+                if is_global {
+                    add(&mut response, "x-ratelimit-global", "true");
+                }
             }
             response
         }
@@ -101,6 +111,9 @@ impl World {
         // The ends of interactions are not limited.
         if call.is_like("POST", "/interactions/*/*/callback") {
             return (self.answer(call), None);
+        }
+        if let Some(wait) = self.limits.wait_of_all(is_told) {
+            return (Err(Refusal::all_too_many(wait)), None);
         }
         let (allowance, verdict) = self.limits.admit(call, is_told);
         let outcome = match verdict {
@@ -188,13 +201,13 @@ impl World {
     }
 
     fn gateway_for_bots(&self) -> Value {
-        let begun = u64::try_from(self.sessions.identifies).expect("a number of sessions");
+        let sessions = &self.sessions;
         json!({
             "url": self.gateway_url,
             "shards": 1,
             "session_start_limit": {
                 "total": 1000,
-                "remaining": 1000_u64.saturating_sub(begun),
+                "remaining": sessions.allowed.saturating_sub(sessions.identifies),
                 "reset_after": 14_400_000,
                 "max_concurrency": 1,
             },

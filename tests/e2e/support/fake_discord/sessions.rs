@@ -39,6 +39,10 @@ pub(super) struct Sessions {
     pub(super) message_content: bool,
     /// New connections are turned away.
     pub(super) is_refused: bool,
+    /// Sessions that begin are invalid at once.
+    pub(super) are_invalid: bool,
+    /// How many may begin altogether.
+    pub(super) allowed: usize,
     pub(super) interval: Duration,
     pub(super) delay: Duration,
     pub(super) duplicates: bool,
@@ -64,6 +68,8 @@ impl Default for Sessions {
             lines: Vec::new(),
             message_content: true,
             is_refused: false,
+            are_invalid: false,
+            allowed: 1000,
             interval: Duration::from_millis(41_250),
             delay: Duration::ZERO,
             duplicates: false,
@@ -78,6 +84,12 @@ impl Sessions {
     pub(super) fn connected(&mut self, line: UnboundedSender<Order>) {
         self.lines.retain(|line| !line.is_closed());
         self.lines.push(line);
+    }
+
+    /// Whether a session that would begin is none. It counts all the same.
+    pub(super) fn is_invalid(&mut self) -> bool {
+        self.identifies += usize::from(self.are_invalid);
+        self.are_invalid
     }
 
     pub(super) fn begin(&mut self, id: String, intents: u64, line: UnboundedSender<Order>) {

@@ -20,9 +20,11 @@ pub(super) enum Trouble {
     Answer(u16, Value),
     Page(u16, String),
     Wait(Duration),
+    WaitAll(Duration),
     Delay(Duration),
     DropRequest,
     DropAnswer,
+    HoldAnswer,
 }
 
 /// The next request of a kind; each `next` is for one request, and troubles of one kind come in the order of the test.
@@ -60,6 +62,11 @@ impl Next {
         self.goes(Trouble::Wait(wait));
     }
 
+    /// The same for every request, as when all of them together are too many.
+    pub(crate) fn asks_all_to_wait(self, wait: Duration) {
+        self.goes(Trouble::WaitAll(wait));
+    }
+
     pub(crate) fn delays(self, delay: Duration) {
         self.goes(Trouble::Delay(delay));
     }
@@ -72,6 +79,11 @@ impl Next {
     /// The work is done, and the connection breaks before the answer.
     pub(crate) fn drops_answer(self) {
         self.goes(Trouble::DropAnswer);
+    }
+
+    /// The work is done, and the answer does not come.
+    pub(crate) fn holds_answer(self) {
+        self.goes(Trouble::HoldAnswer);
     }
 
     fn goes(self, trouble: Trouble) {
@@ -144,6 +156,24 @@ impl FakeDiscord {
     pub(crate) fn refuses_gateway(&self, is_refused: bool) {
         self.served
             .change(|world| world.sessions.is_refused = is_refused);
+    }
+
+    /// Whether every session that begins is invalid at once, as while something is wrong with Discord's gateway.
+    pub(crate) fn invalidates_all(&self, are_invalid: bool) {
+        self.served.change(|world| {
+            world.sessions.forget();
+            world.sessions.are_invalid = are_invalid;
+            if are_invalid {
+                let invalid = Order::Send(json!({ "op": 9, "d": false }));
+                world.sessions.order_all(&invalid);
+            }
+        });
+    }
+
+    /// So many more sessions may begin today.
+    pub(crate) fn leaves_sessions(&self, left: usize) {
+        self.served
+            .change(|world| world.sessions.allowed = world.sessions.identifies + left);
     }
 
     /// Opcode 7: the bot is to connect again and to resume.

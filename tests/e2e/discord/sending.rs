@@ -1,0 +1,145 @@
+//! What is sent once and no more than once, whoever speaks, and what becomes of it when its place or its token is gone.
+
+use std::time::Duration;
+
+use crate::support::eventually;
+use crate::support::fake_discord::FakeDiscord;
+use crate::support::fake_discord::people::Channel;
+use crate::support::fake_model::FakeModel;
+use crate::support::home::Home;
+
+const WEBHOOK_POST: &str = "/webhooks/*/*";
+
+fn with(channel: &Channel, words: &str) -> usize {
+    let all = channel.by_bot();
+    all.iter()
+        .filter(|shown| shown.content.contains(words))
+        .count()
+}
+
+#[tokio::test]
+async fn what_a_face_may_have_said_is_not_said_again() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    let yun = discord.person("yun");
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[]);
+    let general = guild.channel("general");
+    // The message is there, but the daemon is not told, and no nonce tells a second attempt from a second message.
+    discord.next("POST", WEBHOOK_POST).drops_answer();
+    general.says(&yun, "Joey, are you there?");
+    general.until_text("not sure that all").await;
+    assert_eq!(with(&general, "Okay."), 1);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn a_restart_in_the_middle_of_a_face_s_message_does_not_double_it() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let home = Home::with(&model).on_discord(&discord);
+    let daemon = home.start().await;
+    discord.until_connected().await;
+    let yun = discord.person("yun");
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[]);
+    let general = guild.channel("general");
+    discord.next("POST", WEBHOOK_POST).holds_answer();
+    general.says(&yun, "Joey, are you there?");
+    general.until_text("Okay.").await;
+    daemon.kill();
+    let daemon = home.start().await;
+    general.until_text("not sure that all").await;
+    assert_eq!(with(&general, "Okay."), 1);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn a_reply_to_a_thread_that_is_deleted_ends() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    let yun = discord.person("yun");
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[]);
+    let general = guild.channel("general");
+    let thread = general.thread("food");
+    thread.says(&yun, "Joey, are you there?");
+    thread.until_text("Okay.").await;
+    let pen = model.next_withheld();
+    thread.says(&yun, "Joey, and now?");
+    model.asked(2).await;
+    discord.expects_refusal(10_003);
+    thread.vanishes();
+    drop(pen);
+    eventually("it is given up", async || {
+        daemon.stderr().contains("A reply cannot be shown.")
+    })
+    .await;
+    let webhooks = |requests: &[String]| {
+        let posts = requests.iter();
+        posts
+            .filter(|line| line.starts_with("POST /webhooks/"))
+            .count()
+    };
+    assert_eq!(webhooks(&discord.requests()), 2);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn a_reply_outlives_a_token_that_is_worth_nothing_for_a_while() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    let yun = discord.person("yun");
+    let chat = discord.private(&yun);
+    let pen = model.next_withheld();
+    chat.says(&yun, "hello");
+    model.asked(1).await;
+    discord.revokes_token();
+    drop(pen);
+    eventually("it was tried", async || {
+        daemon.stderr().contains("could not be sent yet")
+    })
+    .await;
+    eventually("readyz says it", async || {
+        let ready = daemon.get("/readyz").await.json();
+        ready["discord"]
+            .as_str()
+            .unwrap_or_default()
+            .contains("token")
+    })
+    .await;
+    discord.restores_token();
+    chat.until_text("Okay.").await;
+    // It connects again by itself.
+    discord.until_identified(2).await;
+    chat.says(&yun, "and now?");
+    chat.until_count(2).await;
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn who_is_too_much_altogether_waits_with_everything() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let (one, other) = (discord.private(&yun), discord.private(&min));
+    let wait = Duration::from_secs(3);
+    discord
+        .next("POST", "/channels/*/messages")
+        .asks_all_to_wait(wait);
+    one.says(&yun, "hello");
+    eventually("somebody is told to wait", async || {
+        let requests = discord.requests();
+        let mut posts = requests.iter().filter(|line| line.starts_with("POST"));
+        posts.any(|line| line.ends_with("/messages"))
+    })
+    .await;
+    other.says(&min, "hello");
+    one.until_text("Okay.").await;
+    other.until_text("Okay.").await;
+    assert_eq!(discord.early_retries(), 0);
+    drop(daemon);
+}
