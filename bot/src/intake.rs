@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::amend::Amendment;
 use crate::attention::{AnsweredMessage, Attention, Silence, attend, may_still_call};
 use crate::bursts::{Added, Bursts, Speaker};
-use crate::commands::Asked;
+use crate::commands::{Answer, Asked};
 use crate::context::Context;
 use crate::delivery::{Delivered, Delivery, Job, Paces};
 use crate::gate::clean_text;
@@ -573,14 +573,14 @@ impl Intake {
             .is_some_and(|(given, (_, action))| asking.rank < action.needs(given));
         let job = Job {
             // Whoever mistypes a command, or may not give it, need not do it before everybody.
-            discreet: meant.is_none_or(|(_, action)| action.discreet)
+            discreet: meant.is_none_or(|(_, action)| action.answer.is_discreet())
                 || refused && leader.at.ticket.is_some(),
             ..self.job(batch)
         };
         let job = match self.reach(&job).await {
             Reach::Open => job,
             Reach::Unmet | Reach::Nobody
-                if meant.is_none_or(|(command, action)| command.may_be_public(action)) =>
+                if meant.is_none_or(|(_, action)| action.answer != Answer::Personal) =>
             {
                 Job {
                     discreet: false,

@@ -415,7 +415,9 @@ impl Listener {
     }
 
     async fn command(&self, asked: Asked, by: &Doer<'_>, spot: impl Future<Output = Spot>) {
-        let discreet = asked.meant().is_none_or(|(_, action)| action.discreet);
+        let discreet = asked
+            .meant()
+            .is_none_or(|(_, action)| action.answer.is_discreet());
         self.messenger
             .tickets
             .open(&by.ticket(), discreet, &self.rest);
