@@ -215,7 +215,8 @@ impl Delivery {
                 // Afterwards there may be more to show, in one go; a short reply that has come to its end meanwhile is shown whole.
                 tokio::select! {
                     () = sleep_until(due) => {}
-                    changed = changes.changed(), if shown.is_empty() => drop(changed),
+                    // At the end nothing changes any more.
+                    changed = changes.changed(), if shown.is_empty() && !board.ended => drop(changed),
                     () = self.withdrawn.cancelled() => {}
                     () = self.stop.cancelled() => return Delivered::Unfinished,
                 }
@@ -604,3 +605,6 @@ impl Paces {
         paces.insert(place.clone(), now + manners.pace_between);
     }
 }
+
+#[cfg(test)]
+mod tests;
