@@ -167,3 +167,33 @@ async fn whoever_waits_for_the_pace_does_so_without_work() {
     let thoughts = *group.app.thoughts.lock().unwrap();
     assert!(thoughts < 10, "{thoughts}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn all_replies_of_a_place_share_its_pace() {
+    let group = Group::default();
+    let all = ["one", "two", "three"];
+    futures::future::join_all(all.map(|text| group.tell(text))).await;
+    let times: Vec<Instant> = group.posts().into_iter().map(|(_, at)| at).collect();
+    assert_eq!(times.len(), all.len());
+    for pair in times.windows(2) {
+        assert!(pair[1] - pair[0] >= PACE, "{times:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_reply_is_asked_to_wait_holds_for_all_of_its_place() {
+    let group = Group::default();
+    let wait = Duration::from_secs(20);
+    group.app.waits.lock().unwrap().push(wait);
+    let begun = Instant::now();
+    let later = async {
+        sleep(Duration::from_secs(1)).await;
+        group.tell("later").await
+    };
+    tokio::join!(group.tell("first"), later);
+    let posts = group.posts();
+    assert_eq!(posts.len(), 2);
+    for (text, at) in posts {
+        assert!(at - begun >= wait, "{text} {:?}", at - begun);
+    }
+}

@@ -176,15 +176,16 @@ impl Telegram {
 #[async_trait]
 impl Messenger for Telegram {
     fn manners(&self, at: &Address) -> Manners {
-        // Telegram allows about one message a second in a chat and twenty a minute in a group, and counts edits as messages.
-        let pace = if at.shared {
-            Duration::from_millis(3_000)
+        // Telegram allows about one message a second in a chat and twenty a minute in a group, whoever is answered, and counts edits as
+        // messages.
+        let (pace, pace_between) = if at.shared {
+            (Duration::from_secs(3), Duration::from_secs(3))
         } else {
-            Duration::from_millis(1_200)
+            (Duration::from_millis(1_200), Duration::from_millis(300))
         };
         Manners {
             pace,
-            pace_between: Duration::from_millis(300),
+            pace_between,
             typing_lasts: Duration::from_secs(5),
             posts_once: false,
         }
