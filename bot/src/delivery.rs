@@ -210,12 +210,12 @@ impl Delivery {
                 (true, None) => Instant::now(),
                 (false, _) => wrote + manners.pace,
             };
-            let due = due.max(self.paces.due(&self.job.place));
-            if due > Instant::now() {
+            if let Err(due) = self.paces.take(&self.job.place, due, manners) {
                 // Afterwards there may be more to show, in one go; a short reply that has come to its end meanwhile is shown whole.
                 tokio::select! {
                     () = sleep_until(due) => {}
-                    changed = changes.changed(), if shown.is_empty() => drop(changed),
+                    // At the end nothing changes any more.
+                    changed = changes.changed(), if shown.is_empty() && !board.ended => drop(changed),
                     () = self.withdrawn.cancelled() => {}
                     () = self.stop.cancelled() => return Delivered::Unfinished,
                 }
@@ -229,7 +229,11 @@ impl Delivery {
                     back_off = BackOff::default();
                     continue;
                 }
-                Err(Setback::Wait(wait)) => wait,
+                Err(Setback::Wait(wait)) => {
+                    // Whoever else shows something there would only make it longer.
+                    self.paces.wait(&self.job.place, wait);
+                    continue;
+                }
                 Err(Setback::Again) => back_off.next(),
                 Err(Setback::GiveUp) => {
                     drain(&mut changes).await;
@@ -592,15 +596,32 @@ impl BackOff {
 pub struct Paces(Mutex<HashMap<PlaceId, Instant>>);
 
 impl Paces {
-    fn due(&self, place: &PlaceId) -> Instant {
-        let paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        paces.get(place).copied().unwrap_or_else(Instant::now)
-    }
-
-    fn note(&self, place: &PlaceId, manners: Manners) {
+    /// Takes the next turn in a place, not before `wanted`, or tells when it is due.
+    fn take(&self, place: &PlaceId, wanted: Instant, manners: Manners) -> Result<(), Instant> {
         let now = Instant::now();
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         paces.retain(|_, due| *due > now);
+        let due = paces.get(place).map_or(wanted, |due| wanted.max(*due));
+        if due > now {
+            return Err(due);
+        }
         paces.insert(place.clone(), now + manners.pace_between);
+        Ok(())
+    }
+
+    /// Nothing is changed in a place before its pace allows it after what was just done.
+    fn note(&self, place: &PlaceId, manners: Manners) {
+        self.wait(place, manners.pace_between);
+    }
+
+    /// Nothing is changed in a place for so long.
+    fn wait(&self, place: &PlaceId, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = paces.entry(place.clone()).or_insert(until);
+        *due = until.max(*due);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::amend::Amendment;
 use crate::attention::{AnsweredMessage, Attention, Heard, Silence, may_still_call};
 use crate::bursts::{Added, Bursts, Speaker};
-use crate::commands::Asked;
+use crate::commands::{Answer, Asked};
 use crate::context::Context;
 use crate::delivery::{Delivered, Delivery, Job, Paces};
 use crate::gate::clean_text;
@@ -690,17 +690,17 @@ impl Intake {
             .is_some_and(|(given, (_, action))| asking.rank < action.needs(given));
         let job = Job {
             // Whoever mistypes a command, or may not give it, need not do it before everybody.
-            discreet: meant.is_none_or(|(_, action)| action.discreet)
+            discreet: meant.is_none_or(|(_, action)| action.answer.is_discreet())
                 || refused && leader.at.ticket.is_some(),
             ..self.job(batch)
         };
         if refused && !self.messenger.tells_ranks(&leader.at) {
-            return Ok((said(&Sentence::RankFromMenu, leader).await, job));
+            return Ok(Some((said(&Sentence::RankFromMenu, leader).await, job)));
         }
         let job = match self.reach(&job).await {
             Reach::Open => job,
             Reach::Unmet | Reach::Menu | Reach::Nobody
-                if meant.is_none_or(|(command, action)| command.may_be_public(action)) =>
+                if meant.is_none_or(|(_, action)| action.answer != Answer::Personal) =>
             {
                 Job {
                     discreet: false,
@@ -720,7 +720,7 @@ impl Intake {
                     discreet: false,
                     ..job
                 };
-                return Ok((said(&Sentence::OnlyFromMenu, leader).await, job));
+                return Ok(Some((said(&Sentence::OnlyFromMenu, leader).await, job)));
             }
             Reach::Nobody => {
                 let job = Job {

@@ -138,6 +138,29 @@ async fn a_moderator_chooses_who_answers_and_nobody_else_does() {
     drop(daemon);
 }
 
+/// Telegram marks commands in Latin letters only, and with privacy mode on hands over nothing else.
+#[tokio::test]
+async fn korean_commands_are_understood_in_groups() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram.lets_the_bot_read_everything();
+    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let yun = telegram.person("Yun").speaking("ko");
+    let group = telegram.group("club");
+    group.has(&yun, Role::Administrator);
+    let name = telegram.bot_username();
+    group.says(&yun, "/아무거나 선택 메추리");
+    group.says(&yun, "/페르소나@other_bot 선택 메추리");
+    group.says(&yun, "/페르소나 선택 모니카");
+    group.until_text("Monica").await;
+    group.says(&yun, &format!("/페르소나@{name} 선택 메추리"));
+    group.until_text("메추리").await;
+    group.says(&yun, &format!("@{name} /페르소나 선택 조이"));
+    group.until_text("Joey").await;
+    assert_eq!(group.texts().len(), 3, "{:?}", group.texts());
+    assert!(model.prompts().is_empty());
+    drop(daemon);
+}
+
 #[tokio::test]
 async fn a_button_makes_another_answer_in_its_place() {
     let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);

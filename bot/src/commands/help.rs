@@ -1,6 +1,6 @@
 //! `/help`: every command with what it does, as far as whoever asks may use it.
 
-use super::{Action, COMMANDS, Call, Command, Outcome};
+use super::{Action, Answer, COMMANDS, Call, Command, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 use crate::studio;
@@ -12,7 +12,7 @@ pub(super) const COMMAND: Command = Command {
         name: ["", ""],
         summary: ["shows these lines", "이 안내를 보여 줘요"],
         needs: Rank::Member,
-        discreet: true,
+        answer: Answer::Discreet,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

@@ -1,6 +1,6 @@
 //! `/memory`: what is remembered about the person here, and forgetting it.
 
-use super::{Action, Argument, Call, Command, Kind, Outcome};
+use super::{Action, Answer, Argument, Call, Command, Kind, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 use crate::turn;
@@ -19,7 +19,7 @@ pub(super) const COMMAND: Command = Command {
                 "여기서 기억하는 것을 보여 줘요",
             ],
             needs: Rank::Member,
-            discreet: true,
+            answer: Answer::Personal,
             arguments: &[],
             run: |call| Box::pin(show(call)),
         },
@@ -27,7 +27,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["forget", "삭제"],
             summary: ["forgets a line, or everything", "한 줄이나 전부를 지워요"],
             needs: Rank::Member,
-            discreet: true,
+            answer: Answer::Personal,
             arguments: &[Argument {
                 name: ["which", "번호"],
                 summary: ["the line's number, or all", "줄 번호 또는 전체"],
@@ -40,7 +40,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["export", "내보내기"],
             summary: ["gives you all of it as JSON", "전부를 JSON으로 드려요"],
             needs: Rank::Member,
-            discreet: true,
+            answer: Answer::Personal,
             arguments: &[],
             run: |call| Box::pin(export(call)),
         },

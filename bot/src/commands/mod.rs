@@ -52,11 +52,30 @@ pub struct Action {
     pub summary: Words,
     /// Who may do it.
     pub needs: Rank,
-    /// Whether only the one who asked sees the answer, where the app can do that.
-    pub discreet: bool,
+    /// Who sees the answer.
+    pub answer: Answer,
     /// What follows.
     pub arguments: &'static [Argument],
     run: for<'a> fn(Call<'a>) -> BoxFuture<'a, Outcome>,
+}
+
+/// Who sees what a command answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Everybody.
+    Public,
+    /// The one who asked, where the app can do that; it holds nothing that anybody has told.
+    Discreet,
+    /// The one who asked, or nobody: it may hold what somebody has told or done.
+    Personal,
+}
+
+impl Answer {
+    /// Whether it is for the one who asked, where the app can do that.
+    #[must_use]
+    pub fn is_discreet(self) -> bool {
+        self != Self::Public
+    }
 }
 
 /// Something that follows an action's name.
@@ -178,16 +197,6 @@ impl Command {
     #[must_use]
     pub fn summary(&self, language: Language) -> &'static str {
         self.summary[index(language)]
-    }
-
-    /// Whether others may read its answer where its author cannot be told alone. Whatever is not named here may hold what somebody has told.
-    #[must_use]
-    pub fn may_be_public(&self, action: &Action) -> bool {
-        match self.name[0] {
-            "help" | "start" | "settings" | "stop" | "privacy" | "safety" => true,
-            "persona" => matches!(action.name[0], "show" | "list"),
-            _ => false,
-        }
     }
 
     fn action(&self, name: &str) -> Option<&'static Action> {
@@ -569,6 +578,31 @@ mod tests {
         check(
             "settings quiet 23:00-07:00 Asia/Seoul everywhere",
             "/settings quiet 23:00-07:00 Asia/Seoul everywhere",
+        );
+    }
+
+    #[test]
+    fn what_somebody_has_told_or_done_is_for_the_asker_alone() {
+        let mut personal = Vec::new();
+        for command in COMMANDS {
+            let actions = command.actions.iter();
+            let alone = actions.filter(|action| action.answer == Answer::Personal);
+            personal.extend(alone.map(|action| [command.name[0], action.name[0]].join(" ")));
+        }
+        assert_eq!(
+            personal,
+            [
+                "persona create",
+                "persona edit",
+                "persona draft",
+                "persona test",
+                "settings log",
+                "memory show",
+                "memory forget",
+                "memory export",
+                "why ",
+                "stats ",
+            ]
         );
     }
 

@@ -1,6 +1,6 @@
 //! `/new`: the persona no longer sees what was said before; what it knows about the person stays.
 
-use super::{Action, Call, Command, Outcome};
+use super::{Action, Answer, Call, Command, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 use crate::turn;
@@ -12,7 +12,7 @@ pub(super) const COMMAND: Command = Command {
         name: ["", ""],
         summary: ["starts a new conversation", "대화를 새로 시작해요"],
         needs: Rank::Member,
-        discreet: false,
+        answer: Answer::Public,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

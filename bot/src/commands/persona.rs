@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chatfriends_personas::{Persona, PersonaId};
 
-use super::{Action, Argument, Call, Command, EVERYWHERE, Kind, Outcome, studio};
+use super::{Action, Answer, Argument, Call, Command, EVERYWHERE, Kind, Outcome, studio};
 use crate::house::Held;
 use crate::identity::Rank;
 use crate::messages::Sentence;
@@ -23,7 +23,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["show", "보기"],
             summary: ["shows who answers here", "여기서 누가 답하는지 보여 줘요"],
             needs: Rank::Member,
-            discreet: true,
+            answer: Answer::Discreet,
             arguments: &[],
             run: |call| Box::pin(show(call)),
         },
@@ -34,7 +34,7 @@ pub(super) const COMMAND: Command = Command {
                 "답할 수 있는 페르소나를 보여 줘요",
             ],
             needs: Rank::Member,
-            discreet: true,
+            answer: Answer::Discreet,
             arguments: &[],
             run: |call| Box::pin(list(call)),
         },
@@ -45,7 +45,7 @@ pub(super) const COMMAND: Command = Command {
                 "여기서 답할 페르소나를 골라요. 여럿이면 첫째가 답하고 나머지는 부를 때 답해요",
             ],
             needs: Rank::ManagesChannel,
-            discreet: false,
+            answer: Answer::Public,
             arguments: &[
                 Argument {
                     name: ["name", "이름"],
@@ -64,7 +64,7 @@ pub(super) const COMMAND: Command = Command {
                 "서버나 그룹의 설정을 따르게 해요",
             ],
             needs: Rank::ManagesChannel,
-            discreet: false,
+            answer: Answer::Public,
             arguments: &[EVERYWHERE],
             run: |call| Box::pin(reset(call)),
         },
@@ -75,7 +75,7 @@ pub(super) const COMMAND: Command = Command {
                 "이 서버나 그룹에서 쓸 페르소나를 만들어요",
             ],
             needs: Rank::ManagesAll,
-            discreet: true,
+            answer: Answer::Personal,
             arguments: &[Argument {
                 name: ["id", "아이디"],
                 summary: [
@@ -94,7 +94,7 @@ pub(super) const COMMAND: Command = Command {
                 "이곳에서 만든 페르소나의 초안을 고쳐요",
             ],
             needs: Rank::ManagesAll,
-            discreet: true,
+            answer: Answer::Personal,
             arguments: &[OWN],
             run: |call| Box::pin(studio::edit(call)),
         },
@@ -105,7 +105,7 @@ pub(super) const COMMAND: Command = Command {
                 "초안과 토큰 수, 또는 이곳에서 만든 목록을 보여 줘요",
             ],
             needs: Rank::ManagesAll,
-            discreet: true,
+            answer: Answer::Personal,
             arguments: &[Argument {
                 required: false,
                 ..OWN
@@ -119,7 +119,7 @@ pub(super) const COMMAND: Command = Command {
                 "초안이라면 어떻게 답할지 보여 줘요. 남지 않아요",
             ],
             needs: Rank::ManagesAll,
-            discreet: true,
+            answer: Answer::Personal,
             arguments: &[
                 OWN,
                 Argument {
@@ -138,7 +138,7 @@ pub(super) const COMMAND: Command = Command {
                 "이제부터 초안대로 답하게 해요",
             ],
             needs: Rank::ManagesAll,
-            discreet: false,
+            answer: Answer::Public,
             arguments: &[OWN],
             run: |call| Box::pin(studio::publish(call)),
         },
@@ -149,7 +149,7 @@ pub(super) const COMMAND: Command = Command {
                 "예전 판이 다시 답하게 해요",
             ],
             needs: Rank::ManagesAll,
-            discreet: false,
+            answer: Answer::Public,
             arguments: &[
                 OWN,
                 Argument {
@@ -171,7 +171,7 @@ pub(super) const COMMAND: Command = Command {
                 "이곳에서 만든 페르소나를 모든 판과 함께 삭제해요",
             ],
             needs: Rank::ManagesAll,
-            discreet: false,
+            answer: Answer::Public,
             arguments: &[OWN],
             run: |call| Box::pin(studio::delete(call)),
         },

@@ -1,6 +1,6 @@
 //! `/privacy`: what is kept of a person, who sees it, and how it is taken away.
 
-use super::{Action, Call, Command, Outcome};
+use super::{Action, Answer, Call, Command, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 
@@ -17,7 +17,7 @@ pub(super) const COMMAND: Command = Command {
             "무엇을 보관하고 어떻게 지우는지 알려 줘요",
         ],
         needs: Rank::Member,
-        discreet: true,
+        answer: Answer::Discreet,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

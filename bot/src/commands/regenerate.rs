@@ -1,6 +1,6 @@
 //! `/regenerate`: another answer to the last message, in place of the one given.
 
-use super::{Action, Call, Command, Outcome};
+use super::{Action, Answer, Call, Command, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 use crate::turn;
@@ -18,7 +18,7 @@ pub(super) const COMMAND: Command = Command {
             "마지막 말에 다르게 다시 답해요",
         ],
         needs: Rank::Member,
-        discreet: false,
+        answer: Answer::Public,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

@@ -1,6 +1,6 @@
 //! `/safety`: what happens when somebody is in distress, and whom to call.
 
-use super::{Action, Call, Command, Outcome};
+use super::{Action, Answer, Call, Command, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 use crate::safety;
@@ -18,7 +18,7 @@ pub(super) const COMMAND: Command = Command {
             "힘들 때 전화할 곳을 알려 줘요",
         ],
         needs: Rank::Member,
-        discreet: true,
+        answer: Answer::Discreet,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

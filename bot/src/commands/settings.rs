@@ -1,6 +1,6 @@
 //! `/settings`: to what, when and how much the bot answers in a place, and what moderators did.
 
-use super::{Action, Argument, Call, Command, EVERYWHERE, Kind, Outcome, Words};
+use super::{Action, Answer, Argument, Call, Command, EVERYWHERE, Kind, Outcome, Words};
 use crate::house::{Answers, Held, Quiet};
 use crate::identity::Rank;
 use crate::messages::Sentence;
@@ -17,7 +17,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["show", "보기"],
             summary: ["shows the rules of this place", "이곳의 규칙을 보여 줘요"],
             needs: Rank::Member,
-            discreet: true,
+            answer: Answer::Discreet,
             arguments: &[],
             run: |call| Box::pin(show(call)),
         },
@@ -25,7 +25,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["answer", "응답"],
             summary: ["chooses what is answered", "무엇에 답할지 정해요"],
             needs: Rank::ManagesChannel,
-            discreet: false,
+            answer: Answer::Public,
             arguments: &[
                 Argument {
                     name: ["what", "대상"],
@@ -44,7 +44,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["quiet", "조용히"],
             summary: ["sets hours without answers", "답하지 않는 시간을 정해요"],
             needs: Rank::ManagesChannel,
-            discreet: false,
+            answer: Answer::Public,
             arguments: &[
                 Argument {
                     name: ["hours", "시간"],
@@ -63,7 +63,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["limit", "한도"],
             summary: ["limits answers an hour", "한 시간에 답하는 수를 정해요"],
             needs: Rank::ManagesChannel,
-            discreet: false,
+            answer: Answer::Public,
             arguments: &[
                 Argument {
                     name: ["whose", "누구"],
@@ -94,7 +94,7 @@ pub(super) const COMMAND: Command = Command {
                 "관리자가 바꾼 것을 보여 줘요",
             ],
             needs: Rank::ManagesChannel,
-            discreet: true,
+            answer: Answer::Personal,
             arguments: &[],
             run: |call| Box::pin(log(call)),
         },

@@ -1,6 +1,6 @@
 //! `/start`: who this is, that it is an AI, and what it keeps. Telegram sends it when somebody opens the chat.
 
-use super::{Action, Argument, Call, Command, Kind, Outcome};
+use super::{Action, Answer, Argument, Call, Command, Kind, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 
@@ -17,7 +17,7 @@ pub(super) const COMMAND: Command = Command {
             "제가 누구이고 무엇을 기억하는지 알려 줘요",
         ],
         needs: Rank::Member,
-        discreet: true,
+        answer: Answer::Discreet,
         arguments: &[Argument {
             name: ["from", "출처"],
             summary: [

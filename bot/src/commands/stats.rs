@@ -1,6 +1,6 @@
 //! `/stats`: how much of a person is kept here, in figures.
 
-use super::{Action, Call, Command, Outcome};
+use super::{Action, Answer, Call, Command, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 
@@ -17,7 +17,7 @@ pub(super) const COMMAND: Command = Command {
             "여기서 얼마나 이야기했는지 알려 줘요",
         ],
         needs: Rank::Member,
-        discreet: true,
+        answer: Answer::Personal,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

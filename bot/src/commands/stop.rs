@@ -1,6 +1,6 @@
 //! `/stop`: ends the reply that is being made. It does not wait for the conversation's turn, or it would wait for that very reply.
 
-use super::{Action, Call, Command, Outcome};
+use super::{Action, Answer, Call, Command, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 
@@ -11,7 +11,7 @@ pub(super) const COMMAND: Command = Command {
         name: ["", ""],
         summary: ["stops my reply", "하던 말을 멈춰요"],
         needs: Rank::Member,
-        discreet: true,
+        answer: Answer::Discreet,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

@@ -1,6 +1,6 @@
 //! `/why`: what the last reply was made from.
 
-use super::{Action, Call, Command, Outcome};
+use super::{Action, Answer, Call, Command, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 
@@ -17,7 +17,7 @@ pub(super) const COMMAND: Command = Command {
             "마지막 답이 무엇을 바탕으로 했는지 알려 줘요",
         ],
         needs: Rank::Member,
-        discreet: true,
+        answer: Answer::Personal,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

@@ -93,6 +93,31 @@ async fn what_nobody_has_told_may_be_read_by_all_when_it_cannot_be_told_alone() 
 }
 
 #[tokio::test]
+async fn what_moderators_did_is_never_told_to_a_group() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram.expect_refusals_of("can't initiate conversation");
+    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let yun = telegram.person("Yun");
+    let private = telegram.private(&yun);
+    let group = telegram.group("club");
+    group.has(&yun, Role::Administrator);
+    group.says(&yun, "/persona set monica");
+    group.until_text("From now on Monica").await;
+    // What the rules are may be read by all, who changed them not.
+    group.says(&yun, "/settings show");
+    group.until_text("I answer when I am called").await;
+    group.says(&yun, "/settings log");
+    let note = group.until_text("only tell you that in private").await;
+    private.says(&yun, &invitation(&telegram, &note.buttons));
+    private.until_text("/persona set").await;
+    assert!(!group.texts().concat().contains("/persona set"));
+    group.says(&group.anonymous_admin(), "/settings log");
+    group.until_text("under your own name").await;
+    assert!(!group.texts().concat().contains("/persona set"));
+    drop(daemon);
+}
+
+#[tokio::test]
 async fn an_anonymous_administrator_may_rule_but_is_nobody_to_be_told_something() {
     let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
     let daemon = Home::with(&model).on_telegram(&telegram).start().await;

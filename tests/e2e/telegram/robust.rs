@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::FakeTelegram;
 use crate::support::home::Home;
@@ -207,6 +209,58 @@ async fn what_may_have_arrived_is_not_repeated_and_its_reader_is_told() {
     chat.says(&yun, "once more");
     chat.until_count(4).await;
     assert_eq!(chat.last().text, "Okay.");
+    drop(daemon);
+}
+
+/// Telegram shows each message that it takes, perhaps with what no one knows yet.
+#[tokio::test]
+async fn a_message_that_is_shown_in_a_new_way_was_sent_all_the_same() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let yun = telegram.person("Yun");
+    let chat = telegram.private(&yun);
+    let of_the_future = json!({ "chat": { "id": chat.id(), "type": "planet" }, "text": 5 });
+    let message = telegram.next("sendMessage");
+    message.works_and_shows(of_the_future.clone());
+    chat.says(&yun, "hello");
+    let shown = chat
+        .until("the button", |shown| {
+            shown.last().is_some_and(|shown| !shown.buttons.is_empty())
+        })
+        .await;
+    assert_eq!(chat.texts(), ["Okay."]);
+    // It is known by its number.
+    model.replies(|_| "Something else.".to_owned());
+    let edit = telegram.next("editMessageText");
+    edit.works_and_shows(of_the_future);
+    chat.presses(&yun, shown[0].id, "🔄 Another answer");
+    chat.until_text("Something else.").await;
+    model.replies(|_| "Well.".to_owned());
+    chat.says(&yun, "and now?");
+    chat.until_text("Well.").await;
+    assert_eq!(chat.texts(), ["Something else.", "Well."]);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn what_people_wrote_is_not_told_when_it_cannot_be_read() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram
+        .next("getUpdates")
+        .answers(200, json!({ "ok": true, "result": "my darkest secret" }));
+    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    eventually("it is named", async || {
+        let ready = daemon.get("/readyz").await.json();
+        let trouble = ready["telegram"].as_str().unwrap_or_default().to_owned();
+        assert!(!trouble.contains("secret"), "{trouble}");
+        trouble.contains("cannot be read")
+    })
+    .await;
+    let yun = telegram.person("Yun");
+    let chat = telegram.private(&yun);
+    chat.says(&yun, "hello");
+    chat.until_text("Okay.").await;
+    assert!(!daemon.stderr().contains("secret"));
     drop(daemon);
 }
 

@@ -359,7 +359,9 @@ impl Listener {
     }
 
     async fn command(&self, asked: Asked, by: &Doer<'_>, spot: impl Future<Output = Spot>) {
-        let seen_by = Seen::by_asker_if(asked.meant().is_none_or(|(_, action)| action.discreet));
+        let meant = asked.meant();
+        let seen_by =
+            Seen::by_asker_if(meant.is_none_or(|(_, action)| action.answer.is_discreet()));
         self.messenger
             .tickets
             .open(&by.ticket(), seen_by, &self.rest);

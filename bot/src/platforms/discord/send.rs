@@ -260,7 +260,7 @@ fn lead(voice: &Voice) -> String {
         Voice::Persona {
             name, named: true, ..
         } => format!("**{}:**\n", discord::render(&Styled::plain(name.as_str()))),
-        Voice::Persona { .. } | Voice::Bot => String::new(),
+        Voice::Persona { .. } | Voice::Bot | Voice::Draft => String::new(),
     }
 }
 

@@ -231,7 +231,25 @@ fn addressed(written: &Written, text: &str, me: &Me) -> Option<(String, bool)> {
             _ => {}
         }
     }
-    Some((text.trim().to_owned(), named))
+    let text = text.trim();
+    // Telegram marks commands in Latin letters only.
+    let Some(typed) = unmarked_command(text) else {
+        return Some((text.to_owned(), named));
+    };
+    match typed.split_once('@') {
+        None => Some((text.to_owned(), true)),
+        Some((name, of)) if of.eq_ignore_ascii_case(me.username()) => {
+            Some((text.replacen(typed, name, 1), true))
+        }
+        Some(_) => None,
+    }
+}
+
+/// The first word after the slash, where it is a command of ours, perhaps with the name of a bot behind it.
+fn unmarked_command(text: &str) -> Option<&str> {
+    let typed = text.strip_prefix('/')?.split_whitespace().next()?;
+    let name = typed.split_once('@').map_or(typed, |(name, _)| name);
+    commands::exists(name).then_some(typed)
 }
 
 fn has_file(written: &Written) -> bool {

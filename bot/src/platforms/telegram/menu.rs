@@ -12,6 +12,7 @@ use teloxide::types::{BotCommand, BotCommandScope};
 use teloxide::{Bot, RequestError};
 use tokio::time::sleep;
 
+use super::trouble::told;
 use crate::commands::{COMMANDS, Command};
 use crate::identity::Rank;
 use crate::messages::Sentence;
@@ -29,7 +30,10 @@ pub(super) async fn show(bot: &Bot) {
             Ok(()) => return,
             Err(RequestError::RetryAfter(seconds)) => seconds.duration(),
             Err(error) => {
-                tracing::warn!(%error, "Telegram's menus of commands could not be set yet.");
+                tracing::warn!(
+                    error = told(&error),
+                    "Telegram's menus of commands could not be set yet."
+                );
                 BETWEEN_ATTEMPTS
             }
         };

@@ -1,11 +1,12 @@
 //! Telegram: an own loop over `get_updates`, because teloxide's dispatcher confirms updates before they are handled, or a webhook of our own.
 //!
-//! What an update means is `listen.rs`, how messages are sent is `send.rs`. Only files in this folder name teloxide.
+//! What an update means is `listen.rs`, how messages are sent is `send.rs`, what errors mean is `trouble.rs`. Only files in this folder name teloxide.
 
 mod drafts;
 mod listen;
 mod menu;
 mod send;
+mod trouble;
 pub mod webhook;
 
 use std::convert::Infallible;
@@ -22,6 +23,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::send::Telegram;
+use self::trouble::told;
 use self::webhook::Brought;
 use super::health::{Health, State};
 use crate::context::Context;
@@ -268,7 +270,7 @@ pub async fn check(settings: &TelegramSettings) -> Result<String, String> {
         Err(RequestError::Api(error)) if is_wrong_token(&error) => {
             return Err(WRONG_TOKEN.to_owned());
         }
-        Err(error) => return Err(format!("Telegram cannot be reached: {error}")),
+        Err(error) => return Err(format!("Telegram cannot be reached: {}", told(&error))),
     };
     let hears = if me.can_read_all_group_messages {
         "in groups it hears everything"
@@ -277,7 +279,12 @@ pub async fn check(settings: &TelegramSettings) -> Result<String, String> {
     };
     let webhook = match bot.get_webhook_info().send().await {
         Ok(info) => info.url,
-        Err(error) => return Err(format!("Telegram does not tell about webhooks: {error}")),
+        Err(error) => {
+            return Err(format!(
+                "Telegram does not tell about webhooks: {}",
+                told(&error)
+            ));
+        }
     };
     let webhook = webhook.map_or_else(
         || "no webhook is set".to_owned(),
@@ -317,7 +324,8 @@ impl BackOff {
                 note(State::Waiting(format!("Telegram refuses: {error}")));
             }
             other => note(State::Waiting(format!(
-                "Telegram cannot be reached: {other}"
+                "Telegram cannot be reached: {}",
+                told(other)
             ))),
         }
         let wait = Duration::from_secs(1 << self.0.min(5));

@@ -16,12 +16,13 @@ use teloxide::types::{
     LinkPreviewOptions, MessageEntity, MessageEntityKind, MessageId as TelegramMessage,
     ReactionType, ReplyParameters, ThreadId, UserId,
 };
-use teloxide::{ApiError, Bot, RequestError};
+use teloxide::{Bot, RequestError};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::drafts::Drafts;
+use super::trouble::{Repeatable, placed, told, trouble, was_done};
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
 use crate::platforms::reaction::Reaction;
@@ -84,7 +85,10 @@ impl Telegram {
                 return;
             }
             if let Err(error) = bot.answer_callback_query(query).send().await {
-                tracing::debug!(%error, "A pressed button was not acknowledged.");
+                tracing::debug!(
+                    error = told(&error),
+                    "A pressed button was not acknowledged."
+                );
             }
         });
     }
@@ -106,7 +110,10 @@ impl Telegram {
         match request.send().await {
             Ok(_) => true,
             Err(error) => {
-                tracing::debug!(%error, "What was said to somebody who pressed a button was not shown.");
+                tracing::debug!(
+                    error = told(&error),
+                    "What was said to somebody who pressed a button was not shown."
+                );
                 false
             }
         }
@@ -121,17 +128,17 @@ impl Telegram {
             .entities(entities)
             .link_preview_options(no_preview())
             .reply_markup(self.keyboard(post));
-        let mut placed = request.clone();
+        let mut request_here = request.clone();
         if let Some(thread) = thread(at)? {
-            placed = placed.message_thread_id(thread);
+            request_here = request_here.message_thread_id(thread);
         }
         if let Some(answers) = answered(at, post)? {
-            placed = placed.reply_parameters(
+            request_here = request_here.reply_parameters(
                 // Whoever deletes their message meanwhile still gets the answer.
                 ReplyParameters::new(answers).allow_sending_without_reply(),
             );
         }
-        let sent = match placed.send().await {
+        let sent = match request_here.send().await {
             Err(RequestError::MigrateToChatId(to)) => {
                 // Fails at the daemon's end, and is heard again at the next attempt.
                 self.moves.send((chat(at)?, to)).ok();
@@ -141,11 +148,11 @@ impl Telegram {
             }
             result => result,
         };
-        let sent = sent.map_err(|error| trouble(error, Repeatable::No))?;
-        Ok(MessageId(if sent.chat.id.to_string() == at.place {
-            sent.id.to_string()
+        let (chat, id) = placed(sent).map_err(|error| trouble(error, Repeatable::No))?;
+        Ok(MessageId(if chat.to_string() == at.place {
+            id.to_string()
         } else {
-            format!("{}/{}", sent.chat.id, sent.id)
+            format!("{chat}/{id}")
         }))
     }
 
@@ -169,15 +176,16 @@ impl Telegram {
 #[async_trait]
 impl Messenger for Telegram {
     fn manners(&self, at: &Address) -> Manners {
-        // Telegram allows about one message a second in a chat and twenty a minute in a group, and counts edits as messages.
-        let pace = if at.shared {
-            Duration::from_millis(3_000)
+        // Telegram allows about one message a second in a chat and twenty a minute in a group, whoever is answered, and counts edits as
+        // messages.
+        let (pace, pace_between) = if at.shared {
+            (Duration::from_secs(3), Duration::from_secs(3))
         } else {
-            Duration::from_millis(1_200)
+            (Duration::from_millis(1_200), Duration::from_millis(300))
         };
         Manners {
             pace,
-            pace_between: Duration::from_millis(300),
+            pace_between,
             typing_lasts: Duration::from_secs(5),
         }
     }
@@ -258,7 +266,7 @@ impl Messenger for Telegram {
             .reply_markup(self.keyboard(post));
         match request.send().await {
             Ok(_) => Ok(()),
-            Err(RequestError::Api(error)) if is_unmodified(&error) => Ok(()),
+            Err(error) if was_done(&error) => Ok(()),
             Err(error) => Err(trouble(error, Repeatable::Yes)),
         }
     }
@@ -496,125 +504,9 @@ fn no_preview() -> LinkPreviewOptions {
     }
 }
 
-/// Whether doing something twice is the same as doing it once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Repeatable {
-    Yes,
-    No,
-}
-
-fn trouble(error: RequestError, repeatable: Repeatable) -> SendError {
-    let cause = error.to_string();
-    match error {
-        RequestError::RetryAfter(seconds) => SendError::Throttled {
-            retry_after: seconds.duration(),
-        },
-        RequestError::Network(network) if network.is_connect() || repeatable == Repeatable::Yes => {
-            SendError::Unreachable(cause)
-        }
-        RequestError::Network(_) => SendError::Unconfirmed(cause),
-        // A proxy's own page in place of an answer. If it has waited in vain for Telegram's, that may still have been done.
-        RequestError::InvalidJson { raw, .. }
-            if repeatable == Repeatable::No && raw.contains("504") =>
-        {
-            SendError::Unconfirmed(cause)
-        }
-        RequestError::InvalidJson { .. } | RequestError::Io(_) => SendError::Unreachable(cause),
-        RequestError::MigrateToChatId(_) => SendError::Moved(cause),
-        RequestError::Api(error) => of_api(&error, cause),
-    }
-}
-
-/// Telegram's words for what is gone for good, or never was ours. teloxide knows them in part and in older forms.
-const GONE: [&str; 14] = [
-    "forbidden",
-    "chat not found",
-    "user not found",
-    "bot was blocked",
-    "bot was kicked",
-    "user is deactivated",
-    "group is deactivated",
-    "group chat was deactivated",
-    "not enough rights",
-    "can't initiate conversation",
-    "message to edit not found",
-    "message to delete not found",
-    "message can't be edited",
-    "message can't be deleted",
-];
-
-/// Its words for what may pass. A new token may be set; the inbox keeps what is not answered.
-const PASSING: [&str; 6] = [
-    "internal server error",
-    "bad gateway",
-    "service unavailable",
-    "gateway time",
-    "invalid bot token",
-    "invalid token specified",
-];
-
-fn is_unmodified(error: &ApiError) -> bool {
-    let text = error.to_string().to_lowercase();
-    text.contains("message is not modified")
-}
-
-fn of_api(error: &ApiError, cause: String) -> SendError {
-    let text = error.to_string().to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|words| text.contains(words));
-    if *error == ApiError::InvalidToken || has(&PASSING) {
-        SendError::Unreachable(cause)
-    } else if *error == ApiError::MessageIdInvalid || has(&GONE) {
-        SendError::Gone(cause)
-    } else {
-        SendError::Refused(cause)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Debug, PartialEq)]
-    enum Next {
-        GiveUp,
-        Again,
-        Look,
-    }
-
-    fn check(description: &str, next: Next) {
-        let error: ApiError = serde_json::from_value(serde_json::json!(description)).unwrap();
-        let found = match trouble(RequestError::Api(error), Repeatable::No) {
-            SendError::Gone(_) => Next::GiveUp,
-            SendError::Unreachable(_) => Next::Again,
-            _ => Next::Look,
-        };
-        assert_eq!(found, next, "{description}");
-    }
-
-    /// What the server says today, which is not always what teloxide expects.
-    #[test]
-    fn telegram_is_understood_in_its_own_words() {
-        check(
-            "Forbidden: bot can't initiate conversation with a user",
-            Next::GiveUp,
-        );
-        check("Forbidden: bot was blocked by the user", Next::GiveUp);
-        check(
-            "Forbidden: bot is not a member of the supergroup chat",
-            Next::GiveUp,
-        );
-        check("Bad Request: chat not found", Next::GiveUp);
-        check("Bad Request: message to edit not found", Next::GiveUp);
-        check(
-            "Bad Request: not enough rights to send text messages to the chat",
-            Next::GiveUp,
-        );
-        check("Unauthorized", Next::Again);
-        check("Unauthorized: invalid token specified", Next::Again);
-        check("Internal Server Error", Next::Again);
-        check("Bad Gateway", Next::Again);
-        check("Bad Request: message text is empty", Next::Look);
-    }
 
     fn address(asker: &str, title: &str) -> Address {
         Address {

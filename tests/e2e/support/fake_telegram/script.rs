@@ -22,6 +22,8 @@ pub(super) enum Mishap {
     DropsBefore,
     /// The work is done, and the connection breaks before the answer is there.
     DropsAfter,
+    /// The work is done, and the answer shows something else.
+    Shows(Value),
 }
 
 /// The next call of a method, about which the test says one thing.
@@ -66,6 +68,11 @@ impl Next<'_> {
     /// Is carried out, but the bot never learns it.
     pub(crate) fn works_and_drops_connection(self) {
         self.adds(Mishap::DropsAfter);
+    }
+
+    /// Is carried out, and the object in its answer has these fields, too, as of a newer Bot API.
+    pub(crate) fn works_and_shows(self, fields: Value) {
+        self.adds(Mishap::Shows(fields));
     }
 
     fn adds(self, mishap: Mishap) {

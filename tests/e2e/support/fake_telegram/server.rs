@@ -17,7 +17,7 @@ use super::Shared;
 use super::calls::{self, Arguments, File, Refusal};
 use super::script::Mishap;
 use super::updates;
-use super::world::World;
+use super::world::{World, merge};
 
 /// The documents allow 50 MB for uploads.
 const LARGEST_REQUEST: usize = 50 << 20;
@@ -66,9 +66,9 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
             return (status, Json(answer)).into_response();
         }
         Some(Mishap::DropsBefore) => return broken(),
-        Some(Mishap::Delays(_) | Mishap::DropsAfter) | None => {}
+        Some(Mishap::Delays(_) | Mishap::DropsAfter | Mishap::Shows(_)) | None => {}
     }
-    let done = if method.eq_ignore_ascii_case("getUpdates") {
+    let mut done = if method.eq_ignore_ascii_case("getUpdates") {
         get_updates(&shared, &arguments).await
     } else {
         shared.change(|world| calls::carry_out(world, &method, &arguments))
@@ -76,6 +76,11 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
     match mishap {
         Some(Mishap::DropsAfter) => return broken(),
         Some(Mishap::Delays(by)) => tokio::time::sleep(by).await,
+        Some(Mishap::Shows(fields)) => {
+            if let Ok(shown) = &mut done {
+                merge(shown, fields);
+            }
+        }
         _ => {}
     }
     reply(done)
