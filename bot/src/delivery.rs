@@ -12,14 +12,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::studio::fenced;
 use crate::identity::{EventId, PersonId, PlaceId};
 use crate::inbox::{Inbox, Posting, Sent};
 use crate::invitations::Token;
 use crate::messages::Sentence;
 use crate::outlet::{Form, Show};
 use crate::platforms::event::Venue;
+use crate::platforms::text::styled::Styled;
 use crate::platforms::{
-    Address, Button, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
+    Address, Button, File, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
 };
 
 /// A reply is first shown so long after its first word, so that short ones are not shown in halves.
@@ -105,6 +107,8 @@ enum Block {
     Reply(String),
     /// The bot's own.
     Notice(String),
+    /// What the bot hands over.
+    File(File),
 }
 
 /// A message as the app shows it.
@@ -325,17 +329,28 @@ impl Delivery {
             .iter()
             .rposition(|block| matches!(block, Block::Reply(_)));
         for (index, block) in board.blocks.iter().enumerate() {
-            let (voice, text) = match block {
-                Block::Reply(text) => (self.voice(board), text),
-                Block::Notice(text) => (Voice::Bot, text),
+            let (voice, pieces, file) = match block {
+                Block::Reply(text) => {
+                    let voice = self.voice(board);
+                    let pieces = self.messenger.pieces(text, &voice);
+                    (voice, pieces, None)
+                }
+                Block::Notice(text) => (Voice::Bot, self.messenger.pieces(text, &Voice::Bot), None),
+                Block::File(file) if self.messenger.takes_files() => {
+                    (Voice::Bot, vec![Styled::default()], Some(file))
+                }
+                Block::File(file) => {
+                    let text = fenced(&file.text);
+                    (Voice::Bot, self.messenger.pieces(&text, &Voice::Bot), None)
+                }
             };
-            let pieces = self.messenger.pieces(text, &voice);
             let count = pieces.len();
             for (piece_index, text) in pieces.into_iter().enumerate() {
                 let ends_reply = Some(index) == last_reply && piece_index + 1 == count;
                 posts.push(Post {
                     voice: voice.clone(),
                     text,
+                    file: file.cloned(),
                     // A draft can be tried again, but what it says is no answer that could be made anew.
                     buttons: match (ends_reply && board.speaker.is_some(), board.ended) {
                         (false, _) => Vec::new(),
@@ -360,6 +375,7 @@ impl Delivery {
         Post {
             voice: Voice::Bot,
             text: pieces.swap_remove(0),
+            file: None,
             buttons: Vec::new(),
             answers: None,
             discreet: self.job.discreet,
@@ -524,6 +540,7 @@ impl Board {
             Show::Notice { text } | Show::Trouble { text, .. } => {
                 self.blocks.push(Block::Notice(text));
             }
+            Show::File { name, text } => self.blocks.push(Block::File(File { name, text })),
             Show::Done { .. } => self.speaking_since = None,
             Show::Form { form } => self.form = Some(form),
             Show::Taken { .. } | Show::Persona { .. } => {}
