@@ -214,7 +214,7 @@ impl Delivery {
                 (true, None) => Instant::now(),
                 (false, _) => wrote + manners.pace,
             };
-            if let Err(due) = self.paces.take(&self.job.place, due, manners) {
+            if let Err(due) = self.paces.take(&self.scene(), due, manners) {
                 // Afterwards there may be more to show, in one go; a short reply that has come to its end meanwhile is shown whole.
                 tokio::select! {
                     () = sleep_until(due) => {}
@@ -227,7 +227,7 @@ impl Delivery {
             }
             let outcome = self.perform(step, &mut shown, &wanted).await;
             wrote = Instant::now();
-            self.paces.note(&self.job.place, manners);
+            self.paces.note(&self.scene(), manners);
             let wait = match outcome {
                 Ok(()) => {
                     back_off = BackOff::default();
@@ -235,7 +235,7 @@ impl Delivery {
                 }
                 Err(Setback::Wait(wait)) => {
                     // Whoever else shows something there would only make it longer.
-                    self.paces.wait(&self.job.place, wait);
+                    self.paces.wait(&self.scene(), wait);
                     continue;
                 }
                 Err(Setback::Again) => back_off.next(),
@@ -282,6 +282,11 @@ impl Delivery {
             at: Some(Instant::now()),
             wait,
         };
+    }
+
+    fn scene(&self) -> Scene {
+        let alone = self.job.discreet.then(|| self.job.asker.clone());
+        (self.job.place.clone(), alone)
     }
 
     fn key(&self, index: usize) -> PostKey {
@@ -610,32 +615,35 @@ impl BackOff {
 
 /// When something may be changed in a place next. Several replies in one place share its pace.
 #[derive(Debug, Default)]
-pub struct Paces(Mutex<HashMap<PlaceId, Instant>>);
+pub struct Paces(Mutex<HashMap<Scene, Instant>>);
+
+/// Where messages appear: a place, or what of it only one person sees.
+type Scene = (PlaceId, Option<PersonId>);
 
 impl Paces {
     /// Takes the next turn in a place, not before `wanted`, or tells when it is due.
-    fn take(&self, place: &PlaceId, wanted: Instant, manners: Manners) -> Result<(), Instant> {
+    fn take(&self, scene: &Scene, wanted: Instant, manners: Manners) -> Result<(), Instant> {
         let now = Instant::now();
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         paces.retain(|_, due| *due > now);
-        let due = paces.get(place).map_or(wanted, |due| wanted.max(*due));
+        let due = paces.get(scene).map_or(wanted, |due| wanted.max(*due));
         if due > now {
             return Err(due);
         }
-        paces.insert(place.clone(), now + manners.pace_between);
+        paces.insert(scene.clone(), now + manners.pace_between);
         Ok(())
     }
 
     /// Nothing is changed in a place before its pace allows it after what was just done.
-    fn note(&self, place: &PlaceId, manners: Manners) {
-        self.wait(place, manners.pace_between);
+    fn note(&self, scene: &Scene, manners: Manners) {
+        self.wait(scene, manners.pace_between);
     }
 
     /// Nothing is changed in a place for so long.
-    fn wait(&self, place: &PlaceId, wait: Duration) {
+    fn wait(&self, scene: &Scene, wait: Duration) {
         let until = Instant::now() + wait;
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = paces.entry(place.clone()).or_insert(until);
+        let due = paces.entry(scene.clone()).or_insert(until);
         *due = until.max(*due);
     }
 }
