@@ -812,7 +812,13 @@ mod tests {
                 [[route]]
                 at = "discord:server/2"
             "#,
-            expect![[]],
+            expect![[r#"
+                setting route 1.at: "discord:planet/1" is not a place such as "discord:server/ID", "discord:channel/ID", "discord:thread/ID", "telegram:group/ID" or "telegram:thread/ID/TOPIC"
+                setting route 1.personas (at "discord:planet/1"): "Joey!" cannot be the id of a persona: it takes 1 to 32 of the characters a-z, 0-9, _ and -
+                setting route 1.personas (at "discord:planet/1"): "No" cannot be the id of a persona: it takes 1 to 32 of the characters a-z, 0-9, _ and -
+                setting route 2: unknown field `persona`, expected one of `at`, `personas`, `answers`, `quiet`, `hourly_per_person`, `hourly`
+                setting route 3.quiet (at "discord:server/2"): "at night" is not like "23:00-07:00 Asia/Seoul"
+                setting route 4: "discord:server/2" stands there twice"#]],
         );
     }
 
