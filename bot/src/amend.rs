@@ -120,6 +120,7 @@ impl Amendment<'_> {
         let post = Post {
             voice,
             text: pieces.pop().expect("there is one for the message"),
+            file: None,
             buttons: vec![Button::Renew],
             answers: None,
             discreet: false,

@@ -71,6 +71,9 @@ pub async fn check(settings: &Settings) -> bool {
             ))
         },
     );
+    for (level, fault) in settings.strangers(&loaded.library) {
+        report(&format!("route at {level}"), Err(fault));
+    }
     println!(
         "{}",
         match (sound, in_use) {

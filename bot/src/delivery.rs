@@ -12,14 +12,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::studio::fenced;
 use crate::identity::{EventId, PersonId, PlaceId};
 use crate::inbox::{Inbox, Posting, Sent};
 use crate::invitations::Token;
 use crate::messages::Sentence;
 use crate::outlet::{Form, Show};
 use crate::platforms::event::Venue;
+use crate::platforms::text::styled::Styled;
 use crate::platforms::{
-    Address, Button, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
+    Address, Button, File, Manners, MessageId, Messenger, Post, PostKey, SendError, Voice,
 };
 
 /// A reply is first shown so long after its first word, so that short ones are not shown in halves.
@@ -105,6 +107,8 @@ enum Block {
     Reply(String),
     /// The bot's own.
     Notice(String),
+    /// What the bot hands over.
+    File(File),
 }
 
 /// A message as the app shows it.
@@ -210,7 +214,7 @@ impl Delivery {
                 (true, None) => Instant::now(),
                 (false, _) => wrote + manners.pace,
             };
-            if let Err(due) = self.paces.take(&self.job.place, due, manners) {
+            if let Err(due) = self.paces.take(&self.scene(), due, manners) {
                 // Afterwards there may be more to show, in one go; a short reply that has come to its end meanwhile is shown whole.
                 tokio::select! {
                     () = sleep_until(due) => {}
@@ -223,7 +227,7 @@ impl Delivery {
             }
             let outcome = self.perform(step, &mut shown, &wanted).await;
             wrote = Instant::now();
-            self.paces.note(&self.job.place, manners);
+            self.paces.note(&self.scene(), manners);
             let wait = match outcome {
                 Ok(()) => {
                     back_off = BackOff::default();
@@ -231,7 +235,7 @@ impl Delivery {
                 }
                 Err(Setback::Wait(wait)) => {
                     // Whoever else shows something there would only make it longer.
-                    self.paces.wait(&self.job.place, wait);
+                    self.paces.wait(&self.scene(), wait);
                     continue;
                 }
                 Err(Setback::Again) => back_off.next(),
@@ -280,6 +284,11 @@ impl Delivery {
         };
     }
 
+    fn scene(&self) -> Scene {
+        let alone = self.job.discreet.then(|| self.job.asker.clone());
+        (self.job.place.clone(), alone)
+    }
+
     fn key(&self, index: usize) -> PostKey {
         PostKey(format!("{}/{index}", self.job.event.as_str()))
     }
@@ -325,17 +334,28 @@ impl Delivery {
             .iter()
             .rposition(|block| matches!(block, Block::Reply(_)));
         for (index, block) in board.blocks.iter().enumerate() {
-            let (voice, text) = match block {
-                Block::Reply(text) => (self.voice(board), text),
-                Block::Notice(text) => (Voice::Bot, text),
+            let (voice, pieces, file) = match block {
+                Block::Reply(text) => {
+                    let voice = self.voice(board);
+                    let pieces = self.messenger.pieces(text, &voice);
+                    (voice, pieces, None)
+                }
+                Block::Notice(text) => (Voice::Bot, self.messenger.pieces(text, &Voice::Bot), None),
+                Block::File(file) if self.messenger.takes_files() => {
+                    (Voice::Bot, vec![Styled::default()], Some(file))
+                }
+                Block::File(file) => {
+                    let text = fenced(&file.text);
+                    (Voice::Bot, self.messenger.pieces(&text, &Voice::Bot), None)
+                }
             };
-            let pieces = self.messenger.pieces(text, &voice);
             let count = pieces.len();
             for (piece_index, text) in pieces.into_iter().enumerate() {
                 let ends_reply = Some(index) == last_reply && piece_index + 1 == count;
                 posts.push(Post {
                     voice: voice.clone(),
                     text,
+                    file: file.cloned(),
                     // A draft can be tried again, but what it says is no answer that could be made anew.
                     buttons: match (ends_reply && board.speaker.is_some(), board.ended) {
                         (false, _) => Vec::new(),
@@ -360,6 +380,7 @@ impl Delivery {
         Post {
             voice: Voice::Bot,
             text: pieces.swap_remove(0),
+            file: None,
             buttons: Vec::new(),
             answers: None,
             discreet: self.job.discreet,
@@ -524,6 +545,7 @@ impl Board {
             Show::Notice { text } | Show::Trouble { text, .. } => {
                 self.blocks.push(Block::Notice(text));
             }
+            Show::File { name, text } => self.blocks.push(Block::File(File { name, text })),
             Show::Done { .. } => self.speaking_since = None,
             Show::Form { form } => self.form = Some(form),
             Show::Taken { .. } | Show::Persona { .. } => {}
@@ -593,32 +615,35 @@ impl BackOff {
 
 /// When something may be changed in a place next. Several replies in one place share its pace.
 #[derive(Debug, Default)]
-pub struct Paces(Mutex<HashMap<PlaceId, Instant>>);
+pub struct Paces(Mutex<HashMap<Scene, Instant>>);
+
+/// Where messages appear: a place, or what of it only one person sees.
+type Scene = (PlaceId, Option<PersonId>);
 
 impl Paces {
     /// Takes the next turn in a place, not before `wanted`, or tells when it is due.
-    fn take(&self, place: &PlaceId, wanted: Instant, manners: Manners) -> Result<(), Instant> {
+    fn take(&self, scene: &Scene, wanted: Instant, manners: Manners) -> Result<(), Instant> {
         let now = Instant::now();
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         paces.retain(|_, due| *due > now);
-        let due = paces.get(place).map_or(wanted, |due| wanted.max(*due));
+        let due = paces.get(scene).map_or(wanted, |due| wanted.max(*due));
         if due > now {
             return Err(due);
         }
-        paces.insert(place.clone(), now + manners.pace_between);
+        paces.insert(scene.clone(), now + manners.pace_between);
         Ok(())
     }
 
     /// Nothing is changed in a place before its pace allows it after what was just done.
-    fn note(&self, place: &PlaceId, manners: Manners) {
-        self.wait(place, manners.pace_between);
+    fn note(&self, scene: &Scene, manners: Manners) {
+        self.wait(scene, manners.pace_between);
     }
 
     /// Nothing is changed in a place for so long.
-    fn wait(&self, place: &PlaceId, wait: Duration) {
+    fn wait(&self, scene: &Scene, wait: Duration) {
         let until = Instant::now() + wait;
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = paces.entry(place.clone()).or_insert(until);
+        let due = paces.entry(scene.clone()).or_insert(until);
         *due = until.max(*due);
     }
 }

@@ -36,6 +36,13 @@ pub enum Show {
         /// Plain text, perhaps of several lines.
         text: String,
     },
+    /// A text to keep, which apps that can do so hand over as a file.
+    File {
+        /// What the file is called.
+        name: String,
+        /// What is in it.
+        text: String,
+    },
     /// Why there is no reply, in the bot's own words.
     Trouble {
         /// Plain text.

@@ -58,6 +58,9 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
         .address()
         .context("the system does not tell the address")?;
     let ctx = open(settings).await?;
+    for (level, fault) in ctx.settings.strangers(&ctx.catalogue.now()) {
+        tracing::warn!(%level, fault, "A route names somebody of whom there is no file; where nobody of that name is made by command, the default persona answers.");
+    }
     tracing::info!(%address, "Listening; the model gets ready.");
 
     let stop = CancellationToken::new();

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chatfriends_engine::{FlashAttention, GpuLayers, KvType};
-use chatfriends_personas::PersonaId;
+use chatfriends_personas::{Library, PersonaId};
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
 use crate::house::{Answers, Quiet, Rules};
 use crate::identity::Level;
+use crate::quiet::QuietHours;
 
 /// The reference of all settings, compiled in.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -231,6 +232,29 @@ impl Settings {
             Brain::Starter | Brain::File(_) => None,
         };
         [discord, telegram, server].into_iter().flatten().collect()
+    }
+
+    /// Routes that name a persona of whom there is no file, each with what is wrong.
+    #[must_use]
+    pub fn strangers(&self, library: &Library) -> Vec<(&Level, String)> {
+        let mut found = Vec::new();
+        for (level, rules) in &self.routes {
+            for id in rules.personas.iter().flatten() {
+                if library.get(id).is_some() {
+                    continue;
+                }
+                let hint = library
+                    .nearest(id.as_str())
+                    .map_or_else(String::new, |known| {
+                        format!(" (did you mean {:?}?)", known.as_str())
+                    });
+                found.push((
+                    level,
+                    format!("there is no persona {:?}{hint}", id.as_str()),
+                ));
+            }
+        }
+        found
     }
 
     /// Reads the defaults, `config/local.toml` where it exists, `file`, and the environment; a later one wins.
@@ -478,48 +502,59 @@ impl Reader {
     }
 
     fn routes(&mut self) -> Option<BTreeMap<Level, Rules>> {
-        let written = self.take::<Vec<WrittenRoute>>("route")?;
+        let written = self.take::<Vec<Value>>("route")?;
         let mut routes = BTreeMap::new();
-        for WrittenRoute {
+        for (index, written) in written.into_iter().enumerate() {
+            let route = format!("route {}", index + 1);
+            match written.try_deserialize() {
+                Ok(written) => self.route(&route, written, &mut routes),
+                Err(error) => self.note(&route, &error.to_string()),
+            }
+        }
+        Some(routes)
+    }
+
+    /// One of them; all that is wrong with it is reported.
+    fn route(&mut self, route: &str, written: WrittenRoute, routes: &mut BTreeMap<Level, Rules>) {
+        let WrittenRoute {
             at,
             personas,
             answers,
             quiet,
             hourly_per_person,
             hourly,
-        } in written
-        {
-            let level = match at.parse::<Level>() {
-                Ok(level) => level,
-                Err(error) => return self.fault("route.at", &error.to_string()),
-            };
-            let mut ids = Vec::new();
-            for id in &personas {
-                match PersonaId::new(id) {
-                    Ok(id) => ids.push(id),
-                    Err(error) => return self.fault("route.personas", &error.to_string()),
-                }
-            }
-            let quiet = match quiet.as_deref() {
-                None => None,
-                Some("never") => Some(Quiet::Never),
-                Some(hours) => match hours.parse() {
-                    Ok(hours) => Some(Quiet::Hours(hours)),
-                    Err(error) => return self.fault("route.quiet", &error.to_string()),
-                },
-            };
-            let rules = Rules {
-                personas: (!ids.is_empty()).then_some(ids),
-                answers,
-                quiet,
-                hourly_per_person,
-                hourly,
-            };
-            if routes.insert(level.clone(), rules).is_some() {
-                return self.fault("route", &format!("{level} stands there twice"));
+        } = written;
+        let level = at
+            .parse::<Level>()
+            .map_err(|error| self.note(&format!("{route}.at"), &error.to_string()));
+        let key = |name: &str| format!("{route}.{name} (at {at:?})");
+        let mut ids = Vec::new();
+        for id in &personas {
+            match PersonaId::new(id) {
+                Ok(id) => ids.push(id),
+                Err(error) => self.note(&key("personas"), &error.to_string()),
             }
         }
-        Some(routes)
+        let quiet = match quiet.as_deref() {
+            None => None,
+            Some("never") => Some(Quiet::Never),
+            Some(hours) => match hours.parse::<QuietHours>() {
+                Ok(hours) => Some(Quiet::Hours(hours)),
+                Err(error) => self.fault(&key("quiet"), &error.to_string()),
+            },
+        };
+        let rules = Rules {
+            personas: (!ids.is_empty()).then_some(ids),
+            answers,
+            quiet,
+            hourly_per_person,
+            hourly,
+        };
+        if let Ok(level) = level
+            && routes.insert(level, rules).is_some()
+        {
+            self.note(route, &format!("{at:?} stands there twice"));
+        }
     }
 
     fn engine(&mut self) -> Option<EngineSettings> {
@@ -604,8 +639,12 @@ impl Reader {
     }
 
     fn fault<T>(&mut self, key: &str, message: &str) -> Option<T> {
-        self.faults.push(format!("setting {key}: {message}"));
+        self.note(key, message);
         None
+    }
+
+    fn note(&mut self, key: &str, message: &str) {
+        self.faults.push(format!("setting {key}: {message}"));
     }
 
     fn report_unknown(&mut self) {
@@ -754,6 +793,48 @@ mod tests {
                 setting engine.mmap: invalid type: string "maybe", expected a boolean in mine.toml
                 unknown key "memroy.summariser" in mine.toml (did you mean "memory.summariser"?)
                 unknown key "web.lissten" in mine.toml (did you mean "web.listen"?)"#]],
+        );
+    }
+
+    #[test]
+    fn all_faults_of_all_routes_come_at_once() {
+        check_faults(
+            r#"
+                [[route]]
+                at = "discord:planet/1"
+                personas = ["Joey!", "joey", "No"]
+                [[route]]
+                at = "discord:server/1"
+                persona = ["joey"]
+                [[route]]
+                at = "discord:server/2"
+                quiet = "at night"
+                [[route]]
+                at = "discord:server/2"
+            "#,
+            expect![[r#"
+                setting route 1.at: "discord:planet/1" is not a place such as "discord:server/ID", "discord:channel/ID", "discord:thread/ID", "telegram:group/ID" or "telegram:thread/ID/TOPIC"
+                setting route 1.personas (at "discord:planet/1"): "Joey!" cannot be the id of a persona: it takes 1 to 32 of the characters a-z, 0-9, _ and -
+                setting route 1.personas (at "discord:planet/1"): "No" cannot be the id of a persona: it takes 1 to 32 of the characters a-z, 0-9, _ and -
+                setting route 2: unknown field `persona`, expected one of `at`, `personas`, `answers`, `quiet`, `hourly_per_person`, `hourly`
+                setting route 3.quiet (at "discord:server/2"): "at night" is not like "23:00-07:00 Asia/Seoul"
+                setting route 4: "discord:server/2" stands there twice"#]],
+        );
+    }
+
+    #[test]
+    fn a_route_to_nobody_is_named_with_the_nearest() {
+        let toml = "[[route]]\nat = \"discord:server/1\"\npersonas = [\"jooey\", \"monica\"]";
+        let library = Library::load(None).library;
+        let settings = load(toml, &[]).unwrap();
+        let found = settings.strangers(&library);
+        let found: Vec<String> = found
+            .into_iter()
+            .map(|(level, fault)| format!("{level}: {fault}"))
+            .collect();
+        assert_eq!(
+            found,
+            [r#"discord:server/1: there is no persona "jooey" (did you mean "joey"?)"#]
         );
     }
 

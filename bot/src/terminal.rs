@@ -230,7 +230,7 @@ impl Talk {
                 write!(terminal, "{}", printable(text))?;
                 self.shown.push_str(text);
             }
-            Show::Notice { text } | Show::Trouble { text, .. } => {
+            Show::Notice { text } | Show::File { text, .. } | Show::Trouble { text, .. } => {
                 // What was streamed so far ends its line first.
                 if !self.shown.is_empty() {
                     writeln!(terminal)?;

@@ -3,6 +3,7 @@
 use super::{Action, Answer, Argument, Call, Command, Kind, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
+use crate::outlet::Show;
 use crate::turn;
 
 pub(super) const COMMAND: Command = Command {
@@ -123,8 +124,10 @@ async fn export(call: Call<'_>) -> Outcome {
         .memory
         .export(&call.admitted.scope(&persona.id).owner)
         .await?;
-    call.out
-        .notice(serde_json::to_string_pretty(&export).expect("JSON values serialise"))
-        .await;
+    let file = Show::File {
+        name: "memory.json".to_owned(),
+        text: serde_json::to_string_pretty(&export).expect("JSON values serialise"),
+    };
+    call.out.show(file).await;
     Ok(None)
 }

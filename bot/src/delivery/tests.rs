@@ -156,12 +156,12 @@ impl Group {
 #[tokio::test]
 async fn whoever_waits_for_the_pace_does_so_without_work() {
     let group = Group::default();
-    let place = group.delivery("").job.place;
+    let scene = group.delivery("").scene();
     let manners = Manners {
         pace_between: Duration::from_millis(300),
         ..group.app.manners(&group.delivery("").job.at)
     };
-    group.paces.note(&place, manners);
+    group.paces.note(&scene, manners);
     assert_eq!(group.tell("hello").await, Delivered::Whole);
     let thoughts = *group.app.thoughts.lock().unwrap();
     assert!(thoughts < 10, "{thoughts}");

@@ -50,6 +50,11 @@ pub trait Messenger: Send + Sync + Debug {
         true
     }
 
+    /// Whether it posts files. Where it does not, they are shown as blocks of code.
+    fn takes_files(&self) -> bool {
+        false
+    }
+
     /// Whether a message in the making can be shown here without posting it.
     fn sketches(&self, _at: &Address) -> bool {
         false
@@ -150,8 +155,10 @@ pub struct PostKey(pub String);
 pub struct Post {
     /// Who seems to speak.
     pub voice: Voice,
-    /// One of the texts that [`Messenger::pieces`] gave.
+    /// One of the texts that [`Messenger::pieces`] gave; empty where there is a file.
     pub text: Styled,
+    /// A file, where the app [takes them](Messenger::takes_files). Such a message is never changed.
+    pub file: Option<File>,
     /// What can be pressed below it.
     pub buttons: Vec<Button>,
     /// The message that it answers.
@@ -162,6 +169,15 @@ pub struct Post {
     pub invitation: Option<Token>,
     /// The language of its buttons.
     pub language: Language,
+}
+
+/// A text to keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// What it is called.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
 }
 
 /// Who seems to speak.

@@ -347,7 +347,7 @@ async fn whole(frame: &Frame, first: Option<Show>, mut shows: mpsc::Receiver<Sho
     while let Some(show) = next {
         match show {
             Show::Text { text } => content.push_str(&text),
-            Show::Notice { text } | Show::Trouble { text, .. } => {
+            Show::Notice { text } | Show::File { text, .. } | Show::Trouble { text, .. } => {
                 content.push_str(&on_its_own_line(&content, &text))
             }
             Show::Done { finish: finished } => finish = finished,
@@ -380,7 +380,7 @@ fn stream(
                 said.push_str(&text);
                 vec![frame.chunk(&json!({ "content": text }), None)]
             }
-            Show::Notice { text } | Show::Trouble { text, .. } => vec![frame.chunk(&json!({ "content": on_its_own_line(&said, &text) }), None)],
+            Show::Notice { text } | Show::File { text, .. } | Show::Trouble { text, .. } => vec![frame.chunk(&json!({ "content": on_its_own_line(&said, &text) }), None)],
             Show::Done { finish } => {
                 let mut chunks = vec![frame.chunk(&json!({}), Some(finish_reason(finish)))];
                 if include_usage {

@@ -297,9 +297,10 @@ impl Shown {
         self.texts("text").concat()
     }
 
-    /// What the bot said itself.
+    /// What the bot said itself, also as a file.
     pub(crate) fn notice(&self) -> String {
-        self.texts("notice").join("\n")
+        let texts = [self.texts("notice"), self.texts("file")];
+        texts.concat().join("\n")
     }
 
     /// Why there was no reply.

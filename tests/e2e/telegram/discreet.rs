@@ -93,6 +93,38 @@ async fn what_nobody_has_told_may_be_read_by_all_when_it_cannot_be_told_alone() 
 }
 
 #[tokio::test]
+async fn what_is_remembered_is_handed_over_as_a_file() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let yun = telegram.person("Yun");
+    let (group, private) = (telegram.group("club"), telegram.private(&yun));
+    private.says(&yun, "My name is **Yuna**.");
+    private.until_text("Okay.").await;
+    tells(&telegram, &group, &yun, "My name is Yunnie.").await;
+    private.says(&yun, "/memory export");
+    private.until_count(2).await;
+    group.says(&yun, "/memory export");
+    private.until_text("club").await;
+    let documents = private.documents();
+    let [own, of_group] = documents.as_slice() else {
+        panic!("{documents:?}")
+    };
+    assert_eq!(
+        (own.name.as_str(), own.caption.as_str()),
+        ("memory.json", "")
+    );
+    let export: serde_json::Value = serde_json::from_slice(&own.bytes).unwrap();
+    assert!(
+        export.to_string().contains("My name is **Yuna**."),
+        "{export}"
+    );
+    assert!(String::from_utf8_lossy(&of_group.bytes).contains("Yunnie"));
+    assert_eq!(group.texts(), ["Okay."]);
+    assert!(group.documents().is_empty());
+    drop(daemon);
+}
+
+#[tokio::test]
 async fn what_moderators_did_is_never_told_to_a_group() {
     let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
     telegram.expect_refusals_of("can't initiate conversation");

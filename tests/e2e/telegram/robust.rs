@@ -80,6 +80,28 @@ async fn what_is_no_text_gets_a_sentence_or_silence() {
     drop(daemon);
 }
 
+/// Ten pictures that are sent at once are ten messages.
+#[tokio::test]
+async fn an_album_is_answered_once() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram.set_pace(None);
+    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let yun = telegram.person("Yun");
+    let chat = telegram.private(&yun);
+    chat.sends_album(&yun, 10, "");
+    chat.until_text("I can only read words").await;
+    chat.sends_album(&yun, 10, "my cats");
+    chat.until_text("Okay.").await;
+    chat.sends_album(&yun, 3, "");
+    chat.until_count(3).await;
+    telegram.until_confirmed().await;
+    chat.says(&yun, "well");
+    chat.until_count(4).await;
+    assert_eq!(chat.texts().len(), 4, "{:?}", chat.texts());
+    assert_eq!(model.prompts().len(), 2);
+    drop(daemon);
+}
+
 #[tokio::test]
 async fn a_message_that_is_too_long_is_answered_with_the_limit() {
     let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);

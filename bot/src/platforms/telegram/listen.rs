@@ -24,6 +24,19 @@ pub(super) fn event(update: &Update, me: &Me) -> Option<Event> {
     }
 }
 
+/// The album to which a new message belongs.
+pub(super) fn album(update: &Update) -> Option<&str> {
+    match &update.kind {
+        UpdateKind::Message(written) => Some(written.media_group_id()?.0.as_str()),
+        _ => None,
+    }
+}
+
+/// Whether something is said below a picture.
+pub(super) fn has_words(update: &Update) -> bool {
+    matches!(&update.kind, UpdateKind::Message(written) if written.caption().is_some())
+}
+
 fn message(written: &Written, me: &Me) -> Option<Event> {
     // Told twice: in the old group, and in the new one.
     let here = written.chat.id;

@@ -9,8 +9,9 @@ mod send;
 mod trouble;
 pub mod webhook;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -71,6 +72,7 @@ pub async fn run(
             messenger: &messenger,
             intake: &intake,
             ctx: &ctx,
+            albums: Mutex::default(),
         };
         let listening = async {
             match &settings.webhook {
@@ -141,7 +143,12 @@ struct Ear<'a> {
     messenger: &'a Telegram,
     intake: &'a Intake,
     ctx: &'a Context,
+    /// Those that were begun lately. Each of their pictures comes as a message.
+    albums: Mutex<VecDeque<String>>,
 }
+
+/// So many albums may come at once and still be known as such.
+const ALBUMS: usize = 64;
 
 impl Ear<'_> {
     /// Asks for updates for ever. An update is confirmed by asking for those behind it, and that is done only when it is in the inbox.
@@ -217,10 +224,28 @@ impl Ear<'_> {
         if let UpdateKind::CallbackQuery(query) = &update.kind {
             self.messenger.acknowledge(&query.id);
         }
-        match listen::event(update, self.me) {
-            Some(event) => self.intake.hear(event).await,
-            None => Ok(()),
+        let album = listen::album(update);
+        if album.is_some_and(|album| self.albums().iter().any(|begun| begun == album))
+            && !listen::has_words(update)
+        {
+            return Ok(());
         }
+        if let Some(event) = listen::event(update, self.me) {
+            self.intake.hear(event).await?;
+        }
+        // Only now: what could not be stored comes once more.
+        if let Some(album) = album {
+            let mut albums = self.albums();
+            albums.push_back(album.to_owned());
+            if albums.len() > ALBUMS {
+                albums.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    fn albums(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.albums.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use chatfriends_personas::Language;
 use teloxide::payloads::{
     AnswerCallbackQuerySetters as _, EditMessageTextSetters as _, SendChatActionSetters as _,
-    SendMessageSetters as _, SetMessageReactionSetters as _,
+    SendDocumentSetters as _, SendMessageSetters as _, SetMessageReactionSetters as _,
 };
 use teloxide::requests::{Request as _, Requester as _};
 use teloxide::types::{
-    CallbackQueryId, ChatAction, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
-    LinkPreviewOptions, MessageEntity, MessageEntityKind, MessageId as TelegramMessage,
+    CallbackQueryId, ChatAction, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile,
+    LinkPreviewOptions, Message, MessageEntity, MessageEntityKind, MessageId as TelegramMessage,
     ReactionType, ReplyParameters, ThreadId, UserId,
 };
 use teloxide::{Bot, RequestError};
@@ -119,32 +119,60 @@ impl Telegram {
         }
     }
 
-    /// A group that has become a supergroup gets it there.
     async fn send(&self, at: &Address, post: &Post) -> Result<MessageId, SendError> {
         let (text, entities) = content_at(at, post);
-        let request = self
-            .bot
-            .send_message(chat(at)?, text)
-            .entities(entities)
-            .link_preview_options(no_preview())
-            .reply_markup(self.keyboard(post));
-        let mut request_here = request.clone();
-        if let Some(thread) = thread(at)? {
-            request_here = request_here.message_thread_id(thread);
+        let (thread, answers) = (thread(at)?, answered(at, post)?);
+        // Whoever deletes their message meanwhile still gets the answer.
+        let answers = answers.map(|it| ReplyParameters::new(it).allow_sending_without_reply());
+        let Some(file) = &post.file else {
+            let request = self
+                .bot
+                .send_message(chat(at)?, text)
+                .entities(entities)
+                .link_preview_options(no_preview())
+                .reply_markup(self.keyboard(post));
+            let mut here = request.clone();
+            here.message_thread_id = thread;
+            here.reply_parameters = answers;
+            return self
+                .follow(at, here.send(), |to| {
+                    let mut there = request;
+                    there.chat_id = to.into();
+                    there.send()
+                })
+                .await;
+        };
+        let content = InputFile::memory(file.text.clone()).file_name(file.name.clone());
+        let mut request = self.bot.send_document(chat(at)?, content);
+        if !text.is_empty() {
+            request = request.caption(text).caption_entities(entities);
         }
-        if let Some(answers) = answered(at, post)? {
-            request_here = request_here.reply_parameters(
-                // Whoever deletes their message meanwhile still gets the answer.
-                ReplyParameters::new(answers).allow_sending_without_reply(),
-            );
-        }
-        let sent = match request_here.send().await {
+        let mut here = request.clone();
+        here.message_thread_id = thread;
+        here.reply_parameters = answers;
+        self.follow(at, here.send(), |to| {
+            let mut there = request;
+            there.chat_id = to.into();
+            there.send()
+        })
+        .await
+    }
+
+    /// A group that has become a supergroup gets it there.
+    async fn follow<Sending>(
+        &self,
+        at: &Address,
+        here: Sending,
+        there: impl FnOnce(ChatId) -> Sending,
+    ) -> Result<MessageId, SendError>
+    where
+        Sending: Future<Output = Result<Message, RequestError>>,
+    {
+        let sent = match here.await {
             Err(RequestError::MigrateToChatId(to)) => {
                 // Fails at the daemon's end, and is heard again at the next attempt.
                 self.moves.send((chat(at)?, to)).ok();
-                let mut there = request;
-                there.chat_id = to.into();
-                there.send().await
+                there(to).await
             }
             result => result,
         };
@@ -225,7 +253,7 @@ impl Messenger for Telegram {
         _key: &PostKey,
     ) -> Result<MessageId, SendError> {
         if post.discreet && at.shared {
-            if self.whisper(at, post).await {
+            if post.file.is_none() && self.whisper(at, post).await {
                 return Ok(MessageId(WHISPERED.to_owned()));
             }
             let nobody = || SendError::Gone("its asker is nobody certain".to_owned());
@@ -234,6 +262,10 @@ impl Messenger for Telegram {
             return Ok(MessageId(format!("{}/{}", alone.place, sent.0)));
         }
         self.send(at, post).await
+    }
+
+    fn takes_files(&self) -> bool {
+        true
     }
 
     fn sketches(&self, at: &Address) -> bool {
@@ -256,6 +288,9 @@ impl Messenger for Telegram {
     }
 
     async fn edit(&self, at: &Address, of: &MessageId, post: &Post) -> Result<(), SendError> {
+        if post.file.is_some() {
+            return Ok(());
+        }
         let (text, entities) = content_at(at, post);
         let (chat, message) = spot(at, of)?;
         let request = self

@@ -65,6 +65,7 @@ export async function exchange(thread, text, { commands, accepted, isInBox, hand
           reply.write(show.text);
           break;
         case "notice":
+        case "file":
           if (leavesNothing(text, command)) {
             here.begin({ greeting: true });
           }

@@ -272,6 +272,24 @@ impl Chat {
         self.posts(person, None, content)
     }
 
+    /// Pictures that belong together; the words stand below the first.
+    pub(crate) fn sends_album(&self, person: &Person, pictures: usize, caption: &str) {
+        let album = format!(
+            "{}-{}",
+            person.id,
+            self.shared.world().room(self.id).posts.len()
+        );
+        for number in 0..pictures {
+            let mut photo = file("photo");
+            merge(&mut photo, json!({ "width": 90, "height": 90 }));
+            let mut content = json!({ "photo": [photo], "media_group_id": album });
+            if number == 0 && !caption.is_empty() {
+                merge(&mut content, words("caption", "caption_entities", caption));
+            }
+            self.posts(person, None, content);
+        }
+    }
+
     pub(crate) fn sends_voice(&self, person: &Person) -> i64 {
         let mut voice = file("voice");
         merge(
