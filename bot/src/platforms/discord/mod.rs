@@ -284,6 +284,7 @@ impl Listener {
                 discreet: true,
                 invitation: None,
                 language: event.by.language,
+                file: None,
             };
             if let Err(error) = self.messenger.post(&event.at, &post, &key).await {
                 tracing::debug!(%error, "It could not be said that the store fails.");
