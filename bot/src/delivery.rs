@@ -481,7 +481,13 @@ impl Delivery {
                 Sent::Perhaps
             }
             Err(SendError::Unconfirmed(_)) => return Err(Setback::Again),
-            Err(error) => return Err(setback(error)),
+            Err(error) => {
+                // It surely did not arrive, so after a restart it may be sent.
+                if !posts_once {
+                    self.unnote(index).await;
+                }
+                return Err(setback(error));
+            }
         };
         self.note(index, &sent, post).await;
         Ok(sent)
@@ -503,6 +509,15 @@ impl Delivery {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "A message was shown but could not be noted."
+            );
+        }
+    }
+
+    async fn unnote(&self, index: usize) {
+        if let Err(error) = self.inbox.note_unsent(&self.job.event, index).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "A message was not shown, and that could not be noted."
             );
         }
     }

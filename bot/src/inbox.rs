@@ -367,6 +367,22 @@ impl Inbox {
         }
     }
 
+    /// Notes that the message number `index`, of which it was not known whether it would arrive, did not, nor any after it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn note_unsent(&self, event: &EventId, index: usize) -> Result<(), StoreError> {
+        loop {
+            let found = self.outgoing(event).await?;
+            let mut outgoing = found.record.clone().unwrap_or_default();
+            outgoing.posts.truncate(index);
+            match self.store.commit(vec![found.becomes(&outgoing)]).await {
+                Err(StoreError::Conflict) => {}
+                result => return result,
+            }
+        }
+    }
+
     /// The events of a batch are answered: their words leave the inbox.
     ///
     /// # Errors
@@ -552,4 +568,135 @@ fn now_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use chatfriends_personas::Language;
+
+    use super::*;
+    use crate::identity::{Audience, Level, LevelKind, Platform};
+    use crate::platforms::Address;
+    use crate::platforms::event::Author;
+    use crate::store::in_memory::InMemory;
+
+    fn event(number: u64) -> Event {
+        let place = PlaceId::new(Platform::Discord, "1");
+        Event {
+            id: EventId::new(Platform::Discord, &number.to_string()),
+            platform: Platform::Discord,
+            at: Address {
+                place: "1".to_owned(),
+                thread: None,
+                title: None,
+                asker: "2".to_owned(),
+                shared: true,
+                ticket: None,
+            },
+            venue: Venue {
+                place: place.clone(),
+                thread: None,
+                audience: Audience::Place(place),
+                levels: vec![Level::new(Platform::Discord, LevelKind::Channel, "1")],
+            },
+            by: Author {
+                person: PersonId::new(Platform::Discord, "2"),
+                name: "Yun".to_owned(),
+                is_bot: false,
+                language: Language::English,
+                rank: None,
+            },
+            happened: Happening::Message(Message {
+                id: MessageId(number.to_string()),
+                text: format!("words {number}"),
+                mentions_bot: true,
+                answers: None,
+                attachment: None,
+            }),
+            at_ms: number,
+        }
+    }
+
+    fn inbox() -> (Arc<InMemory>, Inbox) {
+        let store = Arc::new(InMemory::default());
+        let inbox = Inbox::new(Arc::clone(&store) as _);
+        (store, inbox)
+    }
+
+    fn ids(batches: &[Batch]) -> Vec<Vec<&str>> {
+        batches
+            .iter()
+            .map(|batch| batch.0.iter().map(|event| event.id.as_str()).collect())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn an_event_is_taken_once_and_its_words_leave_with_its_answer() {
+        let (store, inbox) = inbox();
+        assert_eq!(inbox.take(&event(1)).await.unwrap(), Arrival::New);
+        assert_eq!(inbox.take(&event(1)).await.unwrap(), Arrival::Repeated);
+        let batch = Batch(vec![event(1)]);
+        inbox.finish(&batch).await.unwrap();
+        assert_eq!(inbox.take(&event(1)).await.unwrap(), Arrival::Repeated);
+        assert!(inbox.unfinished().await.unwrap().is_empty());
+        let everything = store
+            .scan(Key::from_bytes(&[])..Key::from_bytes(&[0xff]))
+            .await;
+        let kept = format!(
+            "{:?}",
+            everything
+                .unwrap()
+                .iter()
+                .map(|(_, raw)| String::from_utf8_lossy(raw).into_owned())
+                .collect::<Vec<_>>()
+        );
+        assert!(!kept.contains("words 1"), "{kept}");
+    }
+
+    #[tokio::test]
+    async fn what_is_answered_together_stays_together_whoever_came_first() {
+        let (_, inbox) = inbox();
+        // The first to be written came last.
+        for number in [2, 3, 1] {
+            inbox.take(&event(number)).await.unwrap();
+        }
+        let batch = Batch(vec![event(1), event(2)]);
+        inbox.join(&batch).await.unwrap();
+        let unfinished = inbox.unfinished().await.unwrap();
+        assert_eq!(
+            ids(&unfinished),
+            [vec!["discord:3"], vec!["discord:1", "discord:2"]]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_command_is_begun_once() {
+        let (_, inbox) = inbox();
+        inbox.take(&event(1)).await.unwrap();
+        assert!(inbox.begin(&event(1).id).await.unwrap());
+        assert!(!inbox.begin(&event(1).id).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_surely_did_not_arrive_is_forgotten_and_what_may_have_is_not() {
+        let (_, inbox) = inbox();
+        let event = event(1);
+        inbox.take(&event).await.unwrap();
+        let posting = Posting {
+            event: &event.id,
+            about: &event.id,
+            place: &event.venue.place,
+            asker: &event.by.person,
+            persona: None,
+        };
+        let there = Sent::As(MessageId("9".to_owned()));
+        inbox.note_sent(&posting, 0, &there).await.unwrap();
+        inbox.note_sent(&posting, 1, &Sent::Perhaps).await.unwrap();
+        assert_eq!(
+            inbox.sent(&event.id).await.unwrap(),
+            [there.clone(), Sent::Perhaps]
+        );
+        inbox.note_unsent(&event.id, 1).await.unwrap();
+        assert_eq!(inbox.sent(&event.id).await.unwrap(), [there]);
+    }
 }
