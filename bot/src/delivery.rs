@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::back_off::BackOff;
 use crate::commands::studio::fenced;
 use crate::identity::{EventId, PersonId, PlaceId};
 use crate::inbox::{Inbox, Posting, Sent};
@@ -28,7 +29,8 @@ use crate::platforms::{
 const GATHERING: Duration = Duration::from_millis(500);
 /// A message in the making vanishes after half a minute, and is shown anew before.
 const SKETCH_AGAIN: Duration = Duration::from_secs(20);
-/// Longest wait between two attempts to reach an app.
+/// Shortest and longest wait between two attempts to reach an app.
+const SHORTEST_BACK_OFF: Duration = Duration::from_millis(500);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
 /// Shows one turn in a chat app.
@@ -151,7 +153,7 @@ impl Delivery {
     async fn write(&self, mut changes: watch::Receiver<Board>) -> Delivered {
         let mut shown = self.earlier().await;
         let mut sketch = Sketch::default();
-        let mut back_off = BackOff::default();
+        let mut back_off = BackOff::new(SHORTEST_BACK_OFF, LONGEST_BACK_OFF);
         let mut wrote = Instant::now();
         let manners = self.messenger.manners(&self.job.at);
         // A turn that shows its end at once needs no sign of writing.
@@ -230,7 +232,7 @@ impl Delivery {
             self.paces.note(&self.scene(), manners);
             let wait = match outcome {
                 Ok(()) => {
-                    back_off = BackOff::default();
+                    back_off.reset();
                     continue;
                 }
                 Err(Setback::Wait(wait)) => {
@@ -238,7 +240,7 @@ impl Delivery {
                     self.paces.wait(&self.scene(), wait);
                     continue;
                 }
-                Err(Setback::Again) => back_off.next(),
+                Err(Setback::Again) => back_off.wait(),
                 Err(Setback::GiveUp) => {
                     drain(&mut changes).await;
                     return Delivered::Whole;
@@ -614,17 +616,6 @@ fn setback(error: SendError) -> Setback {
             tracing::error!(%cause, "The app refused a reply.");
             Setback::GiveUp
         }
-    }
-}
-
-#[derive(Debug, Default)]
-struct BackOff(u32);
-
-impl BackOff {
-    fn next(&mut self) -> Duration {
-        let wait = Duration::from_millis(500) * 2_u32.saturating_pow(self.0);
-        self.0 += 1;
-        wait.min(LONGEST_BACK_OFF)
     }
 }
 

@@ -8,10 +8,11 @@
 //! What comes of the answers is the form's command, which goes through the door of all commands. How questions are shown is `intake/dialogue.rs`.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::now_ms;
 use crate::commands::Asked;
 use crate::gate::clean_text;
 use crate::identity::{EventId, PersonId};
@@ -296,12 +297,6 @@ impl Dialogue {
     fn is_forgotten(&self) -> bool {
         now_ms().saturating_sub(self.touched_ms) > LASTS.as_millis() as u64
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]

@@ -6,12 +6,13 @@
 //! | `invitation` | token | `Invitation`: the command, and until when it is kept |
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::now_ms;
 use crate::identity::PersonId;
 use crate::platforms::event::Event;
 use crate::store::key::Key;
@@ -106,12 +107,6 @@ impl Invitations {
         )
         .await
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]

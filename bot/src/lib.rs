@@ -4,11 +4,13 @@
 
 pub mod amend;
 pub mod attention;
+pub mod back_off;
 pub mod brains;
 pub mod bursts;
 pub mod catalogue;
 pub mod check;
 pub mod cli;
+pub mod clock;
 pub mod commands;
 pub mod compaction;
 pub mod compose;

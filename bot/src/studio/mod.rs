@@ -12,13 +12,13 @@ pub mod sheet;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use chatfriends_personas::{Persona, PersonaId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, MutexGuard};
 
 use self::sheet::{Flaw, Sheet};
+use crate::clock::now_ms;
 use crate::identity::{Level, LevelKind};
 use crate::store::key::Key;
 use crate::store::record::{Found, Record, read, read_all};
@@ -362,12 +362,6 @@ impl Work {
             persona: Arc::new(persona),
         }))
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]
