@@ -209,6 +209,27 @@ async fn a_student_a_friend_group_and_a_moderator() {
         .commands(&mut session, "settings", json!({ "show": {} }))
         .await;
 
+    session.stage("준 chooses /persona create nari, and fills in the form: names 나리, languages ko, a text that says who 나리 is, a greeting");
+    let form = lounge
+        .commands(&jun, "persona", json!({ "create": { "id": "nari" } }))
+        .await;
+    let filled = json!({
+        "names": "나리",
+        "languages": "ko",
+        "system": "너는 동아리방을 지키는 나리야. 짧고 다정하게 한국어로 답해.",
+        "greeting": "안녕, 나는 나리야!",
+    });
+    let kept = lounge.submits(&jun, &form, filled).await;
+    let kept = kept.response().await;
+    session.line("🤖 (only for the one who asked)", &kept.content);
+    moderator
+        .commands(
+            &mut session,
+            "persona",
+            json!({ "publish": { "name": "nari" } }),
+        )
+        .await;
+
     session.scene("A friend group talks there");
     session.stage("Discord, #lounge");
     yun.talks(&mut session, "Joey, how are you doing?").await;

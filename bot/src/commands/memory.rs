@@ -1,6 +1,6 @@
 //! `/memory`: what is remembered about the person here, and forgetting it.
 
-use super::{Action, Answer, Argument, Call, Command, Kind, Outcome};
+use super::{Action, Answer, Argument, Call, Command, Done, Kind, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 use crate::outlet::Show;
@@ -129,5 +129,5 @@ async fn export(call: Call<'_>) -> Outcome {
         text: serde_json::to_string_pretty(&export).expect("JSON values serialise"),
     };
     call.out.show(file).await;
-    Ok(None)
+    Ok(Done::Told)
 }

@@ -132,8 +132,17 @@ pub struct Call<'a> {
     out: &'a Outlet,
 }
 
-/// A command may answer with a reply (`/regenerate`) or with notices only.
-type Outcome = Result<Option<Finished>, Trouble>;
+type Outcome = Result<Done, Trouble>;
+
+/// How a command ended.
+enum Done {
+    /// With notices.
+    Told,
+    /// With a reply, as `/regenerate` does.
+    Replied(Finished),
+    /// With a form: it is done when that comes back filled in.
+    Asked,
+}
 
 /// Every command there is.
 pub static COMMANDS: &[Command] = &[
@@ -403,7 +412,12 @@ fn find(typed: &str) -> Option<&'static Command> {
 ///
 /// # Errors
 /// What the command met; an unknown one is answered with the nearest.
-pub async fn run(ctx: &Arc<Context>, admitted: &Admitted, line: &str, out: &Outlet) -> Outcome {
+pub async fn run(
+    ctx: &Arc<Context>,
+    admitted: &Admitted,
+    line: &str,
+    out: &Outlet,
+) -> Result<Option<Finished>, Trouble> {
     let language = admitted.language();
     let asked = match &admitted.inbound().manner {
         Manner::Command(asked) => asked.clone(),
@@ -433,11 +447,15 @@ pub async fn run(ctx: &Arc<Context>, admitted: &Admitted, line: &str, out: &Outl
         language,
         out,
     };
-    let outcome = (action.run)(call).await?;
-    if needs > Rank::Member && action.is_deed() {
+    let done = (action.run)(call).await?;
+    let is_done = !matches!(done, Done::Asked);
+    if is_done && needs > Rank::Member && action.is_deed() {
         ctx.audit.note(admitted.inbound(), &asked).await?;
     }
-    Ok(outcome)
+    Ok(match done {
+        Done::Replied(finished) => Some(finished),
+        Done::Told | Done::Asked => None,
+    })
 }
 
 fn told(fault: &NoCommand, language: Language, rank: Rank) -> Trouble {
@@ -486,7 +504,7 @@ impl Call<'_> {
 
     async fn say(&self, text: String) -> Outcome {
         self.out.notice(text).await;
-        Ok(None)
+        Ok(Done::Told)
     }
 }
 

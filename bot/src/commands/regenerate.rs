@@ -1,6 +1,6 @@
 //! `/regenerate`: another answer to the last message, in place of the one given.
 
-use super::{Action, Answer, Call, Command, Outcome};
+use super::{Action, Answer, Call, Command, Done, Outcome};
 use crate::identity::Rank;
 use crate::messages::Sentence;
 use crate::turn;
@@ -26,7 +26,7 @@ pub(super) const COMMAND: Command = Command {
 
 async fn run(call: Call<'_>) -> Outcome {
     match turn::again(call.ctx, call.admitted, call.out).await? {
-        Some(finish) => Ok(Some(finish)),
+        Some(finish) => Ok(Done::Replied(finish)),
         None => call.tell(Sentence::NothingToRegenerate).await,
     }
 }

@@ -3,7 +3,7 @@
 use chatfriends_engine::Readiness;
 use chatfriends_personas::{Persona, PersonaId};
 
-use super::{Asked, Call, Outcome};
+use super::{Asked, Call, Done, Outcome};
 use crate::identity::Level;
 use crate::messages::Sentence;
 use crate::messages::making::Making;
@@ -71,7 +71,7 @@ pub(super) async fn test(call: Call<'_>) -> Outcome {
     call.out.show(Show::Text { text }).await;
     turn::try_out(call.ctx, call.admitted, &persona, words, call.out)
         .await
-        .map(Some)
+        .map(Done::Replied)
 }
 
 /// Shows one draft with what it costs, or everything that was made here.
@@ -247,7 +247,7 @@ async fn ask(call: &Call<'_>, id: &PersonaId, sheet: &Sheet) -> Outcome {
         fields: sheet.fields(call.language),
     };
     call.out.show(Show::Form { form }).await;
-    Ok(None)
+    Ok(Done::Asked)
 }
 
 /// What is said when a draft was kept: what it costs, or what is wrong with it.
