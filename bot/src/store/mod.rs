@@ -19,7 +19,7 @@ pub mod key;
 pub mod record;
 pub mod sled;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// An ordered map on disk.
 #[async_trait]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::sled::SledStore;
+use crate::store::tests::opened_again;
 
 #[tokio::test]
 async fn a_name_is_known_two_hundred_turns_and_a_restart_later() {
@@ -33,7 +34,7 @@ async fn a_name_is_known_two_hundred_turns_and_a_restart_later() {
         }
     }
     let memory = Memory::new(
-        Arc::new(SledStore::open(folder.path()).await.unwrap()),
+        Arc::new(opened_again(folder.path()).await),
         MemoryLimits::default(),
     );
     let known = say(&memory, &me, "What's my job and my name?").await;
