@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use chatfriends_personas::PersonaId;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::now_ms;
 use crate::identity::{EventId, PersonId, PlaceId};
 use crate::moves::moved;
 use crate::platforms::MessageId;
@@ -562,12 +563,6 @@ fn written(event: &Event) -> (u64, u64) {
 
 fn of_event(table: &str, event: &EventId) -> Key {
     Key::of(table).text(event.as_str())
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]

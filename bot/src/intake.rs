@@ -18,7 +18,7 @@ use crate::commands::{Answer, Asked};
 use crate::context::Context;
 use crate::delivery::{Delivered, Delivery, Job, Paces};
 use crate::gate::clean_text;
-use crate::identity::{Audience, Conversation, EventId, PersonId, PlaceId, Rank};
+use crate::identity::{Audience, Conversation, EventId, PersonId, PlaceId, Platform, Rank};
 use crate::inbound::{Inbound, Manner};
 use crate::inbox::{Arrival, Batch, Posted, Sent};
 use crate::invitations::Token;
@@ -191,11 +191,19 @@ impl Intake {
         self.begin(Batch(vec![distress]), Task::Help);
     }
 
-    /// Takes up what was not answered before the last end, in the order in which it came, place by place.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn resume(&self, platform: crate::identity::Platform) -> Result<(), StoreError> {
+    /// Takes up what was not answered before the last end, in the order in which it came, place by place; waits for the store if it fails.
+    /// Once only: afterwards the inbox holds what is being answered.
+    pub async fn resume(&self, platform: Platform) {
+        while let Err(error) = self.try_to_resume(platform).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "The inbox cannot be read."
+            );
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    }
+
+    async fn try_to_resume(&self, platform: Platform) -> Result<(), StoreError> {
         for moved in self.ctx.moves.all() {
             self.move_along(&moved).await?;
         }

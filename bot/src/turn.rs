@@ -3,7 +3,7 @@
 //! Each step takes a value and returns a value. Decisions stand here; the functions called do one thing.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use chatfriends_engine::{EngineError, Message, Readiness, Request};
 use chatfriends_personas::{Language, Persona};
@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::brains::{Seat, overlaid};
+use crate::clock::now_ms;
 use crate::commands;
 use crate::compose::{Draft, Ingredients, Prompt, Room, Share, TooLong, Voices};
 use crate::context::Context;
@@ -395,9 +396,7 @@ impl<'a> Stage<'a> {
             notes: prompt.notes.clone(),
             memory_revision: known.revision.filter(|_| prompt.holds_all_memory),
             as_of: known.as_of,
-            at_ms: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_millis() as u64),
+            at_ms: now_ms(),
             source: self.admitted.inbound().source.clone(),
             parts: self.admitted.inbound().parts.clone(),
         }

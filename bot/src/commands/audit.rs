@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Asked;
+use crate::clock::now_ms;
 use crate::identity::{Level, PersonId};
 use crate::inbound::Inbound;
 use crate::store::key::Key;
@@ -47,9 +47,7 @@ impl Audit {
     /// # Errors
     /// When the store cannot be written.
     pub async fn note(&self, inbound: &Inbound, asked: &Asked) -> Result<(), StoreError> {
-        let at_ms = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_millis() as u64);
+        let at_ms = now_ms();
         let (Some(innermost), Some(outermost)) = (inbound.levels.first(), inbound.levels.last())
         else {
             return Ok(());

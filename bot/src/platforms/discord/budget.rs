@@ -7,11 +7,12 @@
 //! <https://discord.com/developers/docs/events/gateway#session-start-limit-object>
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serenity::all::SessionStartLimit;
 
+use crate::clock::now_ms;
 use crate::store::key::Key;
 use crate::store::record::{Record, read};
 use crate::store::{Store, StoreError};
@@ -180,12 +181,6 @@ impl Spent {
         let passed = Duration::from_millis(now_ms.saturating_sub(self.since_ms));
         DAY.saturating_sub(passed)
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]

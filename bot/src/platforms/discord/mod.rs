@@ -80,7 +80,7 @@ pub async fn run(
         );
         let messenger = Arc::new(Discord::new(Arc::clone(&rest), Arc::clone(&ctx.store)));
         let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
-        resume(&intake).await;
+        intake.resume(Platform::Discord).await;
         let budget = Budget::new(Arc::clone(&ctx.store));
         loop {
             if let Err(error) = menu::register(&rest).await {
@@ -109,17 +109,6 @@ pub async fn run(
     tokio::select! {
         () = stop.cancelled() => {}
         () = work => {}
-    }
-}
-
-/// Takes up what was not answered before the last end. Once only: afterwards the inbox holds what is being answered.
-async fn resume(intake: &Intake) {
-    while let Err(error) = intake.resume(Platform::Discord).await {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "The inbox cannot be read."
-        );
-        sleep(Duration::from_secs(5)).await;
     }
 }
 

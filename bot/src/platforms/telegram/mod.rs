@@ -65,7 +65,7 @@ pub async fn run(
         let (moves, moved) = mpsc::unbounded_channel();
         let messenger = Arc::new(Telegram::new(bot.clone(), me.username(), moves));
         let intake = Intake::new(Arc::clone(&ctx), messenger.clone());
-        resume(&intake).await;
+        intake.resume(Platform::Telegram).await;
         let ear = Ear {
             bot: &bot,
             me: &me,
@@ -123,16 +123,6 @@ async fn introduced(bot: &Bot, health: &Health) -> Me {
             }
             Err(error) => sleep(back_off.after(&error, health)).await,
         }
-    }
-}
-
-async fn resume(intake: &Intake) {
-    while let Err(error) = intake.resume(Platform::Telegram).await {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "The inbox cannot be read."
-        );
-        sleep(Duration::from_secs(5)).await;
     }
 }
 
