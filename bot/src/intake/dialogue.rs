@@ -3,14 +3,15 @@
 use chatfriends_personas::Language;
 use tokio_util::sync::CancellationToken;
 
-use super::{Intake, Shows, inbound, said};
+use super::doing::{inbound, said, told};
+use super::{Intake, Shows};
 use crate::commands::studio::fenced;
 use crate::delivery::{Delivered, Job};
 use crate::dialogue::{Origin, Question, Step};
 use crate::inbox::Batch;
 use crate::messages::Sentence;
 use crate::messages::making::Making;
-use crate::outlet::{Form, Outlet, Show};
+use crate::outlet::Form;
 use crate::platforms::event::{Author, Event, Happening};
 use crate::safety;
 use crate::store::StoreError;
@@ -49,7 +50,7 @@ impl Intake {
         let text = inbound(batch).text;
         // Before anything else, as everywhere: what is said in distress is no answer and is kept nowhere.
         if let Some(card) = safety::card_for(&text, &self.ctx.settings.country) {
-            return Ok(notice(card.say(Language::of(&text))).await);
+            return Ok(told(card.say(Language::of(&text))).await);
         }
         let dialogues = &self.ctx.dialogues;
         let step = dialogues.hear(&leader.by.person, &leader.id, &text).await?;
@@ -107,12 +108,5 @@ async fn shown(before: &[Making], question: &Question, language: Language) -> Sh
     if !field.required {
         lines.push(say(Making::HowToClear));
     }
-    notice(lines.join("\n")).await
-}
-
-async fn notice(text: String) -> Shows {
-    let (out, shows) = Outlet::channel();
-    out.notice(text).await;
-    out.show(Show::Done { finish: None }).await;
-    shows
+    told(lines.join("\n")).await
 }
