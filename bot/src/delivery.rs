@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::back_off::BackOff;
-use crate::commands::studio::fenced;
 use crate::identity::{EventId, PersonId, PlaceId};
 use crate::inbox::{Inbox, Posting, Sent};
 use crate::invitations::Token;
@@ -343,13 +342,7 @@ impl Delivery {
                     (voice, pieces, None)
                 }
                 Block::Notice(text) => (Voice::Bot, self.messenger.pieces(text, &Voice::Bot), None),
-                Block::File(file) if self.messenger.takes_files() => {
-                    (Voice::Bot, vec![Styled::default()], Some(file))
-                }
-                Block::File(file) => {
-                    let text = fenced(&file.text);
-                    (Voice::Bot, self.messenger.pieces(&text, &Voice::Bot), None)
-                }
+                Block::File(file) => (Voice::Bot, vec![Styled::default()], Some(file)),
             };
             let count = pieces.len();
             for (piece_index, text) in pieces.into_iter().enumerate() {

@@ -342,7 +342,7 @@ async fn discord_a_deleted_message_is_forgotten_with_its_reply() {
     let chatter = general.says(&min, "nobody calls anybody");
     general.deletes(chatter);
     chat.says(&yun, "/memory export");
-    let export = chat.until_text("\"facts\"").await.content;
+    let export = chat.until_file().await.content;
     assert!(!export.contains("Secret"), "{export}");
     drop(daemon);
     let daemon = home.start().await;

@@ -50,11 +50,6 @@ pub trait Messenger: Send + Sync + Debug {
         true
     }
 
-    /// Whether it posts files. Where it does not, they are shown as blocks of code.
-    fn takes_files(&self) -> bool {
-        false
-    }
-
     /// Whether a message in the making can be shown here without posting it.
     fn sketches(&self, _at: &Address) -> bool {
         false
@@ -157,7 +152,7 @@ pub struct Post {
     pub voice: Voice,
     /// One of the texts that [`Messenger::pieces`] gave; empty where there is a file.
     pub text: Styled,
-    /// A file, where the app [takes them](Messenger::takes_files). Such a message is never changed.
+    /// A file; such a message is never changed.
     pub file: Option<File>,
     /// What can be pressed below it.
     pub buttons: Vec<Button>,

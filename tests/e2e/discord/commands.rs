@@ -1,6 +1,6 @@
 //! Slash commands, and what moderators do with them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::permissions::{MANAGE_CHANNELS, MANAGE_GUILD};
@@ -217,5 +217,39 @@ async fn what_only_the_asker_may_see_is_not_told_to_a_typed_command() {
     chat.says(&yun, "/memory");
     chat.until_text("I remember nothing about you here yet.")
         .await;
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_handed_over_as_a_file() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    discord.until_registered("memory").await;
+    let yun = discord.person("yun");
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[]);
+    let (general, private) = (guild.channel("general"), discord.private(&yun));
+    private.says(&yun, "My name is **Yuna**.");
+    private.until_text("Okay.").await;
+    general.says(&yun, "Joey, my name is Yunnie.");
+    general.until_text("Okay.").await;
+
+    private.says(&yun, "/memory export");
+    let own = private.until_file().await;
+    assert_eq!(own.name, "memory.json");
+    let export: Value = serde_json::from_str(&own.content).unwrap();
+    assert!(
+        export.to_string().contains("My name is **Yuna**."),
+        "{export}"
+    );
+
+    let used = general
+        .commands(&yun, "memory", json!({ "export": {} }))
+        .await;
+    assert!(used.response().await.is_ephemeral);
+    let of_server = used.until_file().await;
+    assert!(of_server.content.contains("Yunnie") && !of_server.content.contains("Yuna"));
+    assert_eq!(general.by_bot().len(), 1, "nobody else sees it");
     drop(daemon);
 }

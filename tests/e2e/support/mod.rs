@@ -8,6 +8,7 @@ pub(crate) mod fake_model;
 pub(crate) mod fake_telegram;
 pub(crate) mod home;
 pub(crate) mod http;
+pub(crate) mod multipart;
 
 /// Longer than anything takes on a busy machine; a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -15,7 +15,7 @@ use serenity::all::{
 };
 use tokio::time::Instant;
 
-use super::rest::{Fault, Rest};
+use super::rest::{Body, Fault, Rest};
 use super::send::id_of;
 use crate::platforms::{MessageId, SendError};
 use crate::store::Store;
@@ -154,7 +154,7 @@ impl Faces {
             Some(webhook) => webhook,
             None => {
                 self.rest
-                    .ask(route, LightMethod::Post, Some(&looks(persona, name)))
+                    .ask(route, LightMethod::Post, Body::Json(&looks(persona, name)))
                     .await?
             }
         };
@@ -198,7 +198,7 @@ impl Faces {
         body["username"] = json!(face.name);
         let response = self
             .rest
-            .send(route, LightMethod::Post, Some(&body), query)
+            .send(route, LightMethod::Post, Body::Json(&body), query)
             .await?;
         let sent: Value = response
             .json()
@@ -221,7 +221,12 @@ impl Faces {
             message_id: message,
         };
         self.rest
-            .send(route, LightMethod::Patch, Some(body), query(thread, &[]))
+            .send(
+                route,
+                LightMethod::Patch,
+                Body::Json(body),
+                query(thread, &[]),
+            )
             .await
             .map(drop)
     }
@@ -239,7 +244,12 @@ impl Faces {
             message_id: message,
         };
         self.rest
-            .send(route, LightMethod::Delete, None::<&()>, query(thread, &[]))
+            .send(
+                route,
+                LightMethod::Delete,
+                Body::Nothing,
+                query(thread, &[]),
+            )
             .await
             .map(drop)
     }

@@ -6,7 +6,7 @@ use serenity::all::{
     ActionRowComponent, CommandData, LightMethod, ModalInteractionData, ResolvedValue, Route,
 };
 
-use super::rest::Rest;
+use super::rest::{Body, Rest};
 use crate::commands::{Action, Argument, Asked, COMMANDS, Command, Kind, Words};
 use crate::outlet::Form;
 use crate::platforms::SendError;
@@ -24,18 +24,22 @@ pub(super) async fn register(rest: &Rest) -> Result<(), SendError> {
     };
     let query = vec![("with_localizations", "true".to_owned())];
     let there = rest
-        .send(route, LightMethod::Get, None::<&()>, query)
+        .send(route, LightMethod::Get, Body::Nothing, query)
         .await?;
     let there: Vec<Value> = there
         .json()
         .await
         .map_err(|error| SendError::Unreachable(error.without_url().to_string()))?;
-    let ours: Vec<Value> = COMMANDS.iter().map(command).collect();
-    if holds(&Value::Array(there), &Value::Array(ours.clone())) {
+    let ours = COMMANDS.iter().map(command).collect();
+    if holds(&Value::Array(there), &ours) {
         return Ok(());
     }
-    rest.call(route, LightMethod::Put, Some(&ours)).await?;
-    tracing::info!(commands = ours.len(), "The slash commands are registered.");
+    rest.call(route, LightMethod::Put, Body::Json(&ours))
+        .await?;
+    tracing::info!(
+        commands = COMMANDS.len(),
+        "The slash commands are registered."
+    );
     Ok(())
 }
 

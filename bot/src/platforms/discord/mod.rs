@@ -31,7 +31,7 @@ use self::budget::Budget;
 use self::channels::{Channels, Spot};
 use self::gateway::Gateway;
 use self::listen::Doer;
-use self::rest::Rest;
+use self::rest::{Body, Rest};
 use self::send::Discord;
 use self::tickets::{Seen, Ticket};
 use super::event::{Event, Happening};
@@ -320,7 +320,11 @@ impl Listener {
                 };
                 // Nothing changes for the one who pressed until the message itself does.
                 let deferred = json!({ "type": 6 });
-                if let Err(error) = self.rest.callback(&by.ticket(), &deferred).await {
+                if let Err(error) = self
+                    .rest
+                    .callback(&by.ticket(), Body::Json(&deferred))
+                    .await
+                {
                     tracing::debug!(%error, "A pressed button was not acknowledged.");
                 }
                 if let Some(button) = Button::of(&pressed.data.custom_id) {
@@ -340,7 +344,7 @@ impl Listener {
                     interaction: typed.id,
                     token: typed.token.clone(),
                 };
-                if let Err(error) = self.rest.callback(&ticket, &answer).await {
+                if let Err(error) = self.rest.callback(&ticket, Body::Json(&answer)).await {
                     tracing::debug!(%error, "Nothing could be offered to choose from.");
                 }
             }

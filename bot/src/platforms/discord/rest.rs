@@ -7,15 +7,16 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serenity::all::{
-    ApplicationId, CreateAllowedMentions, Http, HttpBuilder, HttpError, LightMethod, Route,
+    ApplicationId, CreateAllowedMentions, CreateAttachment, Http, HttpBuilder, HttpError,
+    LightMethod, Route,
 };
-use serenity::http::{RatelimitingBucket, Request};
+use serenity::http::{Multipart, MultipartUpload, RatelimitingBucket, Request};
 use tokio::time::Instant;
 
-use crate::platforms::SendError;
+use crate::platforms::{File, SendError};
 use crate::settings::DiscordSettings;
 
 /// Longest time for one request.
@@ -42,6 +43,15 @@ struct Wire {
     /// `None` is Discord's own.
     server: Option<String>,
     authorization: String,
+}
+
+/// What a request carries.
+#[derive(Clone, Copy)]
+pub(super) enum Body<'a> {
+    Nothing,
+    Json(&'a Value),
+    /// The JSON must name the file as its attachment 0.
+    WithFile(&'a Value, &'a File),
 }
 
 /// Until when the server wants no more requests, or none of a kind.
@@ -87,7 +97,7 @@ impl Rest {
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, route: Route<'_>) -> Result<T, Fault> {
-        self.ask(route, LightMethod::Get, None::<&()>).await
+        self.ask(route, LightMethod::Get, Body::Nothing).await
     }
 
     /// A request whose answer matters.
@@ -95,7 +105,7 @@ impl Rest {
         &self,
         route: Route<'_>,
         method: LightMethod,
-        body: Option<&(impl Serialize + Sync)>,
+        body: Body<'_>,
     ) -> Result<T, Fault> {
         let response = self.send(route, method, body, Vec::new()).await?;
         Ok(response.json().await.map_err(unconfirmed)?)
@@ -106,7 +116,7 @@ impl Rest {
         &self,
         route: Route<'_>,
         method: LightMethod,
-        body: Option<&(impl Serialize + Sync)>,
+        body: Body<'_>,
     ) -> Result<(), Fault> {
         self.send(route, method, body, Vec::new()).await.map(drop)
     }
@@ -115,7 +125,7 @@ impl Rest {
         &self,
         route: Route<'_>,
         method: LightMethod,
-        body: Option<&(impl Serialize + Sync)>,
+        body: Body<'_>,
         query: Vec<(&'static str, String)>,
     ) -> Result<reqwest::Response, Fault> {
         let request = request(route, method, body, query);
@@ -130,10 +140,10 @@ impl Rest {
     pub(super) async fn send_at_once(
         &self,
         route: Route<'_>,
-        body: &(impl Serialize + Sync),
+        body: Body<'_>,
         query: Vec<(&'static str, String)>,
     ) -> Result<reqwest::Response, Fault> {
-        let request = request(route, LightMethod::Post, Some(body), query);
+        let request = request(route, LightMethod::Post, body, query);
         let response = self.wire.send(request).await?;
         match retry_after(&response) {
             Some(retry_after) => Err(SendError::Throttled { retry_after }.into()),
@@ -145,14 +155,22 @@ impl Rest {
 fn request<'a>(
     route: Route<'a>,
     method: LightMethod,
-    body: Option<&(impl Serialize + Sync)>,
+    body: Body<'_>,
     query: Vec<(&'static str, String)>,
 ) -> Request<'a> {
-    let body =
-        body.map(|body| serde_json::to_vec(body).expect("bodies hold nothing that JSON cannot"));
-    Request::new(route, method)
-        .body(body)
-        .params((!query.is_empty()).then_some(query))
+    let request = Request::new(route, method).params((!query.is_empty()).then_some(query));
+    match body {
+        Body::Nothing => request,
+        Body::Json(json) => request.body(Some(json.to_string().into_bytes())),
+        Body::WithFile(json, file) => {
+            let content = CreateAttachment::bytes(file.text.as_bytes(), &file.name);
+            request.multipart(Some(Multipart {
+                upload: MultipartUpload::Attachments(vec![content]),
+                fields: Vec::new(),
+                payload_json: Some(json.to_string()),
+            }))
+        }
+    }
 }
 
 impl Wire {
@@ -262,7 +280,7 @@ struct Told {
     #[serde(default)]
     message: String,
     #[serde(default)]
-    errors: Option<serde_json::Value>,
+    errors: Option<Value>,
 }
 
 /// Why a request had no success. What the sender does next is the [`SendError`] that it becomes.

@@ -9,8 +9,8 @@ use serenity::all::{ChannelId, LightMethod, MessageId as DiscordMessage, Route};
 
 use super::faces::{Face, Faces};
 use super::menu;
-use super::rest::Rest;
-use super::tickets::{Seen, Ticket, Tickets};
+use super::rest::{Body, Rest};
+use super::tickets::{Answer, Seen, Ticket, Tickets};
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
 use crate::platforms::reaction::Reaction;
@@ -19,7 +19,7 @@ use crate::platforms::text::discord;
 use crate::platforms::text::split::{Rules, pieces};
 use crate::platforms::text::styled::Styled;
 use crate::platforms::{
-    Address, Button, Manners, MessageId, Messenger, Post, PostKey, Reach, SendError, Voice,
+    Address, Button, File, Manners, MessageId, Messenger, Post, PostKey, Reach, SendError, Voice,
 };
 use crate::store::Store;
 
@@ -79,16 +79,12 @@ impl Messenger for Discord {
 
     async fn post(&self, at: &Address, post: &Post, key: &PostKey) -> Result<MessageId, SendError> {
         if let Some(ticket) = ticket(at) {
-            let answered = self
-                .tickets
-                .answer(
-                    &ticket,
-                    &body(post),
-                    Seen::by_asker_if(post.discreet),
-                    &self.rest,
-                )
-                .await;
-            match answered {
+            let answer = Answer {
+                body: body(post),
+                file: post.file.as_ref(),
+                seen: Seen::by_asker_if(post.discreet),
+            };
+            match self.tickets.answer(&ticket, answer, &self.rest).await {
                 // Too late for an answer; what everybody may read is said in the channel.
                 Err(SendError::Gone(_)) if !post.discreet => {}
                 outcome => return outcome,
@@ -115,7 +111,8 @@ impl Messenger for Discord {
         let route = Route::ChannelMessages {
             channel_id: channel(at)?,
         };
-        let sent: Value = self.rest.ask(route, LightMethod::Post, Some(&body)).await?;
+        let body = with_file(&body, post.file.as_ref());
+        let sent: Value = self.rest.ask(route, LightMethod::Post, body).await?;
         id_of(&sent)
     }
 
@@ -157,7 +154,7 @@ impl Messenger for Discord {
         let body = body(post);
         Ok(self
             .rest
-            .call(route, LightMethod::Patch, Some(&body))
+            .call(route, LightMethod::Patch, Body::Json(&body))
             .await?)
     }
 
@@ -172,7 +169,10 @@ impl Messenger for Discord {
             message_id: message(to)?,
             reaction: &in_address(reaction.emoji()),
         };
-        Ok(self.rest.call(route, LightMethod::Put, None::<&()>).await?)
+        Ok(self
+            .rest
+            .call(route, LightMethod::Put, Body::Nothing)
+            .await?)
     }
 
     async fn remove(&self, at: &Address, of: &MessageId, voice: &Voice) -> Result<(), SendError> {
@@ -190,7 +190,7 @@ impl Messenger for Discord {
         };
         Ok(self
             .rest
-            .call(route, LightMethod::Delete, None::<&()>)
+            .call(route, LightMethod::Delete, Body::Nothing)
             .await?)
     }
 
@@ -213,7 +213,7 @@ impl Messenger for Discord {
         };
         Ok(self
             .rest
-            .call(route, LightMethod::Post, None::<&()>)
+            .call(route, LightMethod::Post, Body::Nothing)
             .await?)
     }
 }
@@ -267,12 +267,24 @@ fn lead(voice: &Voice) -> String {
 /// What every way of sending has in common. Nobody is ever pinged, and links show no pictures.
 fn with_content(post: &Post, content: String) -> Value {
     const SUPPRESS_EMBEDS: u32 = 1 << 2;
-    json!({
+    let mut body = json!({
         "content": content,
         "allowed_mentions": { "parse": [], "replied_user": false },
         "components": rows(post),
         "flags": SUPPRESS_EMBEDS,
-    })
+    });
+    if let Some(file) = &post.file {
+        body["attachments"] = json!([{ "id": 0, "filename": file.name }]);
+    }
+    body
+}
+
+/// A message with the file that it names, if it does.
+pub(super) fn with_file<'a>(body: &'a Value, file: Option<&'a File>) -> Body<'a> {
+    match file {
+        Some(file) => Body::WithFile(body, file),
+        None => Body::Json(body),
+    }
 }
 
 fn rows(post: &Post) -> Vec<Value> {

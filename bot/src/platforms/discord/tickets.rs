@@ -9,9 +9,9 @@ use serenity::all::{InteractionId, LightMethod, MessageId as DiscordMessage, Rou
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
-use super::rest::Rest;
-use super::send::id_of;
-use crate::platforms::{MessageId, SendError};
+use super::rest::{Body, Rest};
+use super::send::{id_of, with_file};
+use crate::platforms::{File, MessageId, SendError};
 
 /// Whatever takes longer is announced; half of the three seconds are left for the way.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -57,6 +57,13 @@ impl Seen {
     }
 }
 
+/// What an interaction is answered with.
+pub(super) struct Answer<'a> {
+    pub(super) body: Value,
+    pub(super) file: Option<&'a File>,
+    pub(super) seen: Seen,
+}
+
 /// An interaction as it is written into an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ticket {
@@ -94,7 +101,7 @@ impl Tickets {
             let mut now = state.lock().await;
             if *now == State::Nothing {
                 let deferred = json!({ "type": DEFERRED, "data": { "flags": seen.flags() } });
-                match rest.callback(&ticket, &deferred).await {
+                match rest.callback(&ticket, Body::Json(&deferred)).await {
                     Ok(_) => *now = State::Deferred,
                     Err(error) => tracing::warn!(%error, "A command could not be acknowledged."),
                 }
@@ -109,22 +116,25 @@ impl Tickets {
     pub(super) async fn answer(
         &self,
         ticket: &Ticket,
-        body: &Value,
-        seen: Seen,
+        answer: Answer<'_>,
         rest: &Rest,
     ) -> Result<MessageId, SendError> {
-        let mut body = body.clone();
+        let Answer {
+            mut body,
+            file,
+            seen,
+        } = answer;
         body["flags"] = json!(body["flags"].as_u64().unwrap_or(0) | seen.flags());
         let Some(state) = self.state(ticket) else {
             // From before a restart: it was acknowledged then, or is lost.
-            return follow_up(ticket, &body, rest).await;
+            return follow_up(ticket, with_file(&body, file), rest).await;
         };
         // Held over the request on purpose: an answer and the announcement of one must not overtake each other.
         let mut state = state.lock().await;
         let answered = match *state {
             State::Nothing => {
                 let message = json!({ "type": MESSAGE, "data": body });
-                let answer = rest.callback(ticket, &message).await?;
+                let answer = rest.callback(ticket, with_file(&message, file)).await?;
                 id_of(&answer["resource"]["message"])?
             }
             State::Deferred => {
@@ -134,10 +144,11 @@ impl Tickets {
                 };
                 // Whether it is ephemeral was decided when it was announced.
                 body.as_object_mut().map(|body| body.remove("flags"));
-                let answer: Value = rest.ask(route, LightMethod::Patch, Some(&body)).await?;
+                let body = with_file(&body, file);
+                let answer: Value = rest.ask(route, LightMethod::Patch, body).await?;
                 id_of(&answer)?
             }
-            State::Answered => follow_up(ticket, &body, rest).await?,
+            State::Answered => follow_up(ticket, with_file(&body, file), rest).await?,
         };
         *state = State::Answered;
         Ok(answered)
@@ -157,7 +168,7 @@ impl Tickets {
             return Err(SendError::Refused("it was answered already".to_owned()));
         }
         let form = json!({ "type": MODAL, "data": modal });
-        rest.callback(ticket, &form).await?;
+        rest.callback(ticket, Body::Json(&form)).await?;
         *state = State::Answered;
         Ok(())
     }
@@ -177,7 +188,9 @@ impl Tickets {
         };
         let mut body = body.clone();
         body.as_object_mut().map(|body| body.remove("flags"));
-        Ok(rest.call(route, LightMethod::Patch, Some(&body)).await?)
+        Ok(rest
+            .call(route, LightMethod::Patch, Body::Json(&body))
+            .await?)
     }
 
     fn state(&self, ticket: &Ticket) -> Option<Arc<Mutex<State>>> {
@@ -186,15 +199,13 @@ impl Tickets {
     }
 }
 
-async fn follow_up(ticket: &Ticket, body: &Value, rest: &Rest) -> Result<MessageId, SendError> {
+async fn follow_up(ticket: &Ticket, body: Body<'_>, rest: &Rest) -> Result<MessageId, SendError> {
     let route = Route::WebhookFollowupMessages {
         application_id: rest.application(),
         token: &ticket.token,
     };
     let query = vec![("wait", "true".to_owned())];
-    let response = rest
-        .send(route, LightMethod::Post, Some(body), query)
-        .await?;
+    let response = rest.send(route, LightMethod::Post, body, query).await?;
     let sent: Value = response
         .json()
         .await
@@ -207,7 +218,7 @@ impl Rest {
     pub(super) async fn callback(
         &self,
         ticket: &Ticket,
-        answer: &Value,
+        answer: Body<'_>,
     ) -> Result<Value, SendError> {
         let route = Route::InteractionResponse {
             interaction_id: ticket.interaction,

@@ -264,10 +264,6 @@ impl Messenger for Telegram {
         self.send(at, post).await
     }
 
-    fn takes_files(&self) -> bool {
-        true
-    }
-
     fn sketches(&self, at: &Address) -> bool {
         !at.shared && self.drafts.are_known()
     }

@@ -2,10 +2,11 @@
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Uri, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::refusal::Refusal;
 use super::world::Id;
+use crate::support::multipart;
 
 pub(super) struct Call {
     pub(super) method: String,
@@ -69,12 +70,51 @@ impl Call {
             return Ok(None);
         }
         let invalid = || Refusal::new(400, 50_109, "The request body contains invalid JSON.");
+        if let Some((_, boundary)) = self
+            .content_type
+            .split_once("multipart/form-data; boundary=")
+        {
+            return self.body_with_files(boundary).ok_or_else(invalid).map(Some);
+        }
         if !self.content_type.starts_with("application/json") {
             return Err(invalid());
         }
         serde_json::from_slice(&self.bytes)
             .map(Some)
             .map_err(|_| invalid())
+    }
+
+    /// The JSON of a body, its attachments as Discord tells of them. `None` when it has none, or does not name exactly the files that came.
+    fn body_with_files(&self, boundary: &str) -> Option<Value> {
+        let (files, fields): (Vec<_>, Vec<_>) = multipart::parts(boundary, &self.bytes)
+            .into_iter()
+            .partition(|part| part.file.is_some());
+        let json = fields.iter().find(|part| part.field == "payload_json")?;
+        let mut body: Value = serde_json::from_slice(&json.bytes).ok()?;
+        let message = match body.get("data") {
+            Some(_) => &mut body["data"],
+            None => &mut body,
+        };
+        let attachments = message["attachments"].as_array()?;
+        if attachments.len() != files.len() {
+            return None;
+        }
+        let told = attachments.iter().map(|named| {
+            let field = format!("files[{}]", named["id"]);
+            let file = files.iter().find(|part| part.field == field)?;
+            let name = named["filename"].as_str()?;
+            Some(json!({
+                "id": named["id"].to_string(),
+                "filename": name,
+                "size": file.bytes.len(),
+                "url": format!("https://cdn.discordapp.com/attachments/1/1/{name}"),
+                "proxy_url": format!("https://media.discordapp.net/attachments/1/1/{name}"),
+                // For tests alone; Discord has it at the address.
+                "content": String::from_utf8_lossy(&file.bytes),
+            }))
+        });
+        message["attachments"] = told.collect::<Option<Value>>()?;
+        Some(body)
     }
 
     /// For faults.

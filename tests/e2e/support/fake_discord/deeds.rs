@@ -11,7 +11,7 @@ use super::interactions::{AUTOCOMPLETE, COMMAND, COMPONENT, MODAL};
 use super::options::{fill, is_named};
 use super::people::{Channel, Person};
 use super::permissions::{ADMINISTRATOR, USE_APPLICATION_COMMANDS};
-use super::shown::{Button, Shown};
+use super::shown::{Button, File, Shown};
 use super::world::{Id, InteractionState, PRIVATE, World};
 
 /// Something that a person did, waiting for the bot's answers.
@@ -236,6 +236,16 @@ impl Interaction {
             .until(&format!("an answer with {words:?}"), |world| {
                 let mut messages = world.shown_for(self.id).into_iter();
                 messages.find(|shown| shown.content.contains(words))
+            })
+            .await
+    }
+
+    /// Waits until a message for this interaction has a file.
+    pub(crate) async fn until_file(&self) -> File {
+        self.served
+            .until("an answer with a file", |world| {
+                let mut messages = world.shown_for(self.id).into_iter();
+                messages.find_map(|mut shown| shown.files.pop())
             })
             .await
     }

@@ -88,7 +88,19 @@ impl Draft {
                 0
             }
         };
-        for unsupported in ["attachments", "poll", "sticker_ids"] {
+        let attachments = match form.get("attachments").clone() {
+            Value::Null => json!([]),
+            attachments => attachments,
+        };
+        let came = |attachment: &Value| attachment["url"].is_string();
+        if !attachments
+            .as_array()
+            .is_some_and(|all| all.iter().all(came))
+        {
+            form.unknown
+                .push("attachments (without their files)".to_owned());
+        }
+        for unsupported in ["poll", "sticker_ids"] {
             if !matches!(form.get(unsupported), Value::Null) && *form.get(unsupported) != json!([])
             {
                 form.unknown
@@ -100,7 +112,7 @@ impl Draft {
             content: content.map(|content| content.trim().to_owned()),
             embeds,
             components,
-            attachments: json!([]),
+            attachments,
             stickers: json!([]),
             allowed_mentions: mentions::allowed(form),
             flags,

@@ -125,6 +125,9 @@ impl World {
         if let Some(components) = draft.components {
             json["components"] = components;
         }
+        if draft.attachments != json!([]) {
+            json["attachments"] = draft.attachments;
+        }
         let is_empty = ["attachments", "embeds", "components", "sticker_items"]
             .iter()
             .all(|field| json[*field].as_array().is_none_or(Vec::is_empty));

@@ -23,6 +23,7 @@ pub(crate) struct Shown {
     pub(crate) reply_to: Option<Id>,
     pub(crate) buttons: Vec<Button>,
     pub(crate) embeds: Vec<Value>,
+    pub(crate) files: Vec<File>,
     /// As it was sent with the newest version; `Null` allows everything.
     pub(crate) allowed_mentions: Value,
     pub(crate) flags: u64,
@@ -37,6 +38,12 @@ pub(crate) struct Button {
     pub(crate) label: String,
     pub(crate) custom_id: String,
     pub(crate) is_disabled: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) content: String,
 }
 
 impl Channel {
@@ -99,6 +106,16 @@ impl Channel {
             .until(&format!("the bot says {words:?}"), |world| {
                 let mut messages = world.shown_in(self.id).into_iter();
                 messages.find(|shown| world.is_ours(shown) && shown.content.contains(words))
+            })
+            .await
+    }
+
+    /// Waits until the bot has shown a file.
+    pub(crate) async fn until_file(&self) -> File {
+        self.served
+            .until("the bot shows a file", |world| {
+                let mut messages = world.shown_in(self.id).into_iter();
+                messages.find_map(|mut shown| world.is_ours(&shown).then(|| shown.files.pop())?)
             })
             .await
     }
@@ -169,6 +186,7 @@ impl Shown {
             reply_to: id(&json["message_reference"]["message_id"]),
             buttons: Button::all(&json["components"]),
             embeds: json["embeds"].as_array().cloned().unwrap_or_default(),
+            files: File::all(&json["attachments"]),
             allowed_mentions: message.allowed_mentions.clone(),
             flags,
             is_ephemeral: message.only_for.is_some(),
@@ -189,6 +207,18 @@ impl Button {
                 label: text(&button["label"]),
                 custom_id: text(&button["custom_id"]),
                 is_disabled: button["disabled"] == true,
+            })
+            .collect()
+    }
+}
+
+impl File {
+    fn all(attachments: &Value) -> Vec<Self> {
+        let attachments = attachments.as_array().into_iter().flatten();
+        attachments
+            .map(|attachment| Self {
+                name: text(&attachment["filename"]),
+                content: text(&attachment["content"]),
             })
             .collect()
     }

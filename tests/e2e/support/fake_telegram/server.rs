@@ -18,6 +18,7 @@ use super::calls::{self, Arguments, File, Refusal};
 use super::script::Mishap;
 use super::updates;
 use super::world::{World, merge};
+use crate::support::multipart;
 
 /// The documents allow 50 MB for uploads.
 const LARGEST_REQUEST: usize = 50 << 20;
@@ -236,7 +237,19 @@ async fn arguments(request: Request) -> Result<Arguments, Refusal> {
             take_form(&mut arguments, &uri);
         }
     } else if let Some((_, boundary)) = kind.split_once("boundary=") {
-        take_parts(&mut arguments, boundary.trim_matches('"'), &body);
+        for part in multipart::parts(boundary, &body) {
+            match part.file {
+                Some(name) => arguments.files.push(File {
+                    field: part.field,
+                    name,
+                    bytes: part.bytes,
+                }),
+                None => {
+                    let text = String::from_utf8_lossy(&part.bytes);
+                    arguments.values.insert(part.field, json!(text));
+                }
+            }
+        }
     }
     // What is null is not there.
     arguments.values.retain(|_, value| !value.is_null());
@@ -248,48 +261,6 @@ fn take_form(arguments: &mut Arguments, uri: &Uri) {
         let values = values.into_iter().map(|(key, value)| (key, json!(value)));
         arguments.values.extend(values);
     }
-}
-
-/// Reads `multipart/form-data`.
-fn take_parts(arguments: &mut Arguments, boundary: &str, body: &Bytes) {
-    let delimiter = format!("--{boundary}");
-    let mut rest = body.clone();
-    while let Some(start) = find(&rest, delimiter.as_bytes()) {
-        let mut part = rest.split_off(start + delimiter.len());
-        let Some(end) = find(&part, format!("\r\n{delimiter}").as_bytes()) else {
-            return;
-        };
-        rest = part.split_off(end);
-        let Some(head) = find(&part, b"\r\n\r\n") else {
-            continue;
-        };
-        let content = part.split_off(head + 4);
-        let head = String::from_utf8_lossy(&part).into_owned();
-        let quoted = |key: &str| {
-            let (_, value) = head.split_once(&format!("{key}=\""))?;
-            value.split_once('"').map(|(value, _)| value.to_owned())
-        };
-        let Some(field) = quoted(" name") else {
-            continue;
-        };
-        match quoted("filename") {
-            Some(name) => arguments.files.push(File {
-                field,
-                name,
-                bytes: content,
-            }),
-            None => {
-                let text = String::from_utf8_lossy(&content);
-                arguments.values.insert(field, json!(text));
-            }
-        }
-    }
-}
-
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
 }
 
 fn reply(done: Result<Value, Refusal>) -> Response {
