@@ -13,6 +13,7 @@ pub(super) const COMMAND: Command = Command {
         summary: ["shows these lines", "이 안내를 보여 줘요"],
         needs: Rank::Member,
         answer: Answer::Discreet,
+        is_logged: false,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

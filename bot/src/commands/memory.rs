@@ -21,6 +21,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::Member,
             answer: Answer::Personal,
+            is_logged: false,
             arguments: &[],
             run: |call| Box::pin(show(call)),
         },
@@ -29,6 +30,7 @@ pub(super) const COMMAND: Command = Command {
             summary: ["forgets a line, or everything", "한 줄이나 전부를 지워요"],
             needs: Rank::Member,
             answer: Answer::Personal,
+            is_logged: false,
             arguments: &[Argument {
                 name: ["which", "번호"],
                 summary: ["the line's number, or all", "줄 번호 또는 전체"],
@@ -42,6 +44,7 @@ pub(super) const COMMAND: Command = Command {
             summary: ["gives you all of it as JSON", "전부를 JSON으로 드려요"],
             needs: Rank::Member,
             answer: Answer::Personal,
+            is_logged: false,
             arguments: &[],
             run: |call| Box::pin(export(call)),
         },

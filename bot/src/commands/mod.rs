@@ -1,7 +1,9 @@
-//! What people can ask for by command: one table, from which parsing, `/help`, the surfaces' menus and Discord's slash commands follow.
+//! What people can ask for by command: one table, from which parsing (`asked.rs`), `/help`, the surfaces' menus and Discord's slash commands
+//! follow.
 //!
 //! [`run`] is the one door to every command: whoever may not do something is turned away there, and what moderators did is noted there.
 
+mod asked;
 mod audit;
 mod help;
 mod memory;
@@ -14,14 +16,13 @@ mod settings;
 mod start;
 mod stats;
 mod stop;
-pub(crate) mod studio;
+mod studio;
 mod why;
 
 use std::sync::Arc;
 
 use chatfriends_personas::{Language, Library, nearest};
 use futures::future::BoxFuture;
-use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::gate::Admitted;
@@ -31,6 +32,7 @@ use crate::messages::Sentence;
 use crate::outlet::{Finished, Outlet};
 use crate::turn::Trouble;
 
+pub use asked::{Asked, NoCommand};
 pub use audit::{Audit, Deed};
 
 /// One command. A new one is a file in this folder and a row in [`COMMANDS`].
@@ -54,6 +56,8 @@ pub struct Action {
     pub needs: Rank,
     /// Who sees the answer.
     pub answer: Answer,
+    /// Whether other moderators are told of it: it changes something for others.
+    pub is_logged: bool,
     /// What follows.
     pub arguments: &'static [Argument],
     run: for<'a> fn(Call<'a>) -> BoxFuture<'a, Outcome>,
@@ -64,6 +68,8 @@ pub struct Action {
 pub enum Answer {
     /// Everybody.
     Public,
+    /// Everybody, and it is a persona's reply, which the rules of the place may not allow now.
+    Reply,
     /// The one who asked, where the app can do that; it holds nothing that anybody has told.
     Discreet,
     /// The one who asked, or nobody: it may hold what somebody has told or done.
@@ -74,7 +80,7 @@ impl Answer {
     /// Whether it is for the one who asked, where the app can do that.
     #[must_use]
     pub fn is_discreet(self) -> bool {
-        self != Self::Public
+        matches!(self, Self::Discreet | Self::Personal)
     }
 }
 
@@ -110,17 +116,6 @@ pub enum Kind {
 
 /// English and Korean.
 pub type Words = [&'static str; 2];
-
-/// A command as it was given, by typing or by an app's own menu.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// The command's English name.
-    pub command: String,
-    /// The action's English name; empty where the command has one only.
-    pub action: String,
-    /// The arguments that are there, by their English names.
-    pub arguments: Vec<(String, String)>,
-}
 
 /// A command that exists, and everything it works with.
 pub struct Call<'a> {
@@ -168,18 +163,6 @@ const EVERYWHERE: Argument = Argument {
     required: false,
 };
 
-/// Why a line is no command that can be run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoCommand {
-    /// There is none of this name.
-    Unknown {
-        /// The name.
-        typed: String,
-    },
-    /// It is used otherwise.
-    Misused(&'static str),
-}
-
 impl Command {
     /// The name in one language.
     #[must_use]
@@ -206,6 +189,11 @@ impl Command {
     #[must_use]
     pub fn summary(&self, language: Language) -> &'static str {
         self.summary[index(language)]
+    }
+
+    /// What is meant when no action is named, but something else is.
+    fn shorthand(&self) -> &'static Action {
+        self.action("set").unwrap_or(&self.actions[0])
     }
 
     fn action(&self, name: &str) -> Option<&'static Action> {
@@ -237,11 +225,6 @@ impl Action {
         parts.join(" ").trim().to_owned()
     }
 
-    /// Whether it may change something. What a moderator tries on a draft is nobody else's business.
-    fn is_deed(&self) -> bool {
-        !matches!(self.name[0], "draft" | "test")
-    }
-
     /// Who may do it with these arguments.
     #[must_use]
     pub fn needs(&self, asked: &Asked) -> Rank {
@@ -258,134 +241,6 @@ impl std::fmt::Debug for Action {
         f.debug_struct("Action")
             .field("name", &self.name)
             .finish_non_exhaustive()
-    }
-}
-
-impl Asked {
-    /// Reads what was typed after the slash. Korean words are understood in every place where English ones are.
-    ///
-    /// # Errors
-    /// When there is no such command, or it is used otherwise.
-    pub fn read(line: &str) -> Result<Self, NoCommand> {
-        let mut words: Vec<&str> = line.split_whitespace().collect();
-        let unknown = || NoCommand::Unknown {
-            typed: words.first().copied().unwrap_or_default().to_owned(),
-        };
-        let command = find(words.first().copied().unwrap_or_default()).ok_or_else(unknown)?;
-        words.remove(0);
-        let named = words.first().and_then(|word| command.action(word));
-        let action = match named {
-            Some(action) => {
-                words.remove(0);
-                action
-            }
-            None if words.is_empty() => &command.actions[0],
-            // "/persona joey" is the way people say it.
-            None => command.shorthand(),
-        };
-        let misused = NoCommand::Misused(command.name[0]);
-        let mut arguments = Vec::new();
-        let mut expected = action.arguments;
-        if let Some((
-            Argument {
-                kind: Kind::Everywhere,
-                name,
-                ..
-            },
-            others,
-        )) = expected.split_last()
-        {
-            expected = others;
-            if words
-                .last()
-                .is_some_and(|word| EVERYWHERE.name.contains(word))
-            {
-                words.pop();
-                arguments.push((name[0].to_owned(), "true".to_owned()));
-            }
-        }
-        for argument in expected {
-            let value = match argument.kind {
-                Kind::Text | Kind::Personas => {
-                    let rest = words.join(" ");
-                    words.clear();
-                    rest
-                }
-                _ if words.is_empty() => String::new(),
-                _ => words.remove(0).to_owned(),
-            };
-            match argument.checked(&value) {
-                Some(value) => arguments.push((argument.name[0].to_owned(), value)),
-                None if value.is_empty() && !argument.required => {}
-                None => return Err(misused),
-            }
-        }
-        if !words.is_empty() {
-            return Err(misused);
-        }
-        Ok(Self {
-            command: command.name[0].to_owned(),
-            action: action.name[0].to_owned(),
-            arguments,
-        })
-    }
-
-    /// The command and the action that are meant, where there are such.
-    #[must_use]
-    pub fn meant(&self) -> Option<(&'static Command, &'static Action)> {
-        let command = find(&self.command)?;
-        Some((command, command.action(&self.action)?))
-    }
-
-    /// The argument of this English name.
-    #[must_use]
-    pub fn argument(&self, name: &str) -> Option<&str> {
-        self.arguments
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    }
-}
-
-impl std::fmt::Display for Asked {
-    /// As it would be typed in English; what was filled in in a form is left out.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "/{}", self.command)?;
-        if !self.action.is_empty() {
-            write!(f, " {}", self.action)?;
-        }
-        let declared = self.meant().map_or(&[][..], |(_, action)| action.arguments);
-        // In the order in which they are read, whatever order they were given in.
-        for argument in declared {
-            match (argument.kind, self.argument(argument.name[0])) {
-                (Kind::Everywhere, Some(_)) => write!(f, " {}", argument.name[0])?,
-                (_, Some(value)) => write!(f, " {value}")?,
-                (_, None) => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Argument {
-    /// The value as the command wants it; choices are in English.
-    fn checked(&self, value: &str) -> Option<String> {
-        if value.is_empty() {
-            return None;
-        }
-        match self.kind {
-            Kind::Choice(choices) => choices
-                .iter()
-                .find(|words| words[0].eq_ignore_ascii_case(value) || words[1] == value)
-                .map(|words| words[0].to_owned()),
-            _ => Some(value.to_owned()),
-        }
-    }
-}
-
-impl Command {
-    fn shorthand(&self) -> &'static Action {
-        self.action("set").unwrap_or(&self.actions[0])
     }
 }
 
@@ -448,8 +303,7 @@ pub async fn run(
         out,
     };
     let done = (action.run)(call).await?;
-    let is_done = !matches!(done, Done::Asked);
-    if is_done && needs > Rank::Member && action.is_deed() {
+    if action.is_logged && !matches!(done, Done::Asked) {
         ctx.audit.note(admitted.inbound(), &asked).await?;
     }
     Ok(match done {
@@ -568,37 +422,6 @@ mod tests {
         }
     }
 
-    fn check(line: &str, read: &str) {
-        assert_eq!(
-            Asked::read(line).map(|asked| asked.to_string()),
-            Ok(read.to_owned()),
-            "{line}"
-        );
-    }
-
-    #[test]
-    fn lines_are_read_in_both_languages() {
-        check("help", "/help");
-        check("도움말", "/help");
-        check("persona", "/persona show");
-        check("persona joey", "/persona set joey");
-        check(
-            "페르소나 선택 조이 모니카 전체",
-            "/persona set 조이 모니카 everywhere",
-        );
-        check(
-            "persona set joey everywhere",
-            "/persona set joey everywhere",
-        );
-        check("기억 삭제 전체", "/memory forget 전체");
-        check("memory forget 2", "/memory forget 2");
-        check("settings answer 전부", "/settings answer everything");
-        check(
-            "settings quiet 23:00-07:00 Asia/Seoul everywhere",
-            "/settings quiet 23:00-07:00 Asia/Seoul everywhere",
-        );
-    }
-
     #[test]
     fn what_somebody_has_told_or_done_is_for_the_asker_alone() {
         let mut personal = Vec::new();
@@ -621,32 +444,6 @@ mod tests {
                 "why ",
                 "stats ",
             ]
-        );
-    }
-
-    #[test]
-    fn what_was_filled_in_in_a_form_is_not_told() {
-        let mut asked = Asked::read("persona edit nari").unwrap();
-        asked.arguments.push(("system".into(), "be kind".into()));
-        assert_eq!(asked.to_string(), "/persona edit nari");
-        check(
-            "페르소나 시험 nari 안녕 뭐해",
-            "/persona test nari 안녕 뭐해",
-        );
-    }
-
-    #[test]
-    fn what_is_no_command_is_said() {
-        let misused = |command| Err(NoCommand::Misused(command));
-        assert_eq!(Asked::read("persona set"), misused("persona"));
-        assert_eq!(Asked::read("memory forget"), misused("memory"));
-        assert_eq!(Asked::read("memory show everything"), misused("memory"));
-        assert_eq!(Asked::read("settings answer loudly"), misused("settings"));
-        assert_eq!(
-            Asked::read("hlep"),
-            Err(NoCommand::Unknown {
-                typed: "hlep".to_owned()
-            })
         );
     }
 }

@@ -13,6 +13,7 @@ pub(super) const COMMAND: Command = Command {
         summary: ["starts a new conversation", "대화를 새로 시작해요"],
         needs: Rank::Member,
         answer: Answer::Public,
+        is_logged: false,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

@@ -24,6 +24,7 @@ pub(super) const COMMAND: Command = Command {
             summary: ["shows who answers here", "여기서 누가 답하는지 보여 줘요"],
             needs: Rank::Member,
             answer: Answer::Discreet,
+            is_logged: false,
             arguments: &[],
             run: |call| Box::pin(show(call)),
         },
@@ -35,6 +36,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::Member,
             answer: Answer::Discreet,
+            is_logged: false,
             arguments: &[],
             run: |call| Box::pin(list(call)),
         },
@@ -46,6 +48,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::ManagesChannel,
             answer: Answer::Public,
+            is_logged: true,
             arguments: &[
                 Argument {
                     name: ["name", "이름"],
@@ -65,6 +68,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::ManagesChannel,
             answer: Answer::Public,
+            is_logged: true,
             arguments: &[EVERYWHERE],
             run: |call| Box::pin(reset(call)),
         },
@@ -76,6 +80,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::ManagesAll,
             answer: Answer::Personal,
+            is_logged: true,
             arguments: &[Argument {
                 name: ["id", "아이디"],
                 summary: [
@@ -95,6 +100,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::ManagesAll,
             answer: Answer::Personal,
+            is_logged: true,
             arguments: &[OWN],
             run: |call| Box::pin(studio::edit(call)),
         },
@@ -106,6 +112,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::ManagesAll,
             answer: Answer::Personal,
+            is_logged: false,
             arguments: &[Argument {
                 required: false,
                 ..OWN
@@ -120,6 +127,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::ManagesAll,
             answer: Answer::Personal,
+            is_logged: false,
             arguments: &[
                 OWN,
                 Argument {
@@ -139,6 +147,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::ManagesAll,
             answer: Answer::Public,
+            is_logged: true,
             arguments: &[OWN],
             run: |call| Box::pin(studio::publish(call)),
         },
@@ -150,6 +159,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::ManagesAll,
             answer: Answer::Public,
+            is_logged: true,
             arguments: &[
                 OWN,
                 Argument {
@@ -172,6 +182,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::ManagesAll,
             answer: Answer::Public,
+            is_logged: true,
             arguments: &[OWN],
             run: |call| Box::pin(studio::delete(call)),
         },

@@ -19,6 +19,7 @@ pub(super) const COMMAND: Command = Command {
         ],
         needs: Rank::Member,
         answer: Answer::Discreet,
+        is_logged: false,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

@@ -18,6 +18,7 @@ pub(super) const COMMAND: Command = Command {
             summary: ["shows the rules of this place", "이곳의 규칙을 보여 줘요"],
             needs: Rank::Member,
             answer: Answer::Discreet,
+            is_logged: false,
             arguments: &[],
             run: |call| Box::pin(show(call)),
         },
@@ -26,6 +27,7 @@ pub(super) const COMMAND: Command = Command {
             summary: ["chooses what is answered", "무엇에 답할지 정해요"],
             needs: Rank::ManagesChannel,
             answer: Answer::Public,
+            is_logged: true,
             arguments: &[
                 Argument {
                     name: ["what", "대상"],
@@ -45,6 +47,7 @@ pub(super) const COMMAND: Command = Command {
             summary: ["sets hours without answers", "답하지 않는 시간을 정해요"],
             needs: Rank::ManagesChannel,
             answer: Answer::Public,
+            is_logged: true,
             arguments: &[
                 Argument {
                     name: ["hours", "시간"],
@@ -64,6 +67,7 @@ pub(super) const COMMAND: Command = Command {
             summary: ["limits answers an hour", "한 시간에 답하는 수를 정해요"],
             needs: Rank::ManagesChannel,
             answer: Answer::Public,
+            is_logged: true,
             arguments: &[
                 Argument {
                     name: ["whose", "누구"],
@@ -95,6 +99,7 @@ pub(super) const COMMAND: Command = Command {
             ],
             needs: Rank::ManagesChannel,
             answer: Answer::Personal,
+            is_logged: false,
             arguments: &[],
             run: |call| Box::pin(log(call)),
         },

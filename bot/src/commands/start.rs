@@ -18,6 +18,7 @@ pub(super) const COMMAND: Command = Command {
         ],
         needs: Rank::Member,
         answer: Answer::Discreet,
+        is_logged: false,
         arguments: &[Argument {
             name: ["from", "출처"],
             summary: [

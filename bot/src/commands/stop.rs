@@ -12,6 +12,7 @@ pub(super) const COMMAND: Command = Command {
         summary: ["stops my reply", "하던 말을 멈춰요"],
         needs: Rank::Member,
         answer: Answer::Discreet,
+        is_logged: false,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

@@ -8,6 +8,7 @@ use crate::identity::Level;
 use crate::messages::Sentence;
 use crate::messages::making::Making;
 use crate::outlet::{Form, Show};
+use crate::platforms::text::fence::fenced;
 use crate::studio::sheet::{Flaw, Part, Sheet};
 use crate::studio::{self, MOST, StudioError, Work};
 use crate::turn::{self, Trouble};
@@ -296,17 +297,6 @@ fn numbers(work: &Work) -> String {
     numbers.join(", ")
 }
 
-/// A text that is shown as it stands, whatever markup is in it: between more backticks than it has in a row.
-pub(crate) fn fenced(text: &str) -> String {
-    let longest = text
-        .split(|character| character != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or_default();
-    let fence = "`".repeat(3.max(longest + 1));
-    format!("{fence}\n{text}\n{fence}")
-}
-
 fn say(call: &Call<'_>, sentence: Making) -> String {
     Sentence::Making(sentence).say(call.language)
 }
@@ -336,15 +326,4 @@ fn refused(error: StudioError, id: &PersonaId) -> Trouble {
             });
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_fenced_cannot_end_its_fence() {
-        assert_eq!(fenced("a"), "```\na\n```");
-        assert_eq!(fenced("a\n```\nb"), "````\na\n```\nb\n````");
-    }
 }

@@ -18,6 +18,7 @@ pub(super) const COMMAND: Command = Command {
         ],
         needs: Rank::Member,
         answer: Answer::Personal,
+        is_logged: false,
         arguments: &[],
         run: |call| Box::pin(run(call)),
     }],

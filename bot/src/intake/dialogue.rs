@@ -5,7 +5,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::doing::{inbound, said, told};
 use super::{Intake, Shows};
-use crate::commands::studio::fenced;
 use crate::delivery::{Delivered, Job};
 use crate::dialogue::{Origin, Question, Step};
 use crate::inbox::Batch;
@@ -13,6 +12,7 @@ use crate::messages::Sentence;
 use crate::messages::making::Making;
 use crate::outlet::Form;
 use crate::platforms::event::{Author, Event, Happening};
+use crate::platforms::text::fence::fenced;
 use crate::safety;
 use crate::store::StoreError;
 

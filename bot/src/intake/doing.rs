@@ -236,7 +236,7 @@ impl Intake {
                 job,
             )));
         }
-        let makes_reply = meant.is_some_and(|(command, _)| command.name[0] == "regenerate");
+        let makes_reply = meant.is_some_and(|(_, action)| action.answer == Answer::Reply);
         if let Some(silence) = makes_reply.then(|| self.kept_from(leader)).flatten() {
             return Ok(Some((
                 said(&Sentence::WhySilent(silence), leader).await,

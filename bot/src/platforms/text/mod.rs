@@ -7,6 +7,7 @@ pub mod clean;
 pub mod discord;
 #[cfg(test)]
 mod discord_model;
+pub mod fence;
 mod markdown;
 pub mod split;
 pub mod styled;
