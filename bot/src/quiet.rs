@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-/// A span of each day, in the time of one place. It may go over midnight.
+/// A span of each day, in the time of one place. It may go over midnight. Where no zone is written, it is that of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct QuietHours {
@@ -43,14 +43,13 @@ impl QuietHours {
     }
 }
 
-impl FromStr for QuietHours {
-    type Err = NoQuietHours;
-
-    fn from_str(text: &str) -> Result<Self, NoQuietHours> {
+impl QuietHours {
+    /// Reads hours, which are those of `home` where no zone stands behind them.
+    fn read(text: &str, home: impl FnOnce() -> Tz) -> Result<Self, NoQuietHours> {
         let form = || NoQuietHours::Form(text.to_owned());
         let (hours, zone) = match text.trim().split_once(char::is_whitespace) {
-            Some((hours, zone)) => (hours, zone.trim()),
-            None => (text.trim(), "UTC"),
+            Some((hours, zone)) => (hours, Some(zone.trim())),
+            None => (text.trim(), None),
         };
         let (from, to) = hours.split_once(['-', '~', '–']).ok_or_else(form)?;
         let time = |text: &str| NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| form());
@@ -58,10 +57,30 @@ impl FromStr for QuietHours {
         if from == to {
             return Err(NoQuietHours::Empty);
         }
-        let zone = zone
-            .parse()
-            .map_err(|_| NoQuietHours::Zone(zone.to_owned()))?;
+        let zone = match zone {
+            Some(zone) => zone
+                .parse()
+                .map_err(|_| NoQuietHours::Zone(zone.to_owned()))?,
+            None => home(),
+        };
         Ok(Self { from, to, zone })
+    }
+}
+
+/// The zone of this machine: as `TZ` names it, which containers are given, or as the system does. UTC where neither is a place's.
+fn home() -> Tz {
+    let named = std::env::var("TZ").ok();
+    let zone = named.filter(|zone| !zone.is_empty());
+    let zone = zone.or_else(|| iana_time_zone::get_timezone().ok());
+    zone.and_then(|zone| zone.trim_start_matches(':').parse().ok())
+        .unwrap_or(Tz::UTC)
+}
+
+impl FromStr for QuietHours {
+    type Err = NoQuietHours;
+
+    fn from_str(text: &str) -> Result<Self, NoQuietHours> {
+        Self::read(text, home)
     }
 }
 
@@ -111,11 +130,19 @@ mod tests {
                 ["22:00", "13:59"],
             ),
         ] {
-            let hours: QuietHours = hours.parse().unwrap();
+            let hours = QuietHours::read(hours, || Tz::UTC).unwrap();
             assert!(quiet.iter().all(|time| hours.contain(at(time))), "{hours}");
             assert!(loud.iter().all(|time| !hours.contain(at(time))), "{hours}");
             assert_eq!(hours.to_string().parse(), Ok(hours));
         }
+    }
+
+    #[test]
+    fn without_a_zone_they_are_those_of_the_machine() {
+        let read = |text| QuietHours::read(text, || Tz::Asia__Seoul).unwrap();
+        assert_eq!(read("23:00-07:00").to_string(), "23:00-07:00 Asia/Seoul");
+        assert!(read("23:00-07:00").contain(at("14:00")));
+        assert_eq!(read("23:00-07:00 UTC").to_string(), "23:00-07:00 UTC");
     }
 
     #[test]

@@ -234,7 +234,7 @@ impl Settings {
         [discord, telegram, server].into_iter().flatten().collect()
     }
 
-    /// Routes that name a persona of whom there is no file, each with what is wrong.
+    /// Routes that name a persona of whom there is no file, each with a line about it.
     #[must_use]
     pub fn strangers(&self, library: &Library) -> Vec<(&Level, String)> {
         let mut found = Vec::new();
@@ -248,10 +248,7 @@ impl Settings {
                     .map_or_else(String::new, |known| {
                         format!(" (did you mean {:?}?)", known.as_str())
                     });
-                found.push((
-                    level,
-                    format!("there is no persona {:?}{hint}", id.as_str()),
-                ));
+                found.push((level, format!("no file has {:?}{hint}", id.as_str())));
             }
         }
         found
@@ -834,7 +831,7 @@ mod tests {
             .collect();
         assert_eq!(
             found,
-            [r#"discord:server/1: there is no persona "jooey" (did you mean "joey"?)"#]
+            [r#"discord:server/1: no file has "jooey" (did you mean "joey"?)"#]
         );
     }
 

@@ -229,6 +229,24 @@ async fn faulty_settings_end_with_code_3_and_the_nearest_key() {
 }
 
 #[tokio::test]
+async fn a_route_to_somebody_of_no_file_is_worth_a_note() {
+    let model = FakeModel::start().await;
+    let home = Home::with(&model);
+    let route = "[[route]]\nat = \"discord:server/1\"\npersonas = [\"jooey\"]\n";
+    home.write("config/local.toml", route);
+    let report = home.run(&["check"]).await.sound();
+    let note = "note    route at discord:server/1: no file has \"jooey\" (did you mean \"joey\"?); it works if it was made by command at that place";
+    assert!(report.contains(note), "{report}");
+    // Whoever answers where nothing is set must be there always.
+    let home = home.set("personas.default", "jooey");
+    let report = home.run(&["check"]).await;
+    assert!(
+        report.code == 1 && report.stdout.contains("FAULT   personas.default"),
+        "{report:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_port_in_use_ends_with_code_5() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

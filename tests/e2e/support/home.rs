@@ -59,6 +59,12 @@ impl Home {
         self
     }
 
+    /// On a machine in this time zone.
+    pub(crate) fn in_zone(mut self, zone: &str) -> Self {
+        self.settings.push(("TZ".to_owned(), zone.to_owned()));
+        self
+    }
+
     /// With a bot on this Discord.
     pub(crate) fn on_discord(self, discord: &FakeDiscord) -> Self {
         self.set("discord.token", discord.token())
