@@ -190,6 +190,31 @@ impl std::str::FromStr for Level {
     }
 }
 
+/// What kind of place it is. In a later one all is decided that is decided in the earlier ones, and more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PlaceKind {
+    /// The page or the terminal: every message is answered at all times.
+    Screen,
+    /// A private chat in an app: every message is answered, as often and as late as its person wants.
+    Private,
+    /// A server or group: several people, and moderators.
+    Shared,
+}
+
+impl PlaceKind {
+    /// Of the place where these levels stand one in another.
+    #[must_use]
+    pub fn of(levels: &[Level]) -> Self {
+        match levels.last() {
+            Some(level) if matches!(level.kind, LevelKind::Server | LevelKind::Group) => {
+                Self::Shared
+            }
+            Some(level) if level.platform != Platform::Web => Self::Private,
+            _ => Self::Screen,
+        }
+    }
+}
+
 /// A text that names no [`Level`].
 #[derive(Debug, thiserror::Error)]
 #[error(

@@ -4,8 +4,9 @@ use chatfriends_personas::Language;
 
 use self::making::Making;
 use crate::attention::Silence;
+use crate::commands::Source;
 use crate::house::Answers;
-use crate::identity::{LevelKind, Rank};
+use crate::identity::{LevelKind, PlaceKind, Rank};
 use crate::outlet::{Ending, TroubleKind};
 
 pub mod making;
@@ -45,7 +46,14 @@ pub enum Sentence {
     PersonaOthers {
         names: String,
     },
+    PersonaAbout {
+        name: String,
+        id: String,
+        languages: Vec<Language>,
+        from: Source,
+    },
     SetHere,
+    SetEverywhere(LevelKind),
     SetNowhere,
     Inherited(LevelKind),
     NotAllowed {
@@ -66,21 +74,37 @@ pub enum Sentence {
     RuleQuiet {
         hours: Option<String>,
     },
-    RulePerPerson {
-        hourly: u32,
-    },
-    RulePerPlace {
-        hourly: u32,
+    /// How many, and where they are counted; `None` for any number.
+    RulePerPerson(Option<(u32, LevelKind)>),
+    RulePerPlace(Option<(u32, LevelKind)>),
+    KeepsItsOwnRule {
+        kind: LevelKind,
+        rule: String,
     },
     NoHours {
         typed: String,
     },
+    NoZone {
+        typed: String,
+    },
+    NoSpan,
     NoNumber {
         typed: String,
     },
     LogEmpty,
     PersonaSet {
         name: String,
+    },
+    PersonaSetEverywhere {
+        name: String,
+        kind: LevelKind,
+    },
+    KeepsItsOwnPersonas {
+        kind: LevelKind,
+        names: String,
+    },
+    WorksElsewhere {
+        works: PlaceKind,
     },
     PersonaChoices,
     MemoryEmpty,
@@ -250,7 +274,51 @@ impl Sentence {
                 format!("Called by name, these answer, too: {names}."),
                 format!("이름을 부르면 답하는 페르소나: {names}"),
             ),
+            Self::PersonaAbout {
+                name,
+                id,
+                languages,
+                from,
+            } => {
+                let spoken = |words: fn(&Language) -> &'static str, between: &str| {
+                    let words: Vec<&str> = languages.iter().map(words).collect();
+                    words.join(between)
+                };
+                let english = spoken(
+                    |language| match language {
+                        Language::English => "English",
+                        Language::Korean => "Korean",
+                    },
+                    " and ",
+                );
+                let korean = spoken(
+                    |language| match language {
+                        Language::English => "영어",
+                        Language::Korean => "한국어",
+                    },
+                    "와 ",
+                );
+                let (from_english, from_korean) = match from {
+                    Source::Shipped => ("comes with chatfriends", "chatfriends에 들어 있어요"),
+                    Source::File => (
+                        "comes from a file of whoever runs me",
+                        "운영자가 파일로 만들었어요",
+                    ),
+                    Source::Command => ("was made here", "이곳에서 만들었어요"),
+                };
+                both(
+                    format!("{name} ({id}) speaks {english} and {from_english}."),
+                    format!("{name}({id}) 페르소나는 {korean}로 말하고, {from_korean}."),
+                )
+            }
             Self::SetHere => both("chosen here", "여기서 정함"),
+            Self::SetEverywhere(kind) => {
+                let (english, korean) = whole(*kind);
+                both(
+                    format!("everywhere in {english}"),
+                    format!("{korean}에 정함"),
+                )
+            }
             Self::SetNowhere => both("the default", "기본값"),
             Self::Inherited(kind) => both(
                 match kind {
@@ -312,7 +380,9 @@ impl Sentence {
             ),
             Self::RuleAnswers(answers) => both(
                 match answers {
-                    Answers::Called => "I answer when I am called: mentioned, answered, or named.",
+                    Answers::Called => {
+                        "I answer when I am mentioned, replied to, or called by name."
+                    }
                     Answers::Everything => "I answer every message.",
                     Answers::Nothing => "I answer nothing but commands.",
                 },
@@ -327,32 +397,53 @@ impl Sentence {
                 format!("Quiet hours: {hours}"),
                 format!("조용한 시간: {hours}"),
             ),
-            Self::RulePerPerson { hourly: 0 } => both(
+            Self::RulePerPerson(None) => both(
                 "Messages of one person answered in an hour: any number.",
                 "한 사람이 한 시간에 받을 수 있는 답: 제한 없음",
             ),
-            Self::RulePerPerson { hourly } => both(
-                format!("Messages of one person answered in an hour: {hourly}"),
-                format!("한 사람이 한 시간에 받을 수 있는 답: {hourly}개"),
+            Self::RulePerPerson(Some((hourly, kind))) => {
+                let (english, korean) = whole(*kind);
+                both(
+                    format!("Messages of one person answered in an hour in {english}: {hourly}"),
+                    format!("한 사람이 {korean}에서 한 시간에 받을 수 있는 답: {hourly}개"),
+                )
+            }
+            Self::RulePerPlace(None) => both(
+                "Messages answered in an hour: any number.",
+                "한 시간에 하는 답: 제한 없음",
             ),
-            Self::RulePerPlace { hourly: 0 } => both(
-                "Messages answered here in an hour: any number.",
-                "이곳에서 한 시간에 하는 답: 제한 없음",
-            ),
-            Self::RulePerPlace { hourly } => both(
-                format!("Messages answered here in an hour: {hourly}"),
-                format!("이곳에서 한 시간에 하는 답: {hourly}개"),
-            ),
+            Self::RulePerPlace(Some((hourly, kind))) => {
+                let (english, korean) = whole(*kind);
+                both(
+                    format!("Messages answered in an hour in {english} altogether: {hourly}"),
+                    format!("{korean}에서 한 시간에 하는 답: 모두 {hourly}개"),
+                )
+            }
+            Self::KeepsItsOwnRule { kind, rule } => {
+                let (english, korean) = own(*kind);
+                both(
+                    format!("{english} keeps its own rule: {rule}"),
+                    format!("{korean} 따로 정한 대로 해요: {rule}"),
+                )
+            }
             Self::NoHours { typed } => both(
                 format!(
-                    "{typed} are no hours I understand. Write them like 23:00-07:00 Asia/Seoul, or never."
+                    "I cannot read {typed} as hours. Write them like 23:00-07:00 Asia/Seoul, or never."
                 ),
                 format!(
                     "{typed}: 알 수 없는 시간이에요. ‘23:00-07:00 Asia/Seoul’이나 ‘없음’처럼 적어 주세요."
                 ),
             ),
+            Self::NoZone { typed } => both(
+                format!("I do not know the time zone {typed}; write Asia/Seoul."),
+                format!("시간대 {typed}: 모르는 시간대예요. Asia/Seoul처럼 적어 주세요."),
+            ),
+            Self::NoSpan => both(
+                "These hours begin and end at the same time. Write two times, such as 23:00-07:00.",
+                "시작과 끝이 같은 시각이에요. ‘23:00-07:00’처럼 서로 다른 두 시각을 적어 주세요.",
+            ),
             Self::NoNumber { typed } => both(
-                format!("{typed} is no number. Write one like 30; 0 means any number."),
+                format!("{typed} is not a number. Write one like 30; 0 means any number."),
                 format!("{typed}: 숫자가 아니에요. ‘30’처럼 적어 주세요. 0은 제한 없음이에요."),
             ),
             Self::LogEmpty => both(
@@ -362,6 +453,38 @@ impl Sentence {
             Self::PersonaSet { name } => both(
                 format!("From now on {name} answers here."),
                 format!("이제부터 여기서는 {name} 페르소나가 답해요."),
+            ),
+            Self::PersonaSetEverywhere { name, kind } => {
+                let (english, korean) = whole(*kind);
+                both(
+                    format!("{name} answers everywhere in {english} from now on."),
+                    format!("이제부터 {korean}에서 {name} 페르소나가 답해요."),
+                )
+            }
+            Self::KeepsItsOwnPersonas { kind, names } => {
+                let (english, korean) = own(*kind);
+                both(
+                    format!("{english} keeps its own choice: {names}."),
+                    format!("{korean} 따로 정한 페르소나를 그대로 써요: {names}"),
+                )
+            }
+            Self::WorksElsewhere { works } => both(
+                match works {
+                    PlaceKind::Screen | PlaceKind::Private => {
+                        "Here I answer everything at all times. That works on Discord and Telegram."
+                    }
+                    PlaceKind::Shared => {
+                        "That works in a server or group. Please give this command there."
+                    }
+                },
+                match works {
+                    PlaceKind::Screen | PlaceKind::Private => {
+                        "여기서는 언제나 모든 말에 답해요. 이 명령은 디스코드와 텔레그램에서 쓸 수 있어요."
+                    }
+                    PlaceKind::Shared => {
+                        "서버나 그룹 안에서 쓰는 명령이에요. 쓰려는 곳에서 이 명령을 써 주세요."
+                    }
+                },
             ),
             Self::PersonaChoices => both("You can talk with:", "이야기할 수 있는 친구들:"),
             Self::MemoryEmpty => both(
@@ -538,6 +661,28 @@ impl Sentence {
             ),
             Self::Making(sentence) => sentence.in_both(),
         }
+    }
+}
+
+/// A level with all that is in it.
+fn whole(kind: LevelKind) -> (&'static str, &'static str) {
+    match kind {
+        LevelKind::Thread => ("this thread", "이 스레드"),
+        LevelKind::Channel => ("this channel", "이 채널"),
+        LevelKind::Server => ("this server", "서버 전체"),
+        LevelKind::Group => ("this group", "그룹 전체"),
+        LevelKind::Chat => ("this chat", "이 대화"),
+    }
+}
+
+/// A level that does something.
+fn own(kind: LevelKind) -> (&'static str, &'static str) {
+    match kind {
+        LevelKind::Thread => ("This thread", "이 스레드는"),
+        LevelKind::Channel => ("This channel", "이 채널은"),
+        LevelKind::Server => ("This server", "이 서버는"),
+        LevelKind::Group => ("This group", "이 그룹은"),
+        LevelKind::Chat => ("This chat", "이 대화는"),
     }
 }
 

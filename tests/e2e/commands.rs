@@ -18,8 +18,8 @@ async fn help_lists_every_command_in_both_languages() {
         These commands work here:
         /help – shows these lines
         /start – tells who I am and what I keep
-        /persona [show | list | set NAME (everywhere) | reset (everywhere)] – shows who answers here, lists who could, or chooses one
-        /settings [show | answer called/everything/nothing (everywhere) | quiet HOURS (everywhere) | limit person/place NUMBER (everywhere) | log] – shows or changes when I answer here
+        /persona [show (NAME) | list | set NAME (everywhere) | reset (everywhere)] – shows who answers here, lists who could, or chooses one
+        /settings [show] – shows or changes when I answer here
         /memory [show | forget WHICH | export] – shows what I remember about you here, or forgets it
         /new – starts a new conversation
         /regenerate – answers your last message again, differently
@@ -61,7 +61,7 @@ async fn an_unknown_command_names_the_nearest() {
     for (typed, nearest) in [
         ("/hlep", "help"),
         ("/regenrate", "regenerate"),
-        ("/persona set", "/persona [show | list | set NAME"),
+        ("/persona set", "/persona [show (NAME) | list | set NAME"),
         ("/persona joye", "joey"),
         ("/기역", "기억"),
         ("/memory forget", "/memory ["),
@@ -124,6 +124,58 @@ async fn a_persona_is_chosen_for_a_place_and_stays_after_a_restart() {
     );
     yun.say("", "안녕").await;
     assert!(model.last().system().contains("메추리"));
+}
+
+#[tokio::test]
+async fn a_persona_is_told_about() {
+    let model = FakeModel::start().await;
+    let home = Home::with(&model);
+    home.write(
+        "config/personas/bori.toml",
+        "name = \"보리\"\nlanguages = [\"ko\", \"en\"]\nsystem = \"s\"\ngreeting = \"g\"",
+    );
+    let daemon = home.start().await;
+    let yun = daemon.user("yun");
+    for (typed, told) in [
+        (
+            "/persona show mechuri",
+            "메추리 (mechuri) speaks Korean and comes with chatfriends.",
+        ),
+        (
+            "/persona show 보리",
+            "보리 (bori) speaks Korean and English and comes from a file of whoever runs me.",
+        ),
+        (
+            "/페르소나 보기 보리",
+            "보리(bori) 페르소나는 한국어와 영어로 말하고, 운영자가 파일로 만들었어요.",
+        ),
+    ] {
+        assert_eq!(yun.say("", typed).await.notice(), told);
+    }
+    let unknown = yun.say("", "/persona show monika").await.trouble();
+    assert!(unknown.contains("Did you mean monica?"), "{unknown}");
+}
+
+#[tokio::test]
+async fn what_would_do_nothing_there_is_refused_on_the_page() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    for (typed, told) in [
+        ("/settings answer nothing", "works in a server or group"),
+        ("/settings quiet never", "works on Discord and Telegram"),
+        ("/설정 한도 사람 3", "디스코드와 텔레그램에서 쓸 수 있어요"),
+        ("/settings reset all", "works on Discord and Telegram"),
+        ("/settings log", "works in a server or group"),
+        ("/persona create nari", "works in a server or group"),
+    ] {
+        let shown = yun.say("", typed).await.trouble();
+        assert!(shown.contains(told), "{typed}: {shown}");
+    }
+    assert_eq!(
+        yun.say("", "/settings").await.notice(),
+        "Who answers: Joey (the default)"
+    );
 }
 
 #[tokio::test]

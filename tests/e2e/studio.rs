@@ -107,7 +107,13 @@ async fn a_persona_is_made_tried_published_and_called_by_name() {
     assert!(shown.buttons.is_empty() && !shown.text.contains("/stop"));
 
     // It does not answer before it is published.
-    club.says(yun, "/persona set nari", "There is no persona nari")
+    club.says(
+        yun,
+        "/persona set nari",
+        "nari is not published yet: /persona publish nari",
+    )
+    .await;
+    club.says(yun, "/persona set monica phoebe", "Monica answers here")
         .await;
     club.says(
         yun,
@@ -115,8 +121,15 @@ async fn a_persona_is_made_tried_published_and_called_by_name() {
         "나리 is published as version 1.",
     )
     .await;
+    // Nobody who answers there has to go.
+    club.says(yun, "/persona publish nari", "Nothing of nari has changed")
+        .await;
+    let hint = "/persona set monica phoebe nari lets it answer here when it is called by name.";
+    assert!(club.group.texts().concat().contains(hint));
     club.is_told("/persona list", "나리 (ko, en), made here")
         .await;
+    let about = "나리 (nari) speaks Korean and English and was made here.";
+    club.is_told("/persona show 나리", about).await;
     club.says(
         yun,
         "/persona set joey 나리",
@@ -158,8 +171,7 @@ async fn an_edit_outlives_a_restart_and_is_taken_back() {
     // Other commands work meanwhile, and are no answers.
     club.answers("/privacy", "What I keep").await;
     club.answers("two", "4/5").await;
-    club.answers("/clear", "Something has to stand there.")
-        .await;
+    club.answers("/clear", "This cannot be empty.").await;
     club.answers("/skip", "5/5").await;
     club.answers("/clear", "The draft of nari is kept.").await;
 
@@ -196,8 +208,15 @@ async fn an_edit_outlives_a_restart_and_is_taken_back() {
     assert!(log.contains("/persona edit nari @"), "{log}");
     assert!(!log.contains("two") && !log.contains("Nari,"), "{log}");
     // Whoever was set here and is gone leaves the place to the default.
-    club.says(yun, "/persona delete nari", "nari is deleted")
+    let lost = "nari would be lost for good with its versions (1, 2).";
+    club.is_told("/persona delete nari", lost).await;
+    assert_eq!(system_now("나리야 아직 있어?").await, "two");
+    let in_korean = format!("@{} /페르소나 삭제 nari 확인", telegram.bot_username());
+    club.is_told(&in_korean, "삭제했어요").await;
+    club.is_told("/settings log", "/persona delete nari confirm")
         .await;
+    let log = club.private.last().text;
+    assert_eq!(log.matches("/persona delete").count(), 1, "{log}");
     let call = format!("@{} hello", telegram.bot_username());
     let before = model.prompts().len();
     club.group.says(&club.min, &call);
@@ -221,6 +240,8 @@ async fn nobody_else_may_and_no_other_group_sees_it() {
     for (command, answer) in [
         ("edit nari", "There is no persona nari"),
         ("draft nari", "There is no persona nari"),
+        ("show nari", "There is no persona nari"),
+        ("delete nari confirm", "There is no persona nari"),
         ("test nari hello", "There is no persona nari"),
         ("create nari", "The id nari is taken."),
         ("create joey", "The id joey is taken."),
@@ -241,7 +262,7 @@ async fn nobody_else_may_and_no_other_group_sees_it() {
     other.says(min, "/persona set 나리");
     other.until_text("There is no persona 나리").await;
     // In private there is nothing to make one for.
-    club.answers("/persona create bori", "made in a server or group")
+    club.answers("/persona create bori", "works in a server or group")
         .await;
     drop(daemon);
 }
@@ -311,5 +332,22 @@ async fn whoever_has_never_written_to_the_bot_is_invited_to_be_asked() {
     group.until_text("Nari is published").await;
     group.says(&group.anonymous_admin(), "/persona create bori");
     group.until_text("under your own name").await;
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn a_draft_that_leaves_no_room_to_talk_is_not_published() {
+    let model = FakeModel::with_context(1024).await;
+    let telegram = FakeTelegram::start().await;
+    let home = Home::with(&model).set("server.context", 1024);
+    let daemon = home.on_telegram(&telegram).start().await;
+    let club = Club::of(&telegram).await;
+    club.makes_nari(&"You are Nari the gardener. ".repeat(70))
+        .await;
+    assert!(club.private.last().text.contains("about 0 exchanges"));
+    let refused = "It leaves no room to talk. Please shorten it.";
+    club.says(&club.yun, "/persona publish nari", refused).await;
+    club.is_told("/persona draft", "nari – not published, has a draft")
+        .await;
     drop(daemon);
 }

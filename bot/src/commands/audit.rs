@@ -11,10 +11,14 @@ use crate::clock::now_ms;
 use crate::identity::{Level, PersonId};
 use crate::inbound::Inbound;
 use crate::store::key::Key;
-use crate::store::record::{Record, read, read_all};
+use crate::store::record::{Found, Record, read, read_all};
 use crate::store::{Store, StoreError};
+use crate::studio;
 
-/// The log of all places, each server and group for itself.
+/// Deeds that are kept of one server or group, the newest ones.
+const KEPT: usize = 500;
+
+/// The log of all places, each server and group for itself. What people do in their own private chats concerns nobody else and is not noted.
 #[derive(Debug, Clone)]
 pub struct Audit {
     store: Arc<dyn Store>,
@@ -45,43 +49,79 @@ impl Audit {
     /// Notes what somebody did, durably.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// When the store cannot be read or written.
     pub async fn note(&self, inbound: &Inbound, asked: &Asked) -> Result<(), StoreError> {
-        let at_ms = now_ms();
-        let (Some(innermost), Some(outermost)) = (inbound.levels.first(), inbound.levels.last())
+        let (Some(at), Some(place)) = (inbound.levels.first(), studio::owner(&inbound.levels))
         else {
             return Ok(());
         };
         let deed = Deed {
-            at_ms,
+            at_ms: now_ms(),
             person: inbound.person.clone(),
             name: crate::gate::clean_name(&inbound.name).unwrap_or_default(),
-            at: innermost.clone(),
+            at: at.clone(),
             command: asked.to_string(),
         };
-        // Two deeds of one millisecond stand side by side.
-        for number in 0.. {
-            let key = of_level(outermost).number(at_ms).number(number);
-            let found = read::<Deed>(self.store.as_ref(), key).await?;
-            if found.record.is_some() {
+        loop {
+            let there = self.all(place).await?;
+            // Two deeds of one millisecond stand side by side.
+            let key = (0..)
+                .map(|number| of_level(place).number(deed.at_ms).number(number))
+                .find(|key| there.iter().all(|found| found.key() != key))
+                .expect("not every number is taken");
+            let free = read::<Deed>(self.store.as_ref(), key).await?;
+            if free.record.is_some() {
                 continue;
             }
-            match self.store.commit(vec![found.becomes(&deed)]).await {
+            let mut swaps = vec![free.becomes(&deed)];
+            let too_many = (there.len() + 1).saturating_sub(KEPT);
+            swaps.extend(there[..too_many].iter().map(Found::removed));
+            match self.store.commit(swaps).await {
                 Err(StoreError::Conflict) => {}
                 result => return result,
             }
         }
-        Ok(())
     }
 
     /// The last deeds in a server or group, oldest first.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn last(&self, level: &Level, most: usize) -> Result<Vec<Deed>, StoreError> {
-        let found = read_all::<Deed>(self.store.as_ref(), of_level(level).under()).await?;
+    pub async fn last(&self, place: &Level, most: usize) -> Result<Vec<Deed>, StoreError> {
+        let found = self.all(place).await?;
         let mut deeds: Vec<Deed> = found.into_iter().filter_map(|found| found.record).collect();
         Ok(deeds.split_off(deeds.len().saturating_sub(most)))
+    }
+
+    /// A place goes on under another id, as when a Telegram group becomes a supergroup: its log goes along.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn rename(&self, from: &Level, to: &Level) -> Result<(), StoreError> {
+        loop {
+            let mut swaps = Vec::new();
+            for found in self.all(from).await? {
+                let key = found.key().moved(&of_level(from), &of_level(to));
+                let key = key.expect("it was found under this key");
+                let there = read::<Deed>(self.store.as_ref(), key).await?;
+                // What stands there already is of the same millisecond, and was noted at the new place.
+                if let (Some(deed), None) = (&found.record, &there.record) {
+                    swaps.push(there.becomes(deed));
+                }
+                swaps.push(found.removed());
+            }
+            if swaps.is_empty() {
+                return Ok(());
+            }
+            match self.store.commit(swaps).await {
+                Err(StoreError::Conflict) => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn all(&self, place: &Level) -> Result<Vec<Found<Deed>>, StoreError> {
+        read_all(self.store.as_ref(), of_level(place).under()).await
     }
 }
 
@@ -105,5 +145,84 @@ impl fmt::Display for Deed {
             self.command,
             self.at
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatfriends_personas::Language;
+
+    use super::*;
+    use crate::identity::{Audience, LevelKind, PlaceId, Platform, Rank};
+    use crate::inbound::Manner;
+    use crate::store::in_memory::InMemory;
+
+    fn level(kind: LevelKind, raw: &str) -> Level {
+        Level::new(Platform::Telegram, kind, raw)
+    }
+
+    /// Notes that so many commands were given at `level`, numbered from 0.
+    async fn note(audit: &Audit, level: &Level, deeds: usize) {
+        let inbound = Inbound {
+            person: PersonId::new(Platform::Telegram, "7"),
+            name: "Yun".to_owned(),
+            place: PlaceId::new(Platform::Telegram, "1"),
+            thread: None,
+            audience: Audience::Private,
+            levels: vec![level.clone()],
+            rank: Rank::ManagesAll,
+            persona: None,
+            text: String::new(),
+            language: Language::English,
+            manner: Manner::Talk,
+            source: None,
+            parts: Vec::new(),
+            about: None,
+        };
+        for number in 0..deeds {
+            let asked = Asked::read(&format!("settings limit person {number}")).unwrap();
+            audit.note(&inbound, &asked).await.unwrap();
+        }
+    }
+
+    async fn commands(audit: &Audit, level: &Level) -> Vec<String> {
+        let deeds = audit.last(level, usize::MAX).await.unwrap();
+        deeds.into_iter().map(|deed| deed.command).collect()
+    }
+
+    #[tokio::test]
+    async fn only_the_newest_are_kept_and_nothing_of_private_chats() {
+        let store = Arc::new(InMemory::default());
+        let audit = Audit::new(store);
+        let (club, other) = (level(LevelKind::Group, "1"), level(LevelKind::Group, "2"));
+        note(&audit, &other, 1).await;
+        note(&audit, &club, KEPT + 3).await;
+        let kept = commands(&audit, &club).await;
+        assert_eq!(kept.len(), KEPT);
+        assert_eq!(kept[0], "/settings limit person 3");
+        assert_eq!(
+            kept[KEPT - 1],
+            format!("/settings limit person {}", KEPT + 2)
+        );
+        assert_eq!(commands(&audit, &other).await.len(), 1);
+        let private = level(LevelKind::Chat, "3");
+        note(&audit, &private, 1).await;
+        assert_eq!(commands(&audit, &private).await.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_log_goes_along_when_its_place_moves() {
+        let audit = Audit::new(Arc::new(InMemory::default()));
+        let (old, new) = (
+            level(LevelKind::Group, "1"),
+            level(LevelKind::Group, "-100"),
+        );
+        note(&audit, &old, 2).await;
+        note(&audit, &new, 1).await;
+        for _ in 0..2 {
+            audit.rename(&old, &new).await.unwrap();
+            assert_eq!(commands(&audit, &old).await.len(), 0);
+            assert_eq!(commands(&audit, &new).await.len(), 3);
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! `/help`: every command with what it does, as far as whoever asks may use it.
 
 use super::{Action, Answer, COMMANDS, Call, Command, Outcome};
-use crate::identity::Rank;
+use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
-use crate::studio;
 
 pub(super) const COMMAND: Command = Command {
     name: ["help", "도움말"],
@@ -12,6 +11,7 @@ pub(super) const COMMAND: Command = Command {
         name: ["", ""],
         summary: ["shows these lines", "이 안내를 보여 줘요"],
         needs: Rank::Member,
+        works: PlaceKind::Screen,
         answer: Answer::Discreet,
         is_logged: false,
         arguments: &[],
@@ -21,16 +21,12 @@ pub(super) const COMMAND: Command = Command {
 
 async fn run(call: Call<'_>) -> Outcome {
     let inbound = call.admitted.inbound();
-    // What is for a whole server or group is of no use where there is none.
-    let rank = match studio::owner(&inbound.levels) {
-        Some(_) => inbound.rank,
-        None => inbound.rank.min(Rank::ManagesChannel),
-    };
+    let place = PlaceKind::of(&inbound.levels);
     let mut lines = vec![Sentence::Commands.say(call.language)];
     lines.extend(COMMANDS.iter().map(|command| {
         format!(
             "{} – {}",
-            command.usage(call.language, rank),
+            command.usage(call.language, inbound.rank, place),
             command.summary(call.language)
         )
     }));

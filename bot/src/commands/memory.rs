@@ -1,7 +1,7 @@
 //! `/memory`: what is remembered about the person here, and forgetting it.
 
 use super::{Action, Answer, Argument, Call, Command, Done, Kind, Outcome};
-use crate::identity::Rank;
+use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 use crate::outlet::Show;
 use crate::turn;
@@ -20,6 +20,7 @@ pub(super) const COMMAND: Command = Command {
                 "여기서 기억하는 것을 보여 줘요",
             ],
             needs: Rank::Member,
+            works: PlaceKind::Screen,
             answer: Answer::Personal,
             is_logged: false,
             arguments: &[],
@@ -29,6 +30,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["forget", "삭제"],
             summary: ["forgets a line, or everything", "한 줄이나 전부를 지워요"],
             needs: Rank::Member,
+            works: PlaceKind::Screen,
             answer: Answer::Personal,
             is_logged: false,
             arguments: &[Argument {
@@ -43,6 +45,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["export", "내보내기"],
             summary: ["gives you all of it as JSON", "전부를 JSON으로 드려요"],
             needs: Rank::Member,
+            works: PlaceKind::Screen,
             answer: Answer::Personal,
             is_logged: false,
             arguments: &[],

@@ -26,7 +26,7 @@ use futures::future::BoxFuture;
 
 use crate::context::Context;
 use crate::gate::Admitted;
-use crate::identity::{Level, Rank};
+use crate::identity::{Level, LevelKind, PlaceKind, Rank};
 use crate::inbound::Manner;
 use crate::messages::Sentence;
 use crate::outlet::{Finished, Outlet};
@@ -34,6 +34,7 @@ use crate::turn::Trouble;
 
 pub use asked::{Asked, NoCommand};
 pub use audit::{Audit, Deed};
+pub use persona::Source;
 
 /// One command. A new one is a file in this folder and a row in [`COMMANDS`].
 #[derive(Debug)]
@@ -54,6 +55,8 @@ pub struct Action {
     pub summary: Words,
     /// Who may do it.
     pub needs: Rank,
+    /// In the first kind of place where it does anything, and in those after it.
+    pub works: PlaceKind,
     /// Who sees the answer.
     pub answer: Answer,
     /// Whether other moderators are told of it: it changes something for others.
@@ -102,6 +105,8 @@ pub struct Argument {
 pub enum Kind {
     /// The name of a persona.
     Persona,
+    /// The id of a persona that was made by command in this server or group, published or not.
+    Made,
     /// One word.
     Word,
     /// One of these words.
@@ -135,7 +140,7 @@ enum Done {
     Told,
     /// With a reply, as `/regenerate` does.
     Replied(Finished),
-    /// With a form: it is done when that comes back filled in.
+    /// With a form or a question: nothing is done before that is answered.
     Asked,
 }
 
@@ -170,10 +175,11 @@ impl Command {
         self.name[index(language)]
     }
 
-    /// The command with what may follow it, as far as somebody of this rank may use it.
+    /// The command with what may follow it, as far as somebody of this rank may use it in a place of this kind.
     #[must_use]
-    pub fn usage(&self, language: Language, rank: Rank) -> String {
-        let actions = self.actions.iter().filter(|action| action.needs <= rank);
+    pub fn usage(&self, language: Language, rank: Rank, place: PlaceKind) -> String {
+        let actions = self.actions.iter();
+        let actions = actions.filter(|action| action.needs <= rank && action.works <= place);
         let ways: Vec<String> = actions
             .map(|action| action.usage(language))
             .filter(|way| !way.is_empty())
@@ -277,23 +283,24 @@ pub async fn run(
     let asked = match &admitted.inbound().manner {
         Manner::Command(asked) => asked.clone(),
         Manner::Talk | Manner::Program(_) => {
-            Asked::read(line).map_err(|fault| told(&fault, language, admitted.inbound().rank))?
+            Asked::read(line).map_err(|fault| told(&fault, admitted))?
         }
     };
     let Some((_, action)) = asked.meant() else {
-        return Err(told(
-            &NoCommand::Unknown {
-                typed: asked.command,
-            },
-            language,
-            admitted.inbound().rank,
-        ));
+        let typed = asked.command;
+        return Err(told(&NoCommand::Unknown { typed }, admitted));
     };
     // The one place where it is decided who may do what; an app's own menus only hide things.
     let needs = action.needs(&asked);
     if admitted.inbound().rank < needs {
         tracing::info!(command = %asked.command, action = %asked.action, "Somebody without the right to a command tried it.");
         return Err(Trouble::Told(Sentence::NotAllowed { needs }));
+    }
+    let place = PlaceKind::of(&admitted.inbound().levels);
+    if place < action.works {
+        return Err(Trouble::Told(Sentence::WorksElsewhere {
+            works: action.works,
+        }));
     }
     let call = Call {
         asked: &asked,
@@ -312,16 +319,20 @@ pub async fn run(
     })
 }
 
-fn told(fault: &NoCommand, language: Language, rank: Rank) -> Trouble {
+fn told(fault: &NoCommand, admitted: &Admitted) -> Trouble {
+    let inbound = admitted.inbound();
+    let place = PlaceKind::of(&inbound.levels);
     Trouble::Told(match fault {
         NoCommand::Unknown { typed } => Sentence::UnknownCommand {
             nearest: nearest(typed, COMMANDS.iter().flat_map(|command| command.name)),
             typed: format!("/{typed}"),
         },
         NoCommand::Misused(command) => Sentence::Usage {
-            usage: find(command)
-                .expect("it was found before")
-                .usage(language, rank),
+            usage: find(command).expect("it was found before").usage(
+                admitted.language(),
+                inbound.rank,
+                place,
+            ),
         },
     })
 }
@@ -341,6 +352,19 @@ impl Call<'_> {
             levels.first()
         };
         level.expect("a message has at least one level")
+    }
+
+    /// The level where a rule is set, with those round it.
+    fn outwards(&self) -> &[Level] {
+        let levels = &self.admitted.inbound().levels;
+        let place = levels.iter().position(|level| level == self.level());
+        &levels[place.expect("the level is one of these")..]
+    }
+
+    /// The level nearer than the one where a rule is set that goes on with a rule of its own, which is set at `from`.
+    fn keeps_its_own(&self, from: Option<&Level>) -> Option<LevelKind> {
+        let from = from.filter(|from| !self.outwards().contains(from))?;
+        Some(from.kind)
     }
 
     fn holding(&self) -> crate::house::Holding {

@@ -1,7 +1,7 @@
 //! `/new`: the persona no longer sees what was said before; what it knows about the person stays.
 
 use super::{Action, Answer, Call, Command, Outcome};
-use crate::identity::Rank;
+use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 use crate::turn;
 
@@ -12,6 +12,7 @@ pub(super) const COMMAND: Command = Command {
         name: ["", ""],
         summary: ["starts a new conversation", "대화를 새로 시작해요"],
         needs: Rank::Member,
+        works: PlaceKind::Screen,
         answer: Answer::Public,
         is_logged: false,
         arguments: &[],

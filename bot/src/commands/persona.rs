@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use chatfriends_personas::{Persona, PersonaId};
+use chatfriends_personas::{Library, Persona, PersonaId};
 
 use super::{Action, Answer, Argument, Call, Command, EVERYWHERE, Kind, Outcome, studio};
-use crate::house::Held;
-use crate::identity::Rank;
+use crate::identity::{Level, PlaceKind, Rank};
+use crate::inbound::Inbound;
 use crate::messages::Sentence;
 use crate::messages::making::Making;
 use crate::outlet::Show;
@@ -21,11 +21,20 @@ pub(super) const COMMAND: Command = Command {
     actions: &[
         Action {
             name: ["show", "보기"],
-            summary: ["shows who answers here", "여기서 누가 답하는지 보여 줘요"],
+            summary: [
+                "shows who answers here, or tells about one",
+                "여기서 누가 답하는지, 또는 한 명이 누구인지 보여 줘요",
+            ],
             needs: Rank::Member,
+            works: PlaceKind::Screen,
             answer: Answer::Discreet,
             is_logged: false,
-            arguments: &[],
+            arguments: &[Argument {
+                name: ["name", "이름"],
+                summary: ["whom to tell about", "누구를 볼지"],
+                kind: Kind::Persona,
+                required: false,
+            }],
             run: |call| Box::pin(show(call)),
         },
         Action {
@@ -35,6 +44,7 @@ pub(super) const COMMAND: Command = Command {
                 "답할 수 있는 페르소나를 보여 줘요",
             ],
             needs: Rank::Member,
+            works: PlaceKind::Screen,
             answer: Answer::Discreet,
             is_logged: false,
             arguments: &[],
@@ -47,6 +57,7 @@ pub(super) const COMMAND: Command = Command {
                 "여기서 답할 페르소나를 골라요. 여럿이면 첫째가 답하고 나머지는 부를 때 답해요",
             ],
             needs: Rank::ManagesChannel,
+            works: PlaceKind::Screen,
             answer: Answer::Public,
             is_logged: true,
             arguments: &[
@@ -67,6 +78,7 @@ pub(super) const COMMAND: Command = Command {
                 "서버나 그룹의 설정을 따르게 해요",
             ],
             needs: Rank::ManagesChannel,
+            works: PlaceKind::Screen,
             answer: Answer::Public,
             is_logged: true,
             arguments: &[EVERYWHERE],
@@ -79,6 +91,7 @@ pub(super) const COMMAND: Command = Command {
                 "이 서버나 그룹에서 쓸 페르소나를 만들어요",
             ],
             needs: Rank::ManagesAll,
+            works: PlaceKind::Shared,
             answer: Answer::Personal,
             is_logged: true,
             arguments: &[Argument {
@@ -99,6 +112,7 @@ pub(super) const COMMAND: Command = Command {
                 "이곳에서 만든 페르소나의 초안을 고쳐요",
             ],
             needs: Rank::ManagesAll,
+            works: PlaceKind::Shared,
             answer: Answer::Personal,
             is_logged: true,
             arguments: &[OWN],
@@ -111,6 +125,7 @@ pub(super) const COMMAND: Command = Command {
                 "초안과 토큰 수, 또는 이곳에서 만든 목록을 보여 줘요",
             ],
             needs: Rank::ManagesAll,
+            works: PlaceKind::Shared,
             answer: Answer::Personal,
             is_logged: false,
             arguments: &[Argument {
@@ -126,6 +141,7 @@ pub(super) const COMMAND: Command = Command {
                 "초안이라면 어떻게 답할지 보여 줘요. 남지 않아요",
             ],
             needs: Rank::ManagesAll,
+            works: PlaceKind::Shared,
             answer: Answer::Personal,
             is_logged: false,
             arguments: &[
@@ -146,6 +162,7 @@ pub(super) const COMMAND: Command = Command {
                 "이제부터 초안대로 답하게 해요",
             ],
             needs: Rank::ManagesAll,
+            works: PlaceKind::Shared,
             answer: Answer::Public,
             is_logged: true,
             arguments: &[OWN],
@@ -158,6 +175,7 @@ pub(super) const COMMAND: Command = Command {
                 "예전 판이 다시 답하게 해요",
             ],
             needs: Rank::ManagesAll,
+            works: PlaceKind::Shared,
             answer: Answer::Public,
             is_logged: true,
             arguments: &[
@@ -181,9 +199,21 @@ pub(super) const COMMAND: Command = Command {
                 "이곳에서 만든 페르소나를 모든 판과 함께 삭제해요",
             ],
             needs: Rank::ManagesAll,
-            answer: Answer::Public,
+            works: PlaceKind::Shared,
+            answer: Answer::Discreet,
             is_logged: true,
-            arguments: &[OWN],
+            arguments: &[
+                OWN,
+                Argument {
+                    name: ["sure", "정말"],
+                    summary: [
+                        "\"confirm\" deletes it; without it I say what would be lost",
+                        "‘확인’이면 삭제하고, 없으면 무엇이 사라지는지 알려 줘요",
+                    ],
+                    kind: Kind::Choice(&[studio::CONFIRM]),
+                    required: false,
+                },
+            ],
             run: |call| Box::pin(studio::delete(call)),
         },
     ],
@@ -193,11 +223,15 @@ pub(super) const COMMAND: Command = Command {
 const OWN: Argument = Argument {
     name: ["name", "이름"],
     summary: ["a persona made here", "이곳에서 만든 페르소나"],
-    kind: Kind::Persona,
+    kind: Kind::Made,
     required: true,
 };
 
 async fn show(call: Call<'_>) -> Outcome {
+    if let Some(typed) = call.argument("name") {
+        let about = about(&call, typed)?;
+        return call.tell(about).await;
+    }
     let inbound = call.admitted.inbound();
     let persona = call.ctx.persona_for(inbound)?;
     let held = call.holding().personas;
@@ -210,7 +244,7 @@ async fn show(call: Call<'_>) -> Outcome {
     let origin = if inbound.persona.is_some() {
         Sentence::SetHere
     } else {
-        origin(&call, &held)
+        origin(&call, held.from.as_ref())
     };
     let mut lines = vec![
         Sentence::PersonaIs {
@@ -231,11 +265,43 @@ async fn show(call: Call<'_>) -> Outcome {
     call.say(lines.join("\n")).await
 }
 
-/// Where a rule comes from.
-pub(super) fn origin<T>(call: &Call<'_>, held: &Held<T>) -> Sentence {
-    match &held.from {
+/// Who a persona is that answers or could. What one is made of that was made here, published or not, is for moderators alone, whom not every
+/// app tells for a command that everybody may give: `/persona draft` shows it to them.
+fn about(call: &Call<'_>, typed: &str) -> Result<Sentence, Trouble> {
+    let library = call.library();
+    let persona = library.find(typed).ok_or_else(|| unknown(call, typed))?;
+    let from = match call.ctx.catalogue.now().get(&persona.id) {
+        None => Source::Command,
+        Some(_) if Library::shipped().get(&persona.id) == Some(persona) => Source::Shipped,
+        Some(_) => Source::File,
+    };
+    Ok(Sentence::PersonaAbout {
+        name: persona.name.clone(),
+        id: persona.id.to_string(),
+        languages: persona.languages.clone(),
+        from,
+    })
+}
+
+/// Where a persona comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// It came with the program.
+    Shipped,
+    /// Whoever runs the bot has written a file.
+    File,
+    /// It was made by command, in this server or group.
+    Command,
+}
+
+/// Where a rule comes from that is set at `from`.
+pub(super) fn origin(call: &Call<'_>, from: Option<&Level>) -> Sentence {
+    let levels = &call.admitted.inbound().levels;
+    match from {
         None => Sentence::SetNowhere,
-        Some(level) if Some(level) == call.admitted.inbound().levels.first() => Sentence::SetHere,
+        Some(level) if Some(level) == levels.first() => Sentence::SetHere,
+        // It was set just now.
+        Some(level) if level == call.level() => Sentence::SetEverywhere(level.kind),
         Some(level) => Sentence::Inherited(level.kind),
     }
 }
@@ -279,37 +345,55 @@ async fn list(call: Call<'_>) -> Outcome {
 }
 
 async fn set(call: Call<'_>) -> Outcome {
-    let personas = named(&call, call.argument("name").unwrap_or_default())?;
-    let first = personas.first().expect("a name was given");
+    let personas = named(&call, call.argument("name").unwrap_or_default()).await?;
     let ids: Vec<PersonaId> = personas.iter().map(|persona| persona.id.clone()).collect();
+    change(call, Some(ids)).await
+}
+
+async fn reset(call: Call<'_>) -> Outcome {
+    change(call, None).await
+}
+
+/// Changes who answers, and says who does from now on, and where somebody else does.
+async fn change(call: Call<'_>, ids: Option<Vec<PersonaId>>) -> Outcome {
     call.ctx
         .house
-        .change(call.level(), |rules| rules.personas = Some(ids.clone()))
+        .change(call.level(), |rules| rules.personas.clone_from(&ids))
         .await?;
-    call.out
-        .show(Show::Persona {
-            id: first.id.to_string(),
-        })
-        .await;
-    let mut lines = vec![
-        Sentence::PersonaSet {
-            name: first.name.clone(),
-        }
-        .say(call.language),
-    ];
-    if ids.len() > 1 {
-        lines.push(
-            Sentence::PersonaOthers {
-                names: names(&call, &ids[1..]),
-            }
-            .say(call.language),
-        );
+    let inbound = call.admitted.inbound();
+    let there = Inbound {
+        levels: call.outwards().to_vec(),
+        persona: None,
+        ..inbound.clone()
+    };
+    let persona = call.ctx.persona_for(&there)?;
+    let name = persona.name.clone();
+    let set = if there.levels.len() == inbound.levels.len() {
+        Sentence::PersonaSet { name }
+    } else {
+        let kind = call.level().kind;
+        Sentence::PersonaSetEverywhere { name, kind }
+    };
+    let mut lines = vec![set.say(call.language)];
+    let others: Vec<PersonaId> = call.ctx.house.at(&there.levels).personas.rule;
+    let others: Vec<PersonaId> = others.into_iter().filter(|id| *id != persona.id).collect();
+    if !others.is_empty() {
+        let names = names(&call, &others);
+        lines.push(Sentence::PersonaOthers { names }.say(call.language));
+    }
+    let here = call.holding().personas;
+    if let Some(kind) = call.keeps_its_own(here.from.as_ref()) {
+        let names = names(&call, &here.rule);
+        lines.push(Sentence::KeepsItsOwnPersonas { kind, names }.say(call.language));
+    } else {
+        let id = persona.id.to_string();
+        call.out.show(Show::Persona { id }).await;
     }
     call.say(lines.join("\n")).await
 }
 
 /// The personas of a line of names. All of it may be one name, as names may have spaces.
-fn named(call: &Call<'_>, line: &str) -> Result<Vec<Arc<Persona>>, Trouble> {
+async fn named(call: &Call<'_>, line: &str) -> Result<Vec<Arc<Persona>>, Trouble> {
     let library = call.library();
     if let Some(persona) = library.find(line) {
         return Ok(vec![Arc::clone(persona)]);
@@ -320,38 +404,25 @@ fn named(call: &Call<'_>, line: &str) -> Result<Vec<Arc<Persona>>, Trouble> {
         .filter(|name| !name.trim().is_empty())
     {
         let Some(persona) = library.find(name) else {
-            let nearest = library.nearest(name).map(ToString::to_string);
-            return Err(Trouble::Told(Sentence::UnknownPersona {
-                typed: name.to_owned(),
-                nearest,
-            }));
+            return Err(match studio::unpublished(call, name).await? {
+                Some(id) => Trouble::Told(Sentence::Making(Making::NotPublished { id })),
+                None => unknown(call, name),
+            });
         };
         if !personas.iter().any(|known| known.id == persona.id) {
             personas.push(Arc::clone(persona));
         }
     }
     if personas.is_empty() {
-        return Err(Trouble::Told(Sentence::UnknownPersona {
-            typed: line.to_owned(),
-            nearest: None,
-        }));
+        return Err(unknown(call, line));
     }
     Ok(personas)
 }
 
-async fn reset(call: Call<'_>) -> Outcome {
-    call.ctx
-        .house
-        .change(call.level(), |rules| rules.personas = None)
-        .await?;
-    let persona = call.ctx.persona_for(call.admitted.inbound())?;
-    call.out
-        .show(Show::Persona {
-            id: persona.id.to_string(),
-        })
-        .await;
-    call.tell(Sentence::PersonaSet {
-        name: persona.name.clone(),
+/// There is nobody of this name; somebody of a similar one is named.
+pub(super) fn unknown(call: &Call<'_>, typed: &str) -> Trouble {
+    Trouble::Told(Sentence::UnknownPersona {
+        typed: typed.to_owned(),
+        nearest: call.library().nearest(typed).map(ToString::to_string),
     })
-    .await
 }

@@ -1,7 +1,7 @@
 //! `/privacy`: what is kept of a person, who sees it, and how it is taken away.
 
 use super::{Action, Answer, Call, Command, Outcome};
-use crate::identity::Rank;
+use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 
 pub(super) const COMMAND: Command = Command {
@@ -17,6 +17,7 @@ pub(super) const COMMAND: Command = Command {
             "무엇을 보관하고 어떻게 지우는지 알려 줘요",
         ],
         needs: Rank::Member,
+        works: PlaceKind::Screen,
         answer: Answer::Discreet,
         is_logged: false,
         arguments: &[],

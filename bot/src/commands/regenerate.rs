@@ -1,7 +1,7 @@
 //! `/regenerate`: another answer to the last message, in place of the one given.
 
 use super::{Action, Answer, Call, Command, Done, Outcome};
-use crate::identity::Rank;
+use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 use crate::turn;
 
@@ -18,6 +18,7 @@ pub(super) const COMMAND: Command = Command {
             "마지막 말에 다르게 다시 답해요",
         ],
         needs: Rank::Member,
+        works: PlaceKind::Screen,
         answer: Answer::Reply,
         is_logged: false,
         arguments: &[],

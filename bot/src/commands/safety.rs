@@ -1,7 +1,7 @@
 //! `/safety`: what happens when somebody is in distress, and whom to call.
 
 use super::{Action, Answer, Call, Command, Outcome};
-use crate::identity::Rank;
+use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 use crate::safety;
 
@@ -18,6 +18,7 @@ pub(super) const COMMAND: Command = Command {
             "힘들 때 전화할 곳을 알려 줘요",
         ],
         needs: Rank::Member,
+        works: PlaceKind::Screen,
         answer: Answer::Discreet,
         is_logged: false,
         arguments: &[],

@@ -1,9 +1,10 @@
 //! `/settings`: to what, when and how much the bot answers in a place, and what moderators did.
 
 use super::{Action, Answer, Argument, Call, Command, EVERYWHERE, Kind, Outcome, Words};
-use crate::house::{Answers, Held, Quiet};
-use crate::identity::Rank;
+use crate::house::{Answers, Held, Holding, Quiet, Rules};
+use crate::identity::{Level, LevelKind, PlaceKind, Rank};
 use crate::messages::Sentence;
+use crate::quiet::NoQuietHours;
 use crate::turn::Trouble;
 
 pub(super) const COMMAND: Command = Command {
@@ -17,6 +18,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["show", "보기"],
             summary: ["shows the rules of this place", "이곳의 규칙을 보여 줘요"],
             needs: Rank::Member,
+            works: PlaceKind::Screen,
             answer: Answer::Discreet,
             is_logged: false,
             arguments: &[],
@@ -26,6 +28,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["answer", "응답"],
             summary: ["chooses what is answered", "무엇에 답할지 정해요"],
             needs: Rank::ManagesChannel,
+            works: Topic::Answers.works(),
             answer: Answer::Public,
             is_logged: true,
             arguments: &[
@@ -46,6 +49,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["quiet", "조용히"],
             summary: ["sets hours without answers", "답하지 않는 시간을 정해요"],
             needs: Rank::ManagesChannel,
+            works: Topic::Quiet.works(),
             answer: Answer::Public,
             is_logged: true,
             arguments: &[
@@ -66,6 +70,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["limit", "한도"],
             summary: ["limits answers an hour", "한 시간에 답하는 수를 정해요"],
             needs: Rank::ManagesChannel,
+            works: Topic::PerPerson.works(),
             answer: Answer::Public,
             is_logged: true,
             arguments: &[
@@ -92,12 +97,34 @@ pub(super) const COMMAND: Command = Command {
             run: |call| Box::pin(limit(call)),
         },
         Action {
+            name: ["reset", "되돌리기"],
+            summary: [
+                "follows the server or group again",
+                "서버나 그룹의 설정을 다시 따라요",
+            ],
+            needs: Rank::ManagesChannel,
+            works: PlaceKind::Private,
+            answer: Answer::Public,
+            is_logged: true,
+            arguments: &[
+                Argument {
+                    name: ["what", "대상"],
+                    summary: ["one of the rules, or all of them", "규칙 하나 또는 모두"],
+                    kind: Kind::Choice(TOPICS),
+                    required: true,
+                },
+                EVERYWHERE,
+            ],
+            run: |call| Box::pin(reset(call)),
+        },
+        Action {
             name: ["log", "기록"],
             summary: [
                 "shows what moderators changed",
                 "관리자가 바꾼 것을 보여 줘요",
             ],
             needs: Rank::ManagesChannel,
+            works: PlaceKind::Shared,
             answer: Answer::Personal,
             is_logged: false,
             arguments: &[],
@@ -111,54 +138,100 @@ const ANSWERS: &[Words] = &[
     ["everything", "전부"],
     ["nothing", "끄기"],
 ];
+const TOPICS: &[Words] = &[
+    ["answer", "응답"],
+    ["quiet", "조용히"],
+    ["limit", "한도"],
+    ["all", "모두"],
+];
 const WHOSE: &[Words] = &[["person", "사람"], ["place", "이곳"]];
+
+/// What can be set here.
+#[derive(Debug, Clone, Copy)]
+enum Topic {
+    Answers,
+    Quiet,
+    PerPerson,
+    PerPlace,
+}
+
+impl Topic {
+    const ALL: [Self; 4] = [Self::Answers, Self::Quiet, Self::PerPerson, Self::PerPlace];
+
+    /// In the first kind of place where it does anything. A private chat is answered whatever is set.
+    const fn works(self) -> PlaceKind {
+        match self {
+            Self::Answers => PlaceKind::Shared,
+            Self::Quiet | Self::PerPerson | Self::PerPlace => PlaceKind::Private,
+        }
+    }
+
+    /// The rule in words, and where it is set.
+    fn said(self, rules: &Holding) -> (Sentence, Option<&Level>) {
+        match self {
+            Self::Answers => {
+                let held = &rules.answers;
+                (Sentence::RuleAnswers(held.rule), held.from.as_ref())
+            }
+            Self::Quiet => {
+                let held = &rules.quiet;
+                let hours = match &held.rule {
+                    Quiet::Never => None,
+                    Quiet::Hours(hours) => Some(hours.to_string()),
+                };
+                (Sentence::RuleQuiet { hours }, held.from.as_ref())
+            }
+            Self::PerPerson => {
+                let held = &rules.hourly_per_person;
+                let rule = Sentence::RulePerPerson(hourly(held));
+                (rule, held.from.as_ref())
+            }
+            Self::PerPlace => {
+                let held = &rules.hourly;
+                (Sentence::RulePerPlace(hourly(held)), held.from.as_ref())
+            }
+        }
+    }
+
+    /// Leaves it to the levels further out.
+    fn reset(self, rules: &mut Rules) {
+        match self {
+            Self::Answers => rules.answers = None,
+            Self::Quiet => rules.quiet = None,
+            Self::PerPerson => rules.hourly_per_person = None,
+            Self::PerPlace => rules.hourly = None,
+        }
+    }
+}
+
+/// How much, and where it is counted; `None` for any number.
+fn hourly(held: &Held<u32>) -> Option<(u32, LevelKind)> {
+    let from = held.from.as_ref()?;
+    (held.rule > 0).then_some((held.rule, from.kind))
+}
 
 async fn show(call: Call<'_>) -> Outcome {
     let holding = call.holding();
     let names = super::persona::names(&call, &holding.personas.rule);
-    let lines = [
-        line(&call, Sentence::RulePersonas { names }, &holding.personas),
-        line(
-            &call,
-            Sentence::RuleAnswers(holding.answers.rule),
-            &holding.answers,
-        ),
-        line(
-            &call,
-            Sentence::RuleQuiet {
-                hours: hours(&holding.quiet.rule),
-            },
-            &holding.quiet,
-        ),
-        line(
-            &call,
-            Sentence::RulePerPerson {
-                hourly: holding.hourly_per_person.rule,
-            },
-            &holding.hourly_per_person,
-        ),
-        line(
-            &call,
-            Sentence::RulePerPlace {
-                hourly: holding.hourly.rule,
-            },
-            &holding.hourly,
-        ),
-    ];
+    let personas = Sentence::RulePersonas { names };
+    let mut lines = vec![line(&call, personas, holding.personas.from.as_ref())];
+    lines.extend(topics(&call, Topic::ALL).map(|topic| {
+        let (rule, from) = topic.said(&holding);
+        line(&call, rule, from)
+    }));
     call.say(lines.join("\n")).await
 }
 
-/// A rule with where it comes from.
-fn line<T>(call: &Call<'_>, rule: Sentence, held: &Held<T>) -> String {
-    let from = super::persona::origin(call, held).say(call.language);
-    format!("{} ({from})", rule.say(call.language))
+/// Those that do anything here.
+fn topics(call: &Call<'_>, of: impl IntoIterator<Item = Topic>) -> impl Iterator<Item = Topic> {
+    let place = PlaceKind::of(&call.admitted.inbound().levels);
+    of.into_iter().filter(move |topic| topic.works() <= place)
 }
 
-fn hours(quiet: &Quiet) -> Option<String> {
-    match quiet {
-        Quiet::Never => None,
-        Quiet::Hours(hours) => Some(hours.to_string()),
-    }
+/// A rule with where it comes from.
+fn line(call: &Call<'_>, rule: Sentence, from: Option<&Level>) -> String {
+    let from = super::persona::origin(call, from).say(call.language);
+    format!("{} ({from})", rule.say(call.language))
 }
 
 async fn answer(call: Call<'_>) -> Outcome {
@@ -167,34 +240,24 @@ async fn answer(call: Call<'_>) -> Outcome {
         Some("nothing") => Answers::Nothing,
         _ => Answers::Called,
     };
-    call.ctx
-        .house
-        .change(call.level(), |rules| rules.answers = Some(answers))
-        .await?;
-    call.tell(Sentence::RuleAnswers(answers)).await
+    let set = |rules: &mut Rules| rules.answers = Some(answers);
+    change(call, &[Topic::Answers], set).await
 }
 
 async fn quiet(call: Call<'_>) -> Outcome {
     let typed = call.argument("hours").unwrap_or_default();
     let quiet = match typed {
-        "never" | "없음" => Quiet::Never,
-        typed => match typed.parse() {
-            Ok(hours) => Quiet::Hours(hours),
-            Err(_) => {
-                return Err(Trouble::Told(Sentence::NoHours {
-                    typed: typed.to_owned(),
-                }));
-            }
-        },
+        typed if typed.eq_ignore_ascii_case("never") || typed == "없음" => Quiet::Never,
+        typed => Quiet::Hours(typed.parse().map_err(|fault| {
+            Trouble::Told(match fault {
+                NoQuietHours::Form(typed) => Sentence::NoHours { typed },
+                NoQuietHours::Zone(typed) => Sentence::NoZone { typed },
+                NoQuietHours::Empty => Sentence::NoSpan,
+            })
+        })?),
     };
-    call.ctx
-        .house
-        .change(call.level(), |rules| rules.quiet = Some(quiet.clone()))
-        .await?;
-    call.tell(Sentence::RuleQuiet {
-        hours: hours(&quiet),
-    })
-    .await
+    let set = |rules: &mut Rules| rules.quiet = Some(quiet.clone());
+    change(call, &[Topic::Quiet], set).await
 }
 
 async fn limit(call: Call<'_>) -> Outcome {
@@ -204,23 +267,46 @@ async fn limit(call: Call<'_>) -> Outcome {
             typed: typed.to_owned(),
         }));
     };
-    let per_person = call.argument("whose") == Some("person");
-    call.ctx
-        .house
-        .change(call.level(), |rules| {
-            if per_person {
-                rules.hourly_per_person = Some(hourly);
-            } else {
-                rules.hourly = Some(hourly);
-            }
-        })
-        .await?;
-    call.tell(if per_person {
-        Sentence::RulePerPerson { hourly }
+    if call.argument("whose") == Some("person") {
+        let set = |rules: &mut Rules| rules.hourly_per_person = Some(hourly);
+        change(call, &[Topic::PerPerson], set).await
     } else {
-        Sentence::RulePerPlace { hourly }
-    })
-    .await
+        let set = |rules: &mut Rules| rules.hourly = Some(hourly);
+        change(call, &[Topic::PerPlace], set).await
+    }
+}
+
+async fn reset(call: Call<'_>) -> Outcome {
+    let of = match call.argument("what") {
+        Some("answer") => &[Topic::Answers][..],
+        Some("quiet") => &[Topic::Quiet],
+        Some("limit") => &[Topic::PerPerson, Topic::PerPlace],
+        _ => &Topic::ALL,
+    };
+    let of: Vec<Topic> = topics(&call, of.iter().copied()).collect();
+    if of.is_empty() {
+        let works = PlaceKind::Shared;
+        return Err(Trouble::Told(Sentence::WorksElsewhere { works }));
+    }
+    let leave = |rules: &mut Rules| of.iter().for_each(|topic| topic.reset(rules));
+    change(call, &of, leave).await
+}
+
+/// Changes rules, and says what holds from now on, and where something else does.
+async fn change(call: Call<'_>, topics: &[Topic], change: impl Fn(&mut Rules) + Send) -> Outcome {
+    call.ctx.house.change(call.level(), change).await?;
+    let (there, here) = (call.ctx.house.at(call.outwards()), call.holding());
+    let mut lines = Vec::new();
+    for topic in topics {
+        let (rule, from) = topic.said(&there);
+        lines.push(line(&call, rule, from));
+        let (rule, from) = topic.said(&here);
+        if let Some(kind) = call.keeps_its_own(from) {
+            let rule = rule.say(call.language);
+            lines.push(Sentence::KeepsItsOwnRule { kind, rule }.say(call.language));
+        }
+    }
+    call.say(lines.join("\n")).await
 }
 
 async fn log(call: Call<'_>) -> Outcome {

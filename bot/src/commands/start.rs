@@ -1,7 +1,7 @@
 //! `/start`: who this is, that it is an AI, and what it keeps. Telegram sends it when somebody opens the chat.
 
 use super::{Action, Answer, Argument, Call, Command, Kind, Outcome};
-use crate::identity::Rank;
+use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 
 pub(super) const COMMAND: Command = Command {
@@ -17,6 +17,7 @@ pub(super) const COMMAND: Command = Command {
             "제가 누구이고 무엇을 기억하는지 알려 줘요",
         ],
         needs: Rank::Member,
+        works: PlaceKind::Screen,
         answer: Answer::Discreet,
         is_logged: false,
         arguments: &[Argument {

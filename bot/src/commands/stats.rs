@@ -1,7 +1,7 @@
 //! `/stats`: how much of a person is kept here, in figures.
 
 use super::{Action, Answer, Call, Command, Outcome};
-use crate::identity::Rank;
+use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 
 pub(super) const COMMAND: Command = Command {
@@ -17,6 +17,7 @@ pub(super) const COMMAND: Command = Command {
             "여기서 얼마나 이야기했는지 알려 줘요",
         ],
         needs: Rank::Member,
+        works: PlaceKind::Screen,
         answer: Answer::Personal,
         is_logged: false,
         arguments: &[],

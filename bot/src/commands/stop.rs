@@ -1,7 +1,7 @@
 //! `/stop`: ends the reply that is being made. It does not wait for the conversation's turn, or it would wait for that very reply.
 
 use super::{Action, Answer, Call, Command, Outcome};
-use crate::identity::Rank;
+use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 
 pub(super) const COMMAND: Command = Command {
@@ -11,6 +11,7 @@ pub(super) const COMMAND: Command = Command {
         name: ["", ""],
         summary: ["stops my reply", "하던 말을 멈춰요"],
         needs: Rank::Member,
+        works: PlaceKind::Screen,
         answer: Answer::Discreet,
         is_logged: false,
         arguments: &[],

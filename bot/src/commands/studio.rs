@@ -3,8 +3,8 @@
 use chatfriends_engine::Readiness;
 use chatfriends_personas::{Persona, PersonaId};
 
-use super::{Asked, Call, Done, Outcome};
-use crate::identity::Level;
+use super::{Asked, Call, Done, Outcome, Words};
+use crate::identity::{Level, PlaceKind};
 use crate::messages::Sentence;
 use crate::messages::making::Making;
 use crate::outlet::{Form, Show};
@@ -143,6 +143,13 @@ pub(super) async fn publish(call: Call<'_>) -> Outcome {
     {
         return flawed(&call, &id, &flaws).await;
     }
+    if let Some(draft) = &work.draft
+        && let Ok(persona) = draft.persona(&id)
+        && let Some(share) = turn::share(call.ctx, &persona).await
+        && share.exchanges == 0
+    {
+        return Err(told(Making::NoRoom));
+    }
     let published = call.ctx.studio.publish(owner, &id).await;
     let version = published.map_err(|error| refused(error, &id))?;
     let mut lines = vec![say(
@@ -152,8 +159,12 @@ pub(super) async fn publish(call: Call<'_>) -> Outcome {
             version,
         },
     )];
-    if !call.holding().personas.rule.contains(&id) {
-        lines.push(say(&call, Making::HowToSet { id: id.to_string() }));
+    let here = call.holding().personas.rule;
+    if !here.contains(&id) {
+        // Beside those who answer already: `set` chooses anew.
+        let ids: Vec<&str> = here.iter().chain([&id]).map(PersonaId::as_str).collect();
+        let ids = ids.join(" ");
+        lines.push(say(&call, Making::HowToSet { ids }));
     }
     call.say(lines.join("\n")).await
 }
@@ -181,13 +192,38 @@ pub(super) async fn roll_back(call: Call<'_>) -> Outcome {
     .await
 }
 
-/// Takes a persona away.
+/// What is said after a persona's name to delete it.
+pub(super) const CONFIRM: Words = ["confirm", "확인"];
+
+/// Takes a persona away; asks first, since nothing brings it back.
 pub(super) async fn delete(call: Call<'_>) -> Outcome {
-    let (owner, id, _) = named(&call).await?;
+    let (owner, id, work) = named(&call).await?;
+    if call.argument("sure") != Some(CONFIRM[0]) {
+        let lost = Making::WouldDelete {
+            id: id.to_string(),
+            has_draft: work.draft.is_some(),
+            versions: numbers(&work),
+        };
+        call.tell(Sentence::Making(lost)).await?;
+        return Ok(Done::Asked);
+    }
     let deleted = call.ctx.studio.delete(owner, &id).await;
     deleted.map_err(|error| refused(error, &id))?;
     call.tell(Sentence::Making(Making::Deleted { id: id.to_string() }))
         .await
+}
+
+/// The id of a persona that was made here under this name and answers nobody yet.
+pub(super) async fn unpublished(call: &Call<'_>, typed: &str) -> Result<Option<String>, Trouble> {
+    let owner = studio::owner(&call.admitted.inbound().levels);
+    let (Some(owner), Ok(id)) = (owner, PersonaId::new(&typed.to_lowercase())) else {
+        return Ok(None);
+    };
+    match call.ctx.studio.work(owner, &id).await {
+        Ok(_) => Ok(Some(id.to_string())),
+        Err(StudioError::Unknown) => Ok(None),
+        Err(error) => Err(refused(error, &id)),
+    }
 }
 
 /// Whether a persona of the library was made here.
@@ -196,7 +232,9 @@ pub(super) fn is_made_here(call: &Call<'_>, persona: &Persona) -> bool {
 }
 
 fn owner<'a>(call: &Call<'a>) -> Result<&'a Level, Trouble> {
-    studio::owner(&call.admitted.inbound().levels).ok_or_else(|| told(Making::NeedsGroup))
+    studio::owner(&call.admitted.inbound().levels).ok_or(Trouble::Told(Sentence::WorksElsewhere {
+        works: PlaceKind::Shared,
+    }))
 }
 
 /// The persona that the command names, by its id or, once it is published, by its name.
@@ -213,10 +251,7 @@ async fn named<'a>(call: &Call<'a>) -> Result<(&'a Level, PersonaId, Work), Trou
     }
     let library = call.library();
     let Some(persona) = library.find(typed) else {
-        return Err(Trouble::Told(Sentence::UnknownPersona {
-            typed: typed.to_owned(),
-            nearest: library.nearest(typed).map(ToString::to_string),
-        }));
+        return Err(super::persona::unknown(call, typed));
     };
     let id = persona.id.clone();
     match call.ctx.studio.work(owner, &id).await {

@@ -1,7 +1,7 @@
 //! `/why`: what the last reply was made from.
 
 use super::{Action, Answer, Call, Command, Outcome};
-use crate::identity::Rank;
+use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 
 pub(super) const COMMAND: Command = Command {
@@ -17,6 +17,7 @@ pub(super) const COMMAND: Command = Command {
             "마지막 답이 무엇을 바탕으로 했는지 알려 줘요",
         ],
         needs: Rank::Member,
+        works: PlaceKind::Screen,
         answer: Answer::Personal,
         is_logged: false,
         arguments: &[],

@@ -7,7 +7,6 @@ use crate::studio::sheet::{Flaw, Part};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the sentences below say what each one means")]
 pub enum Making {
-    NeedsGroup,
     BadId {
         typed: String,
     },
@@ -51,6 +50,10 @@ pub enum Making {
         version: u32,
     },
     HowToSet {
+        ids: String,
+    },
+    NoRoom,
+    NotPublished {
         id: String,
     },
     RolledBack {
@@ -59,6 +62,11 @@ pub enum Making {
     },
     NoVersion {
         known: String,
+    },
+    WouldDelete {
+        id: String,
+        has_draft: bool,
+        versions: String,
     },
     Deleted {
         id: String,
@@ -102,10 +110,6 @@ impl Making {
     /// The sentence in English and in Korean.
     pub(super) fn in_both(&self) -> (String, String) {
         match self {
-            Self::NeedsGroup => both(
-                "Personas are made in a server or group, for that place. Please give this command there.",
-                "페르소나는 서버나 그룹에서, 그곳에서 쓰려고 만들어요. 그곳에서 이 명령을 써 주세요.",
-            ),
             Self::BadId { typed } => both(
                 format!(
                     "{typed} cannot be an id. Take 1 to 32 of the characters a-z, 0-9, _ and -."
@@ -168,10 +172,15 @@ impl Making {
                 exchanges,
             } => both(
                 format!(
-                    "Draft: {} of {} tokens; room for about {} exchanges beside it.",
+                    "Draft: {} of {} tokens; room for about {} {} beside it.",
                     grouped(*tokens),
                     grouped(*context),
-                    grouped(*exchanges)
+                    grouped(*exchanges),
+                    if *exchanges == 1 {
+                        "exchange"
+                    } else {
+                        "exchanges"
+                    }
                 ),
                 format!(
                     "초안: {}토큰(전체 {}토큰), 대화를 약 {}번 주고받을 자리가 남아요.",
@@ -203,9 +212,17 @@ impl Making {
                 format!("{name} is published as version {version}."),
                 format!("{name} 페르소나를 {version}번째 판으로 공개했어요."),
             ),
-            Self::HowToSet { id } => both(
-                format!("/persona set {id} lets it answer here."),
-                format!("‘/페르소나 선택 {id}’로 여기서 답하게 할 수 있어요."),
+            Self::HowToSet { ids } => both(
+                format!("/persona set {ids} lets it answer here when it is called by name."),
+                format!("‘/페르소나 선택 {ids}’: 여기서 이름을 부르면 답하게 해요."),
+            ),
+            Self::NoRoom => both(
+                "It leaves no room to talk. Please shorten it.",
+                "대화할 자리가 남지 않아요. 글을 줄여 주세요.",
+            ),
+            Self::NotPublished { id } => both(
+                format!("{id} is not published yet: /persona publish {id}"),
+                format!("{id}: 아직 공개하지 않았어요. ‘/페르소나 공개 {id}’로 공개할 수 있어요."),
             ),
             Self::RolledBack { name, version } => both(
                 format!("Version {version} of {name} answers again."),
@@ -218,6 +235,31 @@ impl Making {
                 format!("There is no such version to go back to. There are: {known}."),
                 format!("되돌릴 판이 없어요. 있는 판: {known}"),
             ),
+            Self::WouldDelete {
+                id,
+                has_draft,
+                versions,
+            } => {
+                let (english, korean) = match (has_draft, versions.as_str()) {
+                    (_, "") => ("its draft".to_owned(), "초안".to_owned()),
+                    (false, versions) => (
+                        format!("its versions ({versions})"),
+                        format!("공개한 판({versions})"),
+                    ),
+                    (true, versions) => (
+                        format!("its draft and its versions ({versions})"),
+                        format!("초안과 공개한 판({versions})"),
+                    ),
+                };
+                both(
+                    format!(
+                        "{id} would be lost for good with {english}. To delete it: /persona delete {id} confirm"
+                    ),
+                    format!(
+                        "{id}: {korean}까지 모두 사라지고 되돌릴 수 없어요. 삭제하려면 ‘/페르소나 삭제 {id} 확인’이라고 써 주세요."
+                    ),
+                )
+            }
             Self::Deleted { id } => both(
                 format!("{id} is deleted with all its versions."),
                 format!("{id} 페르소나를 모든 판과 함께 삭제했어요."),
@@ -250,14 +292,17 @@ impl Making {
             Self::Now { value } => both(format!("Now:\n{value}"), format!("지금:\n{value}")),
             Self::HowToAnswer => both(
                 "Please send me the text. /cancel ends this.",
-                "내용을 보내 주세요. ‘/취소’는 그만둬요.",
+                "내용을 보내 주세요. 그만두려면 ‘/취소’를 보내 주세요.",
             ),
             Self::HowToKeep => both(
                 "Please send me the new text. - keeps it as it is, /cancel ends this.",
-                "새 내용을 보내 주세요. ‘-’는 그대로 두고, ‘/취소’는 그만둬요.",
+                "새 내용을 보내 주세요. 그대로 두려면 ‘-’, 그만두려면 ‘/취소’를 보내 주세요.",
             ),
-            Self::HowToClear => both("It may stay empty: /clear.", "비워 두려면 ‘/비우기’."),
-            Self::MustNotBeEmpty => both("Something has to stand there.", "비워 둘 수 없어요."),
+            Self::HowToClear => both(
+                "It may stay empty: /clear.",
+                "비워 두려면 ‘/비우기’를 보내 주세요.",
+            ),
+            Self::MustNotBeEmpty => both("This cannot be empty.", "비워 둘 수 없어요."),
             Self::AnswerTooLong { most } => both(
                 format!("That is too long; at most {most} characters fit."),
                 format!("너무 길어요. {most}자까지 쓸 수 있어요."),
@@ -282,7 +327,7 @@ fn flawed(flaw: Flaw) -> (String, String) {
     let most = part.longest();
     match flaw {
         Flaw::Missing(_) => both(
-            format!("{english}: something has to stand there."),
+            format!("{english}: this cannot be empty."),
             format!("{korean}: 비워 둘 수 없어요."),
         ),
         Flaw::TooLong(_) => both(

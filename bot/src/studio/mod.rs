@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use self::sheet::{Flaw, Sheet};
 use crate::clock::now_ms;
-use crate::identity::{Level, LevelKind};
+use crate::identity::{Level, PlaceKind};
 use crate::store::key::Key;
 use crate::store::record::{Found, Record, read, read_all};
 use crate::store::{Store, StoreError};
@@ -103,7 +103,7 @@ impl Record for Work {
 pub fn owner(levels: &[Level]) -> Option<&Level> {
     levels
         .last()
-        .filter(|level| matches!(level.kind, LevelKind::Server | LevelKind::Group))
+        .filter(|_| PlaceKind::of(levels) == PlaceKind::Shared)
 }
 
 impl Studio {
@@ -368,7 +368,7 @@ impl Work {
 mod tests {
     use super::*;
     use crate::commands::Asked;
-    use crate::identity::Platform;
+    use crate::identity::{LevelKind, Platform};
     use crate::store::in_memory::InMemory;
 
     fn group(raw: &str) -> Level {

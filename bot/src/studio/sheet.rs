@@ -131,6 +131,11 @@ impl Sheet {
         self
     }
 
+    /// The names that stand there, the one that is shown first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        listed(&self.names, &[',', '，', '、'])
+    }
+
     /// What stands in one field.
     #[must_use]
     pub fn part(&self, part: Part) -> &str {
@@ -193,7 +198,7 @@ impl Sheet {
     }
 
     fn file(&self) -> String {
-        let mut names = listed(&self.names, &[',', '，', '、']);
+        let mut names = self.names();
         let file = File {
             name: names.next().unwrap_or_default(),
             aliases: names.collect(),

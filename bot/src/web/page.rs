@@ -19,7 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{Visitor, language};
 use crate::commands::COMMANDS;
 use crate::context::Context;
-use crate::identity::{Rank, Scope};
+use crate::identity::{PlaceKind, Rank, Scope};
 use crate::inbound::Manner;
 use crate::memory::FactId;
 use crate::outlet::Outlet;
@@ -87,7 +87,7 @@ async fn about(State(ctx): State<Arc<Context>>) -> Json<Value> {
         .iter()
         .map(|command| {
             let both = |say: &dyn Fn(Language) -> String| json!({ "en": say(Language::English), "ko": say(Language::Korean) });
-            json!({ "name": both(&|language| command.name(language).to_owned()), "usage": both(&|language| command.usage(language, Rank::ManagesChannel)), "summary": both(&|language| command.summary(language).to_owned()) })
+            json!({ "name": both(&|language| command.name(language).to_owned()), "usage": both(&|language| command.usage(language, Rank::ManagesAll, PlaceKind::Screen)), "summary": both(&|language| command.summary(language).to_owned()) })
         })
         .collect();
     let readiness = ctx.brains.readiness();

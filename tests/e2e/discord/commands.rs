@@ -184,6 +184,126 @@ async fn the_rules_of_a_place_decide_to_what_when_and_how_much_it_answers() {
 }
 
 #[tokio::test]
+async fn what_is_set_for_the_whole_server_says_where_it_does_not_hold() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    discord.until_registered("settings").await;
+    let yun = discord.person("yun");
+    let sora = discord.person("sora").speaking("ko");
+    let guild = discord.guild("club");
+    let owners = guild.role("owners", MANAGE_GUILD);
+    guild.joins(&yun, std::slice::from_ref(&owners));
+    guild.joins(&sora, &[owners]);
+    let general = guild.channel("general");
+    let told = async |person, command: &str, options: serde_json::Value| {
+        let used = general.commands(person, command, options).await;
+        used.response().await.content
+    };
+    let check = async |command: &str, options: serde_json::Value, answer: &str| {
+        assert_eq!(told(&yun, command, options).await, answer);
+    };
+    check(
+        "persona",
+        json!({ "set": { "name": "joey phoebe", "everywhere": true } }),
+        "Joey answers everywhere in this server from now on.\nCalled by name, these answer, too: Phoebe.",
+    )
+    .await;
+    check(
+        "persona",
+        json!({ "set": { "name": "monica" } }),
+        "From now on Monica answers here.",
+    )
+    .await;
+    let everywhere = json!({ "set": { "name": "joey", "everywhere": true } });
+    check(
+        "persona",
+        everywhere.clone(),
+        "Joey answers everywhere in this server from now on.\nThis channel keeps its own choice: Monica.",
+    )
+    .await;
+    assert_eq!(
+        told(&sora, "persona", everywhere).await,
+        "이제부터 서버 전체에서 Joey 페르소나가 답해요.\n이 채널은 따로 정한 페르소나를 그대로 써요: Monica"
+    );
+    check(
+        "persona",
+        json!({ "reset": {} }),
+        "From now on Joey answers here.",
+    )
+    .await;
+
+    check(
+        "settings",
+        json!({ "answer": { "what": "everything" } }),
+        "I answer every message. (chosen here)",
+    )
+    .await;
+    check(
+        "settings",
+        json!({ "answer": { "what": "nothing", "everywhere": true } }),
+        "I answer nothing but commands. (everywhere in this server)\nThis channel keeps its own rule: I answer every message.",
+    )
+    .await;
+    check(
+        "settings",
+        json!({ "reset": { "what": "answer" } }),
+        "I answer nothing but commands. (inherited from the server)",
+    )
+    .await;
+    check(
+        "settings",
+        json!({ "limit": { "whose": "place", "number": "30", "everywhere": true } }),
+        "Messages answered in an hour in this server altogether: 30 (everywhere in this server)",
+    )
+    .await;
+    check(
+        "settings",
+        json!({ "limit": { "whose": "person", "number": "3" } }),
+        "Messages of one person answered in an hour in this channel: 3 (chosen here)",
+    )
+    .await;
+    let all = json!({ "reset": { "what": "all", "everywhere": true } });
+    assert_eq!(
+        told(&sora, "settings", all).await,
+        "부를 때만 답해요(멘션, 답장, 이름). (기본값)\n조용한 시간: 없음 (기본값)\n한 사람이 한 시간에 받을 수 있는 답: 제한 없음 (기본값)\n이 채널은 따로 정한 대로 해요: 한 사람이 이 채널에서 한 시간에 받을 수 있는 답: 3개\n한 시간에 하는 답: 제한 없음 (기본값)"
+    );
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn hours_are_those_of_the_machine_and_what_is_wrong_with_them_is_said() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let home = Home::with(&model).on_discord(&discord);
+    let daemon = home.in_zone("Asia/Seoul").start().await;
+    discord.until_connected().await;
+    discord.until_registered("settings").await;
+    let yun = discord.person("yun");
+    let chat = discord.private(&yun);
+    for (typed, answer) in [
+        ("23:00-07:00", "Asia/Seoul (chosen here)"),
+        ("Never", "Quiet hours: none. (chosen here)"),
+        (
+            "23:00-07:00 KST",
+            "I do not know the time zone KST; write Asia/Seoul.",
+        ),
+        ("07:00-07:00", "begin and end at the same time"),
+        ("tonight", "I cannot read tonight as hours."),
+    ] {
+        let options = json!({ "quiet": { "hours": typed } });
+        let used = chat.commands(&yun, "settings", options).await;
+        let shown = used.response().await.content;
+        assert!(shown.contains(answer), "{typed}: {shown}");
+    }
+    // Alone with somebody it answers whatever they write.
+    let nothing = json!({ "answer": { "what": "nothing" } });
+    let used = chat.commands(&yun, "settings", nothing).await;
+    let shown = used.response().await.content;
+    assert!(shown.contains("works in a server or group"), "{shown}");
+    drop(daemon);
+}
+
+#[tokio::test]
 async fn what_only_the_asker_may_see_is_not_told_to_a_typed_command() {
     let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
     let daemon = Home::with(&model).on_discord(&discord).start().await;

@@ -40,6 +40,20 @@ async fn a_persona_is_made_in_a_form_and_answers_in_its_server_only() {
         .await;
     kept.until_text("of 4,096 tokens; room for about").await;
 
+    // Only what was made here can be changed, and only its makers see what is not published yet.
+    for (person, typed, offered) in [
+        (&yun, "", &["nari"][..]),
+        (&yun, "나리", &["nari"]),
+        (&yun, "jo", &[]),
+        (&min, "", &[]),
+    ] {
+        let typing = json!({ "publish": { "name": typed } });
+        let typing = general.autocompletes(person, "persona", typing, "name");
+        let choices = typing.await.response().await.choices;
+        let choices: Vec<String> = choices.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(choices, offered, "{typed}");
+    }
+
     model.replies(|prompt| format!("As {}", prompt.system()));
     let tried = command(json!({ "test": { "name": "nari", "text": "hello" } })).await;
     tried.until_text("As You are \"Nari\".").await;

@@ -137,7 +137,7 @@ async fn what_moderators_did_is_never_told_to_a_group() {
     group.until_text("From now on Monica").await;
     // What the rules are may be read by all, who changed them not.
     group.says(&yun, "/settings show");
-    group.until_text("I answer when I am called").await;
+    group.until_text("I answer when I am mentioned").await;
     group.says(&yun, "/settings log");
     let note = group.until_text("only tell you that in private").await;
     private.says(&yun, &invitation(&telegram, &note.buttons));

@@ -261,7 +261,7 @@ fn language(locale: &str) -> Language {
 }
 
 /// What somebody with these permissions may change.
-fn rank(permissions: Permissions) -> Rank {
+pub(super) fn rank(permissions: Permissions) -> Rank {
     if permissions.intersects(Permissions::MANAGE_GUILD | Permissions::ADMINISTRATOR) {
         Rank::ManagesAll
     } else if permissions.contains(Permissions::MANAGE_CHANNELS) {

@@ -1,6 +1,6 @@
 //! The command table as Discord's slash commands: what is registered, and what comes back. What the commands do stands in `commands/`.
 
-use chatfriends_personas::Library;
+use chatfriends_personas::Persona;
 use serde_json::{Map, Value, json};
 use serenity::all::{
     ActionRowComponent, CommandData, LightMethod, ModalInteractionData, ResolvedValue, Route,
@@ -10,6 +10,7 @@ use super::rest::{Body, Rest};
 use crate::commands::{Action, Argument, Asked, COMMANDS, Command, Kind, Words};
 use crate::outlet::Form;
 use crate::platforms::SendError;
+use crate::studio::Work;
 
 const SUB_COMMAND: u8 = 1;
 const STRING: u8 = 3;
@@ -102,7 +103,7 @@ fn argument(argument: &Argument) -> Value {
     };
     described.insert("type".to_owned(), json!(kind));
     match argument.kind {
-        Kind::Persona | Kind::Personas => {
+        Kind::Persona | Kind::Personas | Kind::Made => {
             described.insert("autocomplete".to_owned(), json!(true));
         }
         Kind::Choice(choices) => {
@@ -165,8 +166,46 @@ fn value(value: &ResolvedValue<'_>) -> Option<String> {
     }
 }
 
-/// What can be chosen for an argument that is being typed.
-pub(super) fn choices(data: &CommandData, library: &Library) -> Vec<Value> {
+/// Which kind of argument is being typed.
+pub(super) fn completed(data: &CommandData) -> Option<Kind> {
+    let focused = data.autocomplete()?.name;
+    let (_, action) = asked(data).meant()?;
+    let mut arguments = action.arguments.iter();
+    let argument = arguments.find(|argument| argument.name[0] == focused)?;
+    Some(argument.kind)
+}
+
+/// A persona that may be chosen.
+#[derive(Debug)]
+pub(super) struct Choice {
+    id: String,
+    name: String,
+    aliases: Vec<String>,
+}
+
+impl From<&Persona> for Choice {
+    fn from(persona: &Persona) -> Self {
+        Self {
+            id: persona.id.to_string(),
+            name: persona.name.clone(),
+            aliases: persona.aliases.clone(),
+        }
+    }
+}
+
+impl From<&Work> for Choice {
+    /// By its id, since a draft may have no name yet.
+    fn from(work: &Work) -> Self {
+        Self {
+            id: work.id().to_string(),
+            name: work.id().to_string(),
+            aliases: work.sheet().names().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// Those of `all` that fit what is being typed.
+pub(super) fn choices(data: &CommandData, all: impl IntoIterator<Item = Choice>) -> Vec<Value> {
     let Some(typed) = data.autocomplete().map(|option| option.value) else {
         return Vec::new();
     };
@@ -176,19 +215,20 @@ pub(super) fn choices(data: &CommandData, library: &Library) -> Vec<Value> {
         None => (String::new(), typed),
     };
     let last = last.to_lowercase();
-    let fitting = library.iter().filter(|persona| {
-        let names = [persona.id.as_str(), &persona.name].into_iter();
-        let mut names = names.chain(persona.aliases.iter().map(String::as_str));
+    let fitting = all.into_iter().filter(|choice| {
+        let mut names = [&choice.id, &choice.name]
+            .into_iter()
+            .chain(&choice.aliases);
         names.any(|name| name.to_lowercase().starts_with(&last))
     });
     fitting
         .take(MOST_CHOICES)
-        .map(|persona| {
-            let name: String = format!("{before}{}", persona.name)
+        .map(|choice| {
+            let name: String = format!("{before}{}", choice.name)
                 .chars()
                 .take(100)
                 .collect();
-            json!({ "name": name, "value": format!("{before}{}", persona.id) })
+            json!({ "name": name, "value": format!("{before}{}", choice.id) })
         })
         .collect()
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde_json::json;
 use serenity::all::{
     ApplicationFlags, ApplicationId, ChannelId, Context as Connection, CurrentApplicationInfo,
-    CurrentUser, Event as GatewayEvent, GatewayIntents, GuildId, Interaction, MessageId,
+    CurrentUser, Event as GatewayEvent, GatewayIntents, GuildId, Interaction, Member, MessageId,
     Permissions, RawEventHandler, Route,
 };
 use serenity::async_trait;
@@ -38,13 +38,14 @@ use super::event::{Event, Happening};
 
 use super::health::State;
 use super::{Button, Messenger as _, Post, PostKey, Voice};
-use crate::commands::Asked;
+use crate::commands::{Asked, Kind};
 use crate::context::Context;
-use crate::identity::{Level, LevelKind, Platform};
+use crate::identity::{Level, LevelKind, Platform, Rank};
 use crate::intake::Intake;
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::settings::DiscordSettings;
+use crate::studio::Work;
 
 /// A token that was reset by mistake may be set right; asking whether it was costs no session.
 const AFTER_WRONG_TOKEN: Duration = Duration::from_secs(20);
@@ -337,8 +338,18 @@ impl Listener {
                 let guild = typed.guild_id.map(|guild| guild.to_string());
                 let level =
                     guild.map(|guild| Level::new(Platform::Discord, LevelKind::Server, &guild));
-                let library = self.ctx.library_at(level.as_slice());
-                let choices = menu::choices(&typed.data, &library);
+                let choices = match menu::completed(&typed.data) {
+                    Some(Kind::Made) => {
+                        let member = typed.member.as_deref();
+                        let made = self.made_for(level.as_ref(), member).await;
+                        menu::choices(&typed.data, made.iter().map(menu::Choice::from))
+                    }
+                    _ => {
+                        let library = self.ctx.library_at(level.as_slice());
+                        let all = library.iter().map(|persona| persona.as_ref().into());
+                        menu::choices(&typed.data, all)
+                    }
+                };
                 let answer = json!({ "type": 8, "data": { "choices": choices } });
                 let ticket = Ticket {
                     interaction: typed.id,
@@ -350,6 +361,19 @@ impl Listener {
             }
             _ => metrics::count(Count::UnknownEvents),
         }
+    }
+
+    /// The personas of a server that somebody may change, drafts among them.
+    async fn made_for(&self, server: Option<&Level>, member: Option<&Member>) -> Vec<Work> {
+        let permissions = member.and_then(|member| member.permissions);
+        let (Some(server), Some(Rank::ManagesAll)) = (server, permissions.map(listen::rank)) else {
+            return Vec::new();
+        };
+        let works = self.ctx.studio.works(server).await;
+        works.unwrap_or_else(|error| {
+            tracing::warn!(%error, "The personas made by command cannot be offered.");
+            Vec::new()
+        })
     }
 
     async fn command(&self, asked: Asked, by: &Doer<'_>, spot: impl Future<Output = Spot>) {
