@@ -18,11 +18,18 @@ use crate::store::{Store, StoreError};
 #[derive(Debug)]
 pub struct House {
     store: Arc<dyn Store>,
-    configured: BTreeMap<Level, Rules>,
-    set: RwLock<BTreeMap<Level, Rules>>,
-    /// Held while a change goes to the store and then to [`Self::set`], so that the two agree on which came last.
+    known: RwLock<Known>,
+    /// Held while a change goes to the store and then to [`Self::known`], so that the two agree on which came last.
     changing: tokio::sync::Mutex<()>,
     default: PersonaId,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// What the settings say.
+    configured: BTreeMap<Level, Rules>,
+    /// What moderators have set.
+    set: BTreeMap<Level, Rules>,
 }
 
 /// What is set at one level; what is `None` is as it is further out.
@@ -101,6 +108,19 @@ impl Record for Kept {
     const TABLE: &'static str = "rules";
 }
 
+impl Rules {
+    /// These rules, and those of `others` where nothing is said.
+    fn or(self, others: Self) -> Self {
+        Self {
+            personas: self.personas.or(others.personas),
+            answers: self.answers.or(others.answers),
+            quiet: self.quiet.or(others.quiet),
+            hourly_per_person: self.hourly_per_person.or(others.hourly_per_person),
+            hourly: self.hourly.or(others.hourly),
+        }
+    }
+}
+
 impl Holding {
     /// Whether nobody is answered at this moment.
     #[must_use]
@@ -127,8 +147,7 @@ impl House {
             .collect();
         Ok(Self {
             store,
-            configured,
-            set: RwLock::new(set),
+            known: RwLock::new(Known { configured, set }),
             changing: tokio::sync::Mutex::default(),
             default,
         })
@@ -137,9 +156,9 @@ impl House {
     /// The rules that hold where these levels stand one in another, the nearest first.
     #[must_use]
     pub fn at(&self, levels: &[Level]) -> Holding {
-        let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         // Whatever was set by command at any level stands before what the operator's file says of any.
-        let found: Vec<(&Level, &Rules)> = [&*set, &self.configured]
+        let found: Vec<(&Level, &Rules)> = [&known.set, &known.configured]
             .into_iter()
             .flat_map(|rules| levels.iter().filter_map(|level| rules.get_key_value(level)))
             .collect();
@@ -184,25 +203,51 @@ impl House {
                 Err(error) => return Err(error),
             }
         };
-        let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
-        set.insert(level.clone(), rules);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.set.insert(level.clone(), rules);
         Ok(())
     }
 
-    /// A place goes on under another name, as when a Telegram group becomes a supergroup. Rules that are set there already stay.
+    /// A place goes on under another id, as when a Telegram group becomes a supergroup. What is set there already stays, rule by rule; the
+    /// rest comes along. Doing it twice is the same as doing it once.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// When the store cannot be read or written. Then nothing has changed.
     pub async fn rename(&self, from: &Level, to: &Level) -> Result<(), StoreError> {
-        let rules = {
-            let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
-            // The operator's file names the old place, too.
-            match (set.get(to), set.get(from).or(self.configured.get(from))) {
-                (None, Some(rules)) => rules.clone(),
-                _ => return Ok(()),
+        let _changing = self.changing.lock().await;
+        let key = |level: &Level| Key::of(Kept::TABLE).text(&level.to_string());
+        let moved = loop {
+            let old = read::<Kept>(self.store.as_ref(), key(from)).await?;
+            let new = read::<Kept>(self.store.as_ref(), key(to)).await?;
+            let Some(kept) = &old.record else {
+                break None;
+            };
+            let set_there = new.record.as_ref().map(|kept| kept.rules.clone());
+            let there = Kept {
+                level: to.clone(),
+                rules: set_there.unwrap_or_default().or(kept.rules.clone()),
+            };
+            match self
+                .store
+                .commit(vec![old.removed(), new.becomes(&there)])
+                .await
+            {
+                Ok(()) => break Some(there.rules),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
             }
         };
-        self.change(to, |now| *now = rules.clone()).await
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rules) = moved {
+            known.set.remove(from);
+            known.set.insert(to.clone(), rules);
+        }
+        // The operator's file may go on naming the old id.
+        if let Some(routed) = known.configured.remove(from) {
+            let there = known.configured.remove(to).unwrap_or_default();
+            known.configured.insert(to.clone(), there.or(routed));
+        }
+        Ok(())
     }
 }
 
@@ -293,6 +338,53 @@ mod tests {
             (elsewhere.personas.rule, elsewhere.personas.from),
             (vec![persona("joey")], None)
         );
+    }
+
+    #[tokio::test]
+    async fn rules_move_one_by_one_and_those_of_the_new_place_win() {
+        let store = Arc::new(InMemory::default());
+        let group = |raw| Level::new(Platform::Telegram, LevelKind::Group, raw);
+        let (old, new) = (group("-1"), group("-100"));
+        let routed = Rules {
+            personas: Some(vec![persona("ross")]),
+            hourly: Some(9),
+            ..Rules::default()
+        };
+        let configured = BTreeMap::from([(old.clone(), routed)]);
+        let rules = house(&store, configured.clone()).await;
+        let set = |hourly| {
+            move |rules: &mut Rules| {
+                rules.hourly_per_person = Some(hourly);
+                rules.answers = Some(Answers::Everything);
+            }
+        };
+        rules.change(&old, set(20)).await.unwrap();
+        // A moderator is quicker than the move.
+        rules
+            .change(&new, |rules| rules.hourly_per_person = Some(5))
+            .await
+            .unwrap();
+        let check = |rules: &House, answers| {
+            let here = rules.at(std::slice::from_ref(&new));
+            assert_eq!(here.hourly_per_person.rule, 5);
+            assert_eq!(here.answers.rule, answers);
+            assert_eq!(
+                (here.personas.rule, here.hourly.rule),
+                (vec![persona("ross")], 9)
+            );
+            let there = rules.at(std::slice::from_ref(&old));
+            assert_eq!((there.answers.from, there.personas.from), (None, None));
+        };
+        rules.rename(&old, &new).await.unwrap();
+        check(&rules, Answers::Everything);
+        // At each start it is done once more, and brings back nothing that was taken back since.
+        rules
+            .change(&new, |rules| rules.answers = None)
+            .await
+            .unwrap();
+        let again = house(&store, configured).await;
+        again.rename(&old, &new).await.unwrap();
+        check(&again, Answers::Called);
     }
 
     #[test]

@@ -68,8 +68,9 @@ impl Intake {
                 said(&Sentence::CommandInterrupted, leader).await
             }
             Step::Whole(asked, origin) => {
-                // As if it had been given there with everything filled in: what its author may do there is asked anew.
-                let command = Event {
+                // As if it had been given there with everything filled in: what its author may do there is asked anew. That place may have
+                // moved since the form was begun.
+                let command = self.ctx.moves.settle(Event {
                     at: origin.at,
                     venue: origin.venue,
                     by: Author {
@@ -78,7 +79,7 @@ impl Intake {
                     },
                     happened: Happening::Command(asked),
                     ..leader.clone()
-                };
+                });
                 let inbound = inbound(&Batch(vec![command.clone()]));
                 self.turn(self.ranked(inbound, &command).await, stop)
             }

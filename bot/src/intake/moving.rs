@@ -8,10 +8,13 @@ use crate::moves::Move;
 use crate::store::StoreError;
 
 impl Intake {
-    /// A place goes on under another id. On return that is noted; what was said there moves as soon as nobody speaks there any more, and those
-    /// who speak at the new place wait for it.
+    /// A place goes on under another id. On return that is noted, and its rules hold at the new one; what was said there moves as soon as
+    /// nobody speaks there any more, and those who speak at the new place wait for it.
     pub(super) async fn moved(&self, moved: Move) -> Result<(), StoreError> {
-        if !self.ctx.moves.note(&moved).await? {
+        let is_new = self.ctx.moves.note(&moved).await?;
+        // Also when it was known: perhaps they could not be moved then.
+        self.move_rules(&moved).await?;
+        if !is_new {
             return Ok(());
         }
         let old = self.ctx.memory.conversations_at(&moved.from.place).await?;
@@ -43,15 +46,20 @@ impl Intake {
     }
 
     /// Moves everything that is kept of a place. Doing it twice is the same as doing it once.
-    pub(super) async fn move_along(&self, Move { from, to }: &Move) -> Result<(), StoreError> {
+    pub(super) async fn move_along(&self, moved: &Move) -> Result<(), StoreError> {
+        self.move_rules(moved).await?;
+        let Move { from, to } = moved;
         self.ctx.memory.move_place(&from.place, &to.place).await?;
-        self.ctx.inbox.move_place(&from.place, to).await?;
-        match (from.levels.last(), to.levels.last()) {
-            (Some(from), Some(to)) => {
-                self.ctx.house.rename(from, to).await?;
-                self.ctx.studio.rename(from, to).await
-            }
-            _ => Ok(()),
-        }
+        self.ctx.inbox.move_place(&from.place, to).await
+    }
+
+    /// Moves what moderators have made and set. It waits for nobody: whatever they change from now on, they change at the new id.
+    async fn move_rules(&self, Move { from, to }: &Move) -> Result<(), StoreError> {
+        let (Some(from), Some(to)) = (from.levels.last(), to.levels.last()) else {
+            return Ok(());
+        };
+        self.ctx.house.rename(from, to).await?;
+        self.ctx.studio.rename(from, to).await?;
+        self.ctx.audit.rename(from, to).await
     }
 }

@@ -118,3 +118,64 @@ async fn a_reply_that_was_begun_goes_on_in_the_supergroup() {
     assert_eq!(group.texts(), ["Once"]);
     drop(daemon);
 }
+
+#[tokio::test]
+async fn rules_and_drafts_are_there_at_once_and_one_that_is_set_meanwhile_stays() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram.set_pace(None);
+    telegram.expect_refusals_of("upgraded to a supergroup");
+    let home = Home::with(&model).on_telegram(&telegram);
+    let daemon = home.start().await;
+    let yun = telegram.person("Yun");
+    let private = telegram.private(&yun);
+    private.says(&yun, "/start");
+    private.until_text("I am an AI").await;
+    let group = telegram.basic_group("club");
+    group.has(&yun, Role::Administrator);
+    group.says(&yun, "/persona set monica");
+    group.until_text("Monica answers here").await;
+    group.says(&yun, "/settings limit person 20");
+    group.until_text("20").await;
+    group.says(&yun, "/persona create nari");
+    private.until_text("1/5").await;
+    // As long as a reply is being made, what was said does not move.
+    let pen = model.next_written();
+    group.says(&yun, &format!("@{} hello", telegram.bot_username()));
+    pen.write("Once");
+    group.until_text("Once").await;
+    let new = group.migrates(&yun);
+    telegram.until_confirmed().await;
+    new.says(&yun, "/settings limit person 7");
+    new.until_text("in this group: 7").await;
+    let rules = "Who answers: Monica (chosen here)";
+    new.says(&yun, "/settings show");
+    private.until_text(rules).await;
+    for (answer, next) in [
+        ("Nari", "2/5"),
+        ("en", "3/5"),
+        ("s", "4/5"),
+        ("g", "5/5"),
+        ("f", "The draft of nari is kept."),
+    ] {
+        private.says(&yun, answer);
+        private.until_text(next).await;
+    }
+    new.says(&yun, "/persona publish nari");
+    new.until_text("Nari is published as version 1.").await;
+    pen.write(" upon a time.");
+    drop(pen);
+    new.until_text("Once upon a time.").await;
+    telegram.until_confirmed().await;
+    drop(daemon);
+    let daemon = home.start().await;
+    let before = private.messages().len();
+    new.says(&yun, "/settings show");
+    let shown = private.until_count(before + 1).await.remove(before).text;
+    assert!(
+        shown.contains(rules) && shown.contains("in this group: 7"),
+        "{shown}"
+    );
+    new.says(&yun, "/settings log");
+    private.until_text("/settings limit person 20").await;
+    drop(daemon);
+}
