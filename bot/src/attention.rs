@@ -20,10 +20,10 @@ use chatfriends_personas::{Library, PersonaId, called};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::commands;
-use crate::house::{Answers, Holding};
 use crate::identity::Audience;
 use crate::platforms::event::{Attachment, Event, Message};
 use crate::platforms::reaction::Reaction;
+use crate::rules::{Answers, EffectiveRules};
 use crate::safety;
 
 /// For so long a message may become a call by being changed.
@@ -70,7 +70,7 @@ pub struct Heard<'a> {
     /// The message in it.
     pub message: &'a Message,
     /// The rules of the place.
-    pub rules: &'a Holding,
+    pub rules: &'a EffectiveRules,
     /// The personas that can be there.
     pub library: &'a Library,
 }

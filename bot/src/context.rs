@@ -11,7 +11,6 @@ use crate::commands::Audit;
 use crate::compaction::Compactor;
 use crate::dialogue::Dialogues;
 use crate::gate::Gate;
-use crate::house::House;
 use crate::identity::Level;
 use crate::inbound::Inbound;
 use crate::inbox::Inbox;
@@ -23,6 +22,7 @@ use crate::moves::Moves;
 use crate::platforms::health::Health;
 use crate::platforms::telegram::webhook::Webhook;
 use crate::reasons::Reasons;
+use crate::rules::PlaceRules;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::studio::Studio;
@@ -55,7 +55,7 @@ pub struct Context {
     /// Where chat apps keep what concerns them alone.
     pub store: Arc<dyn Store>,
     /// The rules of places.
-    pub house: House,
+    pub rules: PlaceRules,
     /// What generates.
     pub brains: Brains,
     /// What came from chat apps and is not answered yet.
@@ -100,7 +100,7 @@ impl Context {
                 })
             });
         }
-        let at_home = self.house.at(&inbound.levels).personas.rule;
+        let at_home = self.rules.at(&inbound.levels).personas.rule;
         // A persona whose file is gone leaves its places to the others there, and to the default one.
         let persona = at_home
             .iter()

@@ -5,9 +5,9 @@ use chatfriends_personas::Language;
 use self::making::Making;
 use crate::attention::Silence;
 use crate::commands::Source;
-use crate::house::Answers;
 use crate::identity::{LevelKind, PlaceKind, Rank};
 use crate::outlet::{Ending, TroubleKind};
+use crate::rules::Answers;
 
 pub mod making;
 

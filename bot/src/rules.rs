@@ -16,10 +16,10 @@ use crate::store::{Store, StoreError};
 
 /// The rules of all places. Few places have some, so all of them are kept at hand.
 #[derive(Debug)]
-pub struct House {
+pub struct PlaceRules {
     store: Arc<dyn Store>,
     known: RwLock<Known>,
-    /// Held while a change goes to the store and then to [`Self::known`], so that the two agree on which came last.
+    /// Effective while a change goes to the store and then to [`Self::known`], so that the two agree on which came last.
     changing: tokio::sync::Mutex<()>,
     default: PersonaId,
 }
@@ -76,22 +76,22 @@ pub enum Quiet {
 
 /// The rules that hold in a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holding {
+pub struct EffectiveRules {
     /// Who answers, the first one uncalled.
-    pub personas: Held<Vec<PersonaId>>,
+    pub personas: Effective<Vec<PersonaId>>,
     /// To what.
-    pub answers: Held<Answers>,
+    pub answers: Effective<Answers>,
     /// When not.
-    pub quiet: Held<Quiet>,
+    pub quiet: Effective<Quiet>,
     /// Messages an hour and person; 0 = any number.
-    pub hourly_per_person: Held<u32>,
+    pub hourly_per_person: Effective<u32>,
     /// Messages an hour; 0 = any number.
-    pub hourly: Held<u32>,
+    pub hourly: Effective<u32>,
 }
 
 /// A rule, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held<T> {
+pub struct Effective<T> {
     /// The rule.
     pub rule: T,
     /// Where it was set; `None` = nowhere, it is the default.
@@ -121,7 +121,7 @@ impl Rules {
     }
 }
 
-impl Holding {
+impl EffectiveRules {
     /// Whether nobody is answered at this moment.
     #[must_use]
     pub fn is_quiet(&self, now: DateTime<Utc>) -> bool {
@@ -135,7 +135,7 @@ impl Holding {
     }
 }
 
-impl House {
+impl PlaceRules {
     /// The rules in `store` over the configured ones.
     ///
     /// # Errors
@@ -161,14 +161,14 @@ impl House {
 
     /// The rules that hold where these levels stand one in another, the nearest first.
     #[must_use]
-    pub fn at(&self, levels: &[Level]) -> Holding {
+    pub fn at(&self, levels: &[Level]) -> EffectiveRules {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         // Whatever was set by command at any level stands before what the operator's file says of any.
         let found: Vec<(&Level, &Rules)> = [&known.set, &known.configured]
             .into_iter()
             .flat_map(|rules| levels.iter().filter_map(|level| rules.get_key_value(level)))
             .collect();
-        Holding {
+        EffectiveRules {
             personas: nearest(&found, vec![self.default.clone()], |rules| {
                 rules.personas.clone()
             }),
@@ -261,16 +261,16 @@ fn nearest<T>(
     found: &[(&Level, &Rules)],
     default: T,
     rule: impl Fn(&Rules) -> Option<T>,
-) -> Held<T> {
+) -> Effective<T> {
     found
         .iter()
         .find_map(|(level, rules)| {
-            Some(Held {
+            Some(Effective {
                 rule: rule(rules)?,
                 from: Some((*level).clone()),
             })
         })
-        .unwrap_or(Held {
+        .unwrap_or(Effective {
             rule: default,
             from: None,
         })
@@ -290,9 +290,9 @@ mod tests {
         PersonaId::new(id).unwrap()
     }
 
-    async fn house(store: &Arc<InMemory>, configured: BTreeMap<Level, Rules>) -> House {
+    async fn opened(store: &Arc<InMemory>, configured: BTreeMap<Level, Rules>) -> PlaceRules {
         let store: Arc<dyn Store> = Arc::clone(store) as _;
-        House::open(store, configured, persona("joey"))
+        PlaceRules::open(store, configured, persona("joey"))
             .await
             .unwrap()
     }
@@ -310,36 +310,36 @@ mod tests {
             ..Rules::default()
         };
         let configured = BTreeMap::from([(server.clone(), written("ross"))]);
-        let house = house(&store, configured.clone()).await;
-        let who = |house: &House| {
-            let held = house.at(&levels).personas;
+        let rules = opened(&store, configured.clone()).await;
+        let who = |rules: &PlaceRules| {
+            let held = rules.at(&levels).personas;
             (held.rule[0].to_string(), held.from)
         };
-        assert_eq!(who(&house), ("ross".to_owned(), Some(server.clone())));
+        assert_eq!(who(&rules), ("ross".to_owned(), Some(server.clone())));
 
         let set =
             |id: &'static str| move |rules: &mut Rules| rules.personas = Some(vec![persona(id)]);
-        house.change(&server, set("monica")).await.unwrap();
-        assert_eq!(who(&house), ("monica".to_owned(), Some(server.clone())));
-        house.change(&channel, set("phoebe")).await.unwrap();
-        assert_eq!(who(&house), ("phoebe".to_owned(), Some(channel.clone())));
+        rules.change(&server, set("monica")).await.unwrap();
+        assert_eq!(who(&rules), ("monica".to_owned(), Some(server.clone())));
+        rules.change(&channel, set("phoebe")).await.unwrap();
+        assert_eq!(who(&rules), ("phoebe".to_owned(), Some(channel.clone())));
         // Another rule of the same level is not touched.
-        house
+        rules
             .change(&channel, |rules| rules.answers = Some(Answers::Nothing))
             .await
             .unwrap();
-        assert_eq!(who(&house).0, "phoebe");
+        assert_eq!(who(&rules).0, "phoebe");
 
-        let again = super::House::open(Arc::clone(&store) as _, configured, persona("joey"))
+        let again = super::PlaceRules::open(Arc::clone(&store) as _, configured, persona("joey"))
             .await
             .unwrap();
-        assert_eq!(again.at(&levels), house.at(&levels), "after a restart");
-        house
+        assert_eq!(again.at(&levels), rules.at(&levels), "after a restart");
+        rules
             .change(&channel, |rules| rules.personas = None)
             .await
             .unwrap();
-        assert_eq!(who(&house).0, "monica");
-        let elsewhere = house.at(&[level(LevelKind::Channel, "9")]);
+        assert_eq!(who(&rules).0, "monica");
+        let elsewhere = rules.at(&[level(LevelKind::Channel, "9")]);
         assert_eq!(
             (elsewhere.personas.rule, elsewhere.personas.from),
             (vec![persona("joey")], None)
@@ -357,7 +357,7 @@ mod tests {
             ..Rules::default()
         };
         let configured = BTreeMap::from([(old.clone(), routed)]);
-        let rules = house(&store, configured.clone()).await;
+        let rules = opened(&store, configured.clone()).await;
         let set = |hourly| {
             move |rules: &mut Rules| {
                 rules.hourly_per_person = Some(hourly);
@@ -370,7 +370,7 @@ mod tests {
             .change(&new, |rules| rules.hourly_per_person = Some(5))
             .await
             .unwrap();
-        let check = |rules: &House, answers| {
+        let check = |rules: &PlaceRules, answers| {
             let here = rules.at(std::slice::from_ref(&new));
             assert_eq!(here.hourly_per_person.rule, 5);
             assert_eq!(here.answers.rule, answers);
@@ -388,7 +388,7 @@ mod tests {
             .change(&new, |rules| rules.answers = None)
             .await
             .unwrap();
-        let again = house(&store, configured).await;
+        let again = opened(&store, configured).await;
         again.rename(&old, &new).await.unwrap();
         check(&again, Answers::Called);
     }

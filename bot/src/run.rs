@@ -20,7 +20,6 @@ use crate::context::Context;
 use crate::dialogue::Dialogues;
 use crate::failure::Failure;
 use crate::gate::Gate;
-use crate::house::House;
 use crate::inbox::Inbox;
 use crate::invitations::Invitations;
 use crate::lanes::Lanes;
@@ -31,6 +30,7 @@ use crate::platforms::health::Health;
 use crate::platforms::telegram::webhook::Webhook;
 use crate::platforms::{discord, telegram};
 use crate::reasons::Reasons;
+use crate::rules::PlaceRules;
 use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::store::sled::SledStore;
@@ -148,7 +148,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         settings.limits.reply,
     )?;
     let memory = Memory::new(Arc::clone(&store), MemoryLimits::default());
-    let house = House::open(
+    let rules = PlaceRules::open(
         Arc::clone(&store),
         settings.routes.clone(),
         settings.default_persona.clone(),
@@ -162,7 +162,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         catalogue,
         studio: Studio::open(Arc::clone(&store)).await?,
         dialogues: Dialogues::open(Arc::clone(&store)).await?,
-        house,
+        rules,
         tally: Tally::default(),
         audit: Audit::new(Arc::clone(&store)),
         health: Health::default(),

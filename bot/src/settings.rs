@@ -11,9 +11,9 @@ use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::house::{Answers, Quiet, Rules};
 use crate::identity::Level;
 use crate::quiet::QuietHours;
+use crate::rules::{Answers, Quiet, Rules};
 
 /// The reference of all settings, compiled in.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");

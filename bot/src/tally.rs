@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::house::{Held, Holding};
 use crate::identity::{Level, PersonId};
+use crate::rules::{Effective, EffectiveRules};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -25,7 +25,7 @@ struct Counted {
 impl Tally {
     /// Counts an answer, unless one of the limits is used up; then there is to be none.
     #[must_use]
-    pub fn take(&self, rules: &Holding, person: &PersonId) -> bool {
+    pub fn take(&self, rules: &EffectiveRules, person: &PersonId) -> bool {
         let now = Instant::now();
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counted.retain(|_, times| {
@@ -46,13 +46,13 @@ impl Tally {
 }
 
 /// The limits that hold for a person: what each counts, and how many.
-fn limits(rules: &Holding, person: &PersonId) -> impl Iterator<Item = (Counted, usize)> {
+fn limits(rules: &EffectiveRules, person: &PersonId) -> impl Iterator<Item = (Counted, usize)> {
     let of_person = limit(&rules.hourly_per_person, Some(person));
     of_person.into_iter().chain(limit(&rules.hourly, None))
 }
 
 /// A limit that holds: what it counts, and how many.
-fn limit(held: &Held<u32>, person: Option<&PersonId>) -> Option<(Counted, usize)> {
+fn limit(held: &Effective<u32>, person: Option<&PersonId>) -> Option<(Counted, usize)> {
     let level = held.from.clone()?;
     let counted = Counted {
         level,
@@ -64,29 +64,29 @@ fn limit(held: &Held<u32>, person: Option<&PersonId>) -> Option<(Counted, usize)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::house::{Answers, Quiet};
     use crate::identity::{LevelKind, Platform};
+    use crate::rules::{Answers, Quiet};
 
-    fn rules(per_person: u32, hourly: u32) -> Holding {
+    fn rules(per_person: u32, hourly: u32) -> EffectiveRules {
         let from = Some(Level::new(Platform::Discord, LevelKind::Server, "1"));
-        Holding {
-            personas: Held {
+        EffectiveRules {
+            personas: Effective {
                 rule: Vec::new(),
                 from: None,
             },
-            answers: Held {
+            answers: Effective {
                 rule: Answers::Called,
                 from: None,
             },
-            quiet: Held {
+            quiet: Effective {
                 rule: Quiet::Never,
                 from: None,
             },
-            hourly_per_person: Held {
+            hourly_per_person: Effective {
                 rule: per_person,
                 from: from.clone(),
             },
-            hourly: Held { rule: hourly, from },
+            hourly: Effective { rule: hourly, from },
         }
     }
 

@@ -51,7 +51,7 @@ impl Audit {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn note(&self, inbound: &Inbound, asked: &Asked) -> Result<(), StoreError> {
-        let (Some(at), Some(place)) = (inbound.levels.first(), studio::owner(&inbound.levels))
+        let (Some(at), Some(place)) = (inbound.levels.first(), studio::home(&inbound.levels))
         else {
             return Ok(());
         };
@@ -64,12 +64,8 @@ impl Audit {
         };
         loop {
             let there = self.all(place).await?;
-            // Two deeds of one millisecond stand side by side.
-            let key = (0..)
-                .map(|number| of_level(place).number(deed.at_ms).number(number))
-                .find(|key| there.iter().all(|found| found.key() != key))
-                .expect("not every number is taken");
-            let free = read::<Deed>(self.store.as_ref(), key).await?;
+            let taken: Vec<Key> = there.iter().map(|found| found.key().clone()).collect();
+            let free = read::<Deed>(self.store.as_ref(), free(place, &deed, &taken)).await?;
             if free.record.is_some() {
                 continue;
             }
@@ -99,14 +95,14 @@ impl Audit {
     /// When the store cannot be read or written.
     pub async fn rename(&self, from: &Level, to: &Level) -> Result<(), StoreError> {
         loop {
+            let there = self.all(to).await?;
+            let mut taken: Vec<Key> = there.iter().map(|found| found.key().clone()).collect();
             let mut swaps = Vec::new();
             for found in self.all(from).await? {
-                let key = found.key().moved(&of_level(from), &of_level(to));
-                let key = key.expect("it was found under this key");
-                let there = read::<Deed>(self.store.as_ref(), key).await?;
-                // What stands there already is of the same millisecond, and was noted at the new place.
-                if let (Some(deed), None) = (&found.record, &there.record) {
-                    swaps.push(there.becomes(deed));
+                if let Some(deed) = &found.record {
+                    let key = free(to, deed, &taken);
+                    taken.push(key.clone());
+                    swaps.push(read::<Deed>(self.store.as_ref(), key).await?.becomes(deed));
                 }
                 swaps.push(found.removed());
             }
@@ -123,6 +119,14 @@ impl Audit {
     async fn all(&self, place: &Level) -> Result<Vec<Found<Deed>>, StoreError> {
         read_all(self.store.as_ref(), of_level(place).under()).await
     }
+}
+
+/// Where a deed can stand: two of one millisecond stand side by side.
+fn free(place: &Level, deed: &Deed, taken: &[Key]) -> Key {
+    (0..)
+        .map(|number| of_level(place).number(deed.at_ms).number(number))
+        .find(|key| !taken.contains(key))
+        .expect("not every number is taken")
 }
 
 fn of_level(level: &Level) -> Key {

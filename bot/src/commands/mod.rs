@@ -374,8 +374,8 @@ impl Call<'_> {
         Some(from.kind)
     }
 
-    fn holding(&self) -> crate::house::Holding {
-        self.ctx.house.at(&self.admitted.inbound().levels)
+    fn rules(&self) -> crate::rules::EffectiveRules {
+        self.ctx.rules.at(&self.admitted.inbound().levels)
     }
 
     /// Who can answer here.

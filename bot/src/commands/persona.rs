@@ -234,7 +234,7 @@ async fn show(call: Call<'_>) -> Outcome {
     }
     let inbound = call.admitted.inbound();
     let persona = call.ctx.persona_for(inbound)?;
-    let held = call.holding().personas;
+    let held = call.rules().personas;
     let others: Vec<PersonaId> = held
         .rule
         .iter()
@@ -357,7 +357,7 @@ async fn reset(call: Call<'_>) -> Outcome {
 /// Changes who answers, and says who does from now on, and where somebody else does.
 async fn change(call: Call<'_>, ids: Option<Vec<PersonaId>>) -> Outcome {
     call.ctx
-        .house
+        .rules
         .change(call.level(), |rules| rules.personas.clone_from(&ids))
         .await?;
     let inbound = call.admitted.inbound();
@@ -375,13 +375,13 @@ async fn change(call: Call<'_>, ids: Option<Vec<PersonaId>>) -> Outcome {
         Sentence::PersonaSetEverywhere { name, kind }
     };
     let mut lines = vec![set.say(call.language)];
-    let others: Vec<PersonaId> = call.ctx.house.at(&there.levels).personas.rule;
+    let others: Vec<PersonaId> = call.ctx.rules.at(&there.levels).personas.rule;
     let others: Vec<PersonaId> = others.into_iter().filter(|id| *id != persona.id).collect();
     if !others.is_empty() {
         let names = names(&call, &others);
         lines.push(Sentence::PersonaOthers { names }.say(call.language));
     }
-    let here = call.holding().personas;
+    let here = call.rules().personas;
     if let Some(kind) = call.keeps_its_own(here.from.as_ref()) {
         let names = names(&call, &here.rule);
         lines.push(Sentence::KeepsItsOwnPersonas { kind, names }.say(call.language));

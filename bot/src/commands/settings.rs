@@ -1,10 +1,10 @@
 //! `/settings`: to what, when and how much the bot answers in a place, and what moderators did.
 
 use super::{Action, Answer, Argument, Call, Command, EVERYWHERE, Kind, Outcome, Words};
-use crate::house::{Answers, Held, Holding, Quiet, Rules};
 use crate::identity::{Level, LevelKind, PlaceKind, Rank};
 use crate::messages::Sentence;
 use crate::quiet::NoQuietHours;
+use crate::rules::{Answers, Effective, EffectiveRules, Quiet, Rules};
 use crate::turn::Trouble;
 
 pub(super) const COMMAND: Command = Command {
@@ -167,7 +167,7 @@ impl Topic {
     }
 
     /// The rule in words, and where it is set.
-    fn said(self, rules: &Holding) -> (Sentence, Option<&Level>) {
+    fn said(self, rules: &EffectiveRules) -> (Sentence, Option<&Level>) {
         match self {
             Self::Answers => {
                 let held = &rules.answers;
@@ -205,13 +205,13 @@ impl Topic {
 }
 
 /// How much, and where it is counted; `None` for any number.
-fn hourly(held: &Held<u32>) -> Option<(u32, LevelKind)> {
+fn hourly(held: &Effective<u32>) -> Option<(u32, LevelKind)> {
     let from = held.from.as_ref()?;
     (held.rule > 0).then_some((held.rule, from.kind))
 }
 
 async fn show(call: Call<'_>) -> Outcome {
-    let holding = call.holding();
+    let holding = call.rules();
     let names = super::persona::names(&call, &holding.personas.rule);
     let personas = Sentence::RulePersonas { names };
     let mut lines = vec![line(&call, personas, holding.personas.from.as_ref())];
@@ -294,8 +294,8 @@ async fn reset(call: Call<'_>) -> Outcome {
 
 /// Changes rules, and says what holds from now on, and where something else does.
 async fn change(call: Call<'_>, topics: &[Topic], change: impl Fn(&mut Rules) + Send) -> Outcome {
-    call.ctx.house.change(call.level(), change).await?;
-    let (there, here) = (call.ctx.house.at(call.outwards()), call.holding());
+    call.ctx.rules.change(call.level(), change).await?;
+    let (there, here) = (call.ctx.rules.at(call.outwards()), call.rules());
     let mut lines = Vec::new();
     for topic in topics {
         let (rule, from) = topic.said(&there);

@@ -10,12 +10,12 @@ use crate::messages::making::Making;
 use crate::outlet::{Form, Show};
 use crate::platforms::text::fence::fenced;
 use crate::studio::sheet::{Flaw, Part, Sheet};
-use crate::studio::{self, MOST, StudioError, Work};
+use crate::studio::{self, MOST, MadePersona, StudioError};
 use crate::turn::{self, Trouble};
 
 /// Begins a persona: without anything filled in it shows the form, so that whoever leaves it has begun nothing.
 pub(super) async fn create(call: Call<'_>) -> Outcome {
-    let owner = owner(&call)?;
+    let home = home(&call)?;
     let typed = call.argument("id").unwrap_or_default();
     let id = PersonaId::new(&typed.to_lowercase()).map_err(|_| {
         told(Making::BadId {
@@ -26,7 +26,7 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
     let room = if taken {
         Err(StudioError::Taken)
     } else {
-        call.ctx.studio.has_room(owner, &id).await
+        call.ctx.studio.has_room(home, &id).await
     };
     room.map_err(|error| refused(error, &id))?;
     let sheet = Sheet::new(call.language);
@@ -34,20 +34,20 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
         return ask(&call, &id, &sheet).await;
     }
     let sheet = sheet.with(call.asked);
-    let created = call.ctx.studio.create(owner, &id, sheet.clone()).await;
+    let created = call.ctx.studio.create(home, &id, sheet.clone()).await;
     created.map_err(|error| refused(error, &id))?;
     kept(&call, &id, &sheet).await
 }
 
 /// Changes the draft: without anything filled in it shows the form.
 pub(super) async fn edit(call: Call<'_>) -> Outcome {
-    let (owner, id, work) = named(&call).await?;
+    let (home, id, work) = named(&call).await?;
     let sheet = work.sheet();
     if !is_filled_in(&call) {
         return ask(&call, &id, &sheet).await;
     }
     let sheet = sheet.with(call.asked);
-    let edited = call.ctx.studio.edit(owner, &id, sheet.clone()).await;
+    let edited = call.ctx.studio.edit(home, &id, sheet.clone()).await;
     edited.map_err(|error| refused(error, &id))?;
     kept(&call, &id, &sheet).await
 }
@@ -114,7 +114,7 @@ pub(super) async fn draft(call: Call<'_>) -> Outcome {
 }
 
 async fn overview(call: Call<'_>) -> Outcome {
-    let works = call.ctx.studio.works(owner(&call)?).await?;
+    let works = call.ctx.studio.works(home(&call)?).await?;
     if works.is_empty() {
         return call.tell(Sentence::Making(Making::None)).await;
     }
@@ -137,7 +137,7 @@ async fn overview(call: Call<'_>) -> Outcome {
 
 /// Lets the draft answer from now on.
 pub(super) async fn publish(call: Call<'_>) -> Outcome {
-    let (owner, id, work) = named(&call).await?;
+    let (home, id, work) = named(&call).await?;
     if work.draft.is_some()
         && let Err(flaws) = work.sheet().persona(&id)
     {
@@ -150,7 +150,7 @@ pub(super) async fn publish(call: Call<'_>) -> Outcome {
     {
         return Err(told(Making::NoRoom));
     }
-    let published = call.ctx.studio.publish(owner, &id).await;
+    let published = call.ctx.studio.publish(home, &id).await;
     let version = published.map_err(|error| refused(error, &id))?;
     let mut lines = vec![say(
         &call,
@@ -159,7 +159,7 @@ pub(super) async fn publish(call: Call<'_>) -> Outcome {
             version,
         },
     )];
-    let here = call.holding().personas.rule;
+    let here = call.rules().personas.rule;
     if !here.contains(&id) {
         // Beside those who answer already: `set` chooses anew.
         let ids: Vec<&str> = here.iter().chain([&id]).map(PersonaId::as_str).collect();
@@ -171,7 +171,7 @@ pub(super) async fn publish(call: Call<'_>) -> Outcome {
 
 /// Lets an earlier version answer again.
 pub(super) async fn roll_back(call: Call<'_>) -> Outcome {
-    let (owner, id, work) = named(&call).await?;
+    let (home, id, work) = named(&call).await?;
     let no_version = || {
         told(Making::NoVersion {
             known: numbers(&work),
@@ -181,7 +181,7 @@ pub(super) async fn roll_back(call: Call<'_>) -> Outcome {
         Some(typed) => Some(typed.parse().map_err(|_| no_version())?),
         None => None,
     };
-    let version = match call.ctx.studio.roll_back(owner, &id, to).await {
+    let version = match call.ctx.studio.roll_back(home, &id, to).await {
         Err(StudioError::NoVersion) => return Err(no_version()),
         outcome => outcome.map_err(|error| refused(error, &id))?,
     };
@@ -197,7 +197,7 @@ pub(super) const CONFIRM: Words = ["confirm", "확인"];
 
 /// Takes a persona away; asks first, since nothing brings it back.
 pub(super) async fn delete(call: Call<'_>) -> Outcome {
-    let (owner, id, work) = named(&call).await?;
+    let (home, id, work) = named(&call).await?;
     if call.argument("sure") != Some(CONFIRM[0]) {
         let lost = Making::WouldDelete {
             id: id.to_string(),
@@ -207,7 +207,7 @@ pub(super) async fn delete(call: Call<'_>) -> Outcome {
         call.tell(Sentence::Making(lost)).await?;
         return Ok(Done::Asked);
     }
-    let deleted = call.ctx.studio.delete(owner, &id).await;
+    let deleted = call.ctx.studio.delete(home, &id).await;
     deleted.map_err(|error| refused(error, &id))?;
     call.tell(Sentence::Making(Making::Deleted { id: id.to_string() }))
         .await
@@ -215,11 +215,11 @@ pub(super) async fn delete(call: Call<'_>) -> Outcome {
 
 /// The id of a persona that was made here under this name and answers nobody yet.
 pub(super) async fn unpublished(call: &Call<'_>, typed: &str) -> Result<Option<String>, Trouble> {
-    let owner = studio::owner(&call.admitted.inbound().levels);
-    let (Some(owner), Ok(id)) = (owner, PersonaId::new(&typed.to_lowercase())) else {
+    let home = studio::home(&call.admitted.inbound().levels);
+    let (Some(home), Ok(id)) = (home, PersonaId::new(&typed.to_lowercase())) else {
         return Ok(None);
     };
-    match call.ctx.studio.work(owner, &id).await {
+    match call.ctx.studio.work(home, &id).await {
         Ok(_) => Ok(Some(id.to_string())),
         Err(StudioError::Unknown) => Ok(None),
         Err(error) => Err(refused(error, &id)),
@@ -231,20 +231,20 @@ pub(super) fn is_made_here(call: &Call<'_>, persona: &Persona) -> bool {
     call.ctx.catalogue.now().get(&persona.id).is_none()
 }
 
-fn owner<'a>(call: &Call<'a>) -> Result<&'a Level, Trouble> {
-    studio::owner(&call.admitted.inbound().levels).ok_or(Trouble::Told(Sentence::WorksElsewhere {
+fn home<'a>(call: &Call<'a>) -> Result<&'a Level, Trouble> {
+    studio::home(&call.admitted.inbound().levels).ok_or(Trouble::Told(Sentence::WorksElsewhere {
         works: PlaceKind::Shared,
     }))
 }
 
 /// The persona that the command names, by its id or, once it is published, by its name.
-async fn named<'a>(call: &Call<'a>) -> Result<(&'a Level, PersonaId, Work), Trouble> {
-    let owner = owner(call)?;
+async fn named<'a>(call: &Call<'a>) -> Result<(&'a Level, PersonaId, MadePersona), Trouble> {
+    let home = home(call)?;
     let typed = call.argument("name").unwrap_or_default();
     let by_id = PersonaId::new(&typed.to_lowercase()).ok();
     if let Some(id) = by_id {
-        match call.ctx.studio.work(owner, &id).await {
-            Ok(work) => return Ok((owner, id, work)),
+        match call.ctx.studio.work(home, &id).await {
+            Ok(work) => return Ok((home, id, work)),
             Err(StudioError::Unknown) => {}
             Err(error) => return Err(refused(error, &id)),
         }
@@ -254,8 +254,8 @@ async fn named<'a>(call: &Call<'a>) -> Result<(&'a Level, PersonaId, Work), Trou
         return Err(super::persona::unknown(call, typed));
     };
     let id = persona.id.clone();
-    match call.ctx.studio.work(owner, &id).await {
-        Ok(work) => Ok((owner, id, work)),
+    match call.ctx.studio.work(home, &id).await {
+        Ok(work) => Ok((home, id, work)),
         Err(StudioError::Unknown) => Err(told(Making::OfFile { id: id.to_string() })),
         Err(error) => Err(refused(error, &id)),
     }
@@ -323,7 +323,7 @@ fn name(call: &Call<'_>, id: &PersonaId) -> String {
     super::persona::names(call, std::slice::from_ref(id))
 }
 
-fn numbers(work: &Work) -> String {
+fn numbers(work: &MadePersona) -> String {
     let numbers: Vec<String> = work
         .versions
         .iter()

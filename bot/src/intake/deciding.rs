@@ -10,7 +10,6 @@ use super::{Intake, Task};
 use crate::attention::{AnsweredMessage, Attention, Heard, Silence, may_still_call};
 use crate::bursts::Speaker;
 use crate::context::Context;
-use crate::house::{Answers, Holding};
 use crate::identity::{Audience, Rank};
 use crate::inbox::{Batch, Posted};
 use crate::messages::Sentence;
@@ -18,6 +17,7 @@ use crate::metrics::{self, Count};
 use crate::platforms::event::{Event, Happening, Message};
 use crate::platforms::reaction::{Reaction, verdict};
 use crate::platforms::{Button, MessageId};
+use crate::rules::{Answers, EffectiveRules};
 use crate::store::StoreError;
 
 impl Intake {
@@ -239,7 +239,7 @@ impl Intake {
 
     /// What keeps us from making a reply there now; otherwise it counts as one.
     pub(super) fn kept_from(&self, event: &Event) -> Option<Silence> {
-        let rules = self.ctx.house.at(&event.venue.levels);
+        let rules = self.ctx.rules.at(&event.venue.levels);
         let is_private = event.venue.audience == Audience::Private;
         if !is_private && rules.answers.rule == Answers::Nothing {
             return Some(Silence::NotHere);
@@ -273,14 +273,14 @@ impl Intake {
 
 /// What holds where an event happened.
 struct Place {
-    rules: Holding,
+    rules: EffectiveRules,
     library: Arc<Library>,
 }
 
 impl Place {
     fn of(ctx: &Context, event: &Event) -> Self {
         Self {
-            rules: ctx.house.at(&event.venue.levels),
+            rules: ctx.rules.at(&event.venue.levels),
             library: ctx.library_at(&event.venue.levels),
         }
     }

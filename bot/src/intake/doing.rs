@@ -368,7 +368,7 @@ impl Intake {
             },
             discreet: false,
             invitation: None,
-            several: self.ctx.house.at(&leader.venue.levels).personas.rule.len() > 1,
+            several: self.ctx.rules.at(&leader.venue.levels).personas.rule.len() > 1,
             instead_of: Vec::<Sent>::new(),
         }
     }

@@ -58,7 +58,7 @@ impl Intake {
         let (Some(from), Some(to)) = (from.levels.last(), to.levels.last()) else {
             return Ok(());
         };
-        self.ctx.house.rename(from, to).await?;
+        self.ctx.rules.rename(from, to).await?;
         self.ctx.studio.rename(from, to).await?;
         self.ctx.audit.rename(from, to).await
     }

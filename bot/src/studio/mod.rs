@@ -2,7 +2,7 @@
 //!
 //! | table | key | record |
 //! |---|---|---|
-//! | `studio` | persona | `Work`: whose it is, its draft, its versions, and which is live |
+//! | `studio` | persona | `MadePersona`: whose it is, its draft, its versions, and which is live |
 //!
 //! Not for personas that come from files: those are `catalogue`'s, and none of them can be changed here.
 //!
@@ -41,15 +41,17 @@ pub struct Studio {
 /// A persona that answers.
 #[derive(Debug, Clone)]
 struct Live {
-    owner: Level,
+    home: Level,
     persona: Arc<Persona>,
 }
 
 /// One persona with its history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Work {
+pub struct MadePersona {
     id: PersonaId,
-    owner: Level,
+    /// The server or group that it belongs to. The store has known it by its older name.
+    #[serde(rename = "owner")]
+    home: Level,
     /// What is being changed; `None` when nothing is.
     pub draft: Option<Sheet>,
     /// What was published, the oldest first.
@@ -94,13 +96,13 @@ pub enum StudioError {
     Store(#[from] StoreError),
 }
 
-impl Record for Work {
+impl Record for MadePersona {
     const TABLE: &'static str = "studio";
 }
 
 /// Whose a persona is that is made where these levels stand one in another; `None` where only one person is.
 #[must_use]
-pub fn owner(levels: &[Level]) -> Option<&Level> {
+pub fn home(levels: &[Level]) -> Option<&Level> {
     levels
         .last()
         .filter(|_| PlaceKind::of(levels) == PlaceKind::Shared)
@@ -112,7 +114,8 @@ impl Studio {
     /// # Errors
     /// When the store cannot be read.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
-        let found = read_all::<Work>(store.as_ref(), Key::of(Work::TABLE).under()).await?;
+        let found =
+            read_all::<MadePersona>(store.as_ref(), Key::of(MadePersona::TABLE).under()).await?;
         let mut live = BTreeMap::new();
         for work in found.into_iter().filter_map(|found| found.record) {
             let id = work.id.clone();
@@ -134,12 +137,12 @@ impl Studio {
     /// The personas that answer where these levels stand one in another, beside those of files.
     #[must_use]
     pub fn live_at(&self, levels: &[Level]) -> Vec<Arc<Persona>> {
-        let Some(owner) = owner(levels) else {
+        let Some(home) = home(levels) else {
             return Vec::new();
         };
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
         live.values()
-            .filter(|live| live.owner == *owner)
+            .filter(|live| live.home == *home)
             .map(|live| Arc::clone(&live.persona))
             .collect()
     }
@@ -148,31 +151,33 @@ impl Studio {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn works(&self, owner: &Level) -> Result<Vec<Work>, StoreError> {
-        let found = read_all::<Work>(self.store.as_ref(), Key::of(Work::TABLE).under()).await?;
+    pub async fn works(&self, home: &Level) -> Result<Vec<MadePersona>, StoreError> {
+        let found =
+            read_all::<MadePersona>(self.store.as_ref(), Key::of(MadePersona::TABLE).under())
+                .await?;
         let works = found.into_iter().filter_map(|found| found.record);
-        Ok(works.filter(|work| work.owner == *owner).collect())
+        Ok(works.filter(|work| work.home == *home).collect())
     }
 
     /// One persona of a server or group.
     ///
     /// # Errors
     /// When there is none, or the store cannot be read.
-    pub async fn work(&self, owner: &Level, id: &PersonaId) -> Result<Work, StudioError> {
+    pub async fn work(&self, home: &Level, id: &PersonaId) -> Result<MadePersona, StudioError> {
         let found = self.found(id).await?;
-        let work = found.record.filter(|work| work.owner == *owner);
+        let work = found.record.filter(|work| work.home == *home);
         work.ok_or(StudioError::Unknown)
     }
 
-    /// Whether a persona of this id may be made for `owner`.
+    /// Whether a persona of this id may be made for `home`.
     ///
     /// # Errors
-    /// When the id is taken, the owner has too many, or the store cannot be read.
-    pub async fn has_room(&self, owner: &Level, id: &PersonaId) -> Result<(), StudioError> {
+    /// When the id is taken, there are too many, or the store cannot be read.
+    pub async fn has_room(&self, home: &Level, id: &PersonaId) -> Result<(), StudioError> {
         if self.found(id).await?.record.is_some() {
             return Err(StudioError::Taken);
         }
-        if self.works(owner).await?.len() >= MOST {
+        if self.works(home).await?.len() >= MOST {
             return Err(StudioError::Full);
         }
         Ok(())
@@ -184,16 +189,16 @@ impl Studio {
     /// When there is no room for it, the draft is too long to be kept, or the store cannot be written.
     pub async fn create(
         &self,
-        owner: &Level,
+        home: &Level,
         id: &PersonaId,
         sheet: Sheet,
     ) -> Result<(), StudioError> {
         sheet.measured().map_err(StudioError::Flawed)?;
         let changing = self.changing.lock().await;
-        self.has_room(owner, id).await?;
-        let work = Work {
+        self.has_room(home, id).await?;
+        let work = MadePersona {
             id: id.clone(),
-            owner: owner.clone(),
+            home: home.clone(),
             draft: Some(sheet),
             versions: Vec::new(),
             live: None,
@@ -208,13 +213,13 @@ impl Studio {
     /// When there is no such persona, the draft is too long to be kept, or the store cannot be written.
     pub async fn edit(
         &self,
-        owner: &Level,
+        home: &Level,
         id: &PersonaId,
         sheet: Sheet,
     ) -> Result<(), StudioError> {
         sheet.measured().map_err(StudioError::Flawed)?;
         let changing = self.changing.lock().await;
-        let (found, mut work) = self.theirs(owner, id).await?;
+        let (found, mut work) = self.theirs(home, id).await?;
         work.draft = Some(sheet);
         Ok(self.keep(&changing, &found, &work).await?)
     }
@@ -223,9 +228,9 @@ impl Studio {
     ///
     /// # Errors
     /// When there is no draft or it has flaws, or the store cannot be written.
-    pub async fn publish(&self, owner: &Level, id: &PersonaId) -> Result<u32, StudioError> {
+    pub async fn publish(&self, home: &Level, id: &PersonaId) -> Result<u32, StudioError> {
         let changing = self.changing.lock().await;
-        let (found, mut work) = self.theirs(owner, id).await?;
+        let (found, mut work) = self.theirs(home, id).await?;
         let sheet = work.draft.take().ok_or(StudioError::NoDraft)?;
         sheet.persona(id).map_err(StudioError::Flawed)?;
         let number = work.versions.last().map_or(0, |last| last.number) + 1;
@@ -247,12 +252,12 @@ impl Studio {
     /// When there is no such version, or the store cannot be written.
     pub async fn roll_back(
         &self,
-        owner: &Level,
+        home: &Level,
         id: &PersonaId,
         to: Option<u32>,
     ) -> Result<u32, StudioError> {
         let changing = self.changing.lock().await;
-        let (found, mut work) = self.theirs(owner, id).await?;
+        let (found, mut work) = self.theirs(home, id).await?;
         let mut numbers = work.versions.iter().map(|version| version.number).rev();
         let number = match to {
             Some(number) => numbers.find(|known| *known == number),
@@ -271,9 +276,9 @@ impl Studio {
     ///
     /// # Errors
     /// When there is none, or the store cannot be written.
-    pub async fn delete(&self, owner: &Level, id: &PersonaId) -> Result<(), StudioError> {
+    pub async fn delete(&self, home: &Level, id: &PersonaId) -> Result<(), StudioError> {
         let _changing = self.changing.lock().await;
-        let (found, _) = self.theirs(owner, id).await?;
+        let (found, _) = self.theirs(home, id).await?;
         self.store.commit(vec![found.removed()]).await?;
         self.live_mut(|live| drop(live.remove(id)));
         Ok(())
@@ -287,8 +292,8 @@ impl Studio {
         let changing = self.changing.lock().await;
         for work in self.works(from).await? {
             let found = self.found(&work.id).await?;
-            let work = Work {
-                owner: to.clone(),
+            let work = MadePersona {
+                home: to.clone(),
                 ..work
             };
             self.keep(&changing, &found, &work).await?;
@@ -300,8 +305,8 @@ impl Studio {
     async fn keep(
         &self,
         _changing: &MutexGuard<'_, ()>,
-        found: &Found<Work>,
-        work: &Work,
+        found: &Found<MadePersona>,
+        work: &MadePersona,
     ) -> Result<(), StoreError> {
         self.store.commit(vec![found.becomes(work)]).await?;
         let answering = work.answering().and_then(Result::ok);
@@ -316,22 +321,26 @@ impl Studio {
         change(&mut self.live.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    async fn found(&self, id: &PersonaId) -> Result<Found<Work>, StoreError> {
-        read(self.store.as_ref(), Key::of(Work::TABLE).text(id.as_str())).await
+    async fn found(&self, id: &PersonaId) -> Result<Found<MadePersona>, StoreError> {
+        read(
+            self.store.as_ref(),
+            Key::of(MadePersona::TABLE).text(id.as_str()),
+        )
+        .await
     }
 
     async fn theirs(
         &self,
-        owner: &Level,
+        home: &Level,
         id: &PersonaId,
-    ) -> Result<(Found<Work>, Work), StudioError> {
+    ) -> Result<(Found<MadePersona>, MadePersona), StudioError> {
         let found = self.found(id).await?;
-        let work = found.record.clone().filter(|work| work.owner == *owner);
+        let work = found.record.clone().filter(|work| work.home == *home);
         Ok((found, work.ok_or(StudioError::Unknown)?))
     }
 }
 
-impl Work {
+impl MadePersona {
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &PersonaId {
@@ -358,7 +367,7 @@ impl Work {
     fn answering(&self) -> Option<Result<Live, Vec<Flaw>>> {
         let version = self.version()?;
         Some(version.sheet.persona(&self.id).map(|persona| Live {
-            owner: self.owner.clone(),
+            home: self.home.clone(),
             persona: Arc::new(persona),
         }))
     }

@@ -10,7 +10,7 @@ use super::rest::{Body, Rest};
 use crate::commands::{Action, Argument, Asked, COMMANDS, Command, Kind, Words};
 use crate::outlet::Form;
 use crate::platforms::SendError;
-use crate::studio::Work;
+use crate::studio::MadePersona;
 
 const SUB_COMMAND: u8 = 1;
 const STRING: u8 = 3;
@@ -193,9 +193,9 @@ impl From<&Persona> for Choice {
     }
 }
 
-impl From<&Work> for Choice {
+impl From<&MadePersona> for Choice {
     /// By its id, since a draft may have no name yet.
-    fn from(work: &Work) -> Self {
+    fn from(work: &MadePersona) -> Self {
         Self {
             id: work.id().to_string(),
             name: work.id().to_string(),

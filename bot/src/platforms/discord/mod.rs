@@ -45,7 +45,7 @@ use crate::intake::Intake;
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::settings::DiscordSettings;
-use crate::studio::Work;
+use crate::studio::MadePersona;
 
 /// A token that was reset by mistake may be set right; asking whether it was costs no session.
 const AFTER_WRONG_TOKEN: Duration = Duration::from_secs(20);
@@ -364,7 +364,7 @@ impl Listener {
     }
 
     /// The personas of a server that somebody may change, drafts among them.
-    async fn made_for(&self, server: Option<&Level>, member: Option<&Member>) -> Vec<Work> {
+    async fn made_for(&self, server: Option<&Level>, member: Option<&Member>) -> Vec<MadePersona> {
         let permissions = member.and_then(|member| member.permissions);
         let (Some(server), Some(Rank::ManagesAll)) = (server, permissions.map(listen::rank)) else {
             return Vec::new();
