@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::drafts::{Draft, LOADING, Post};
-use super::mentions;
+use super::mentions::{self, Ping, Pinged};
 use super::permissions::MENTION_EVERYONE;
 use super::refusal::Refusal;
 use super::sessions::{GUILD_MESSAGES, PRIVATE_MESSAGES};
@@ -72,10 +72,7 @@ impl World {
             }
         }
         if post.is_ours && post.only_for.is_none() {
-            let pings = pinged
-                .into_iter()
-                .map(|whom| mentions::Ping { message: id, whom });
-            self.pings.extend(pings);
+            self.note_pings(id, pinged);
         }
         let is_loading = post.draft.flags & LOADING != 0;
         let message = MessageState {
@@ -156,10 +153,7 @@ impl World {
         }
         // Edits ping nobody, but completing a promised message does.
         if was_loading && message.only_for.is_none() {
-            let pings = pinged
-                .into_iter()
-                .map(|whom| mentions::Ping { message: id, whom });
-            self.pings.extend(pings);
+            self.note_pings(id, pinged);
         }
         self.announce("MESSAGE_UPDATE", channel, id);
         Ok(())
@@ -183,5 +177,10 @@ impl World {
                 &event,
             );
         }
+    }
+
+    fn note_pings(&mut self, message: Id, pinged: Vec<Pinged>) {
+        let pings = pinged.into_iter().map(|whom| Ping { message, whom });
+        self.pings.extend(pings);
     }
 }

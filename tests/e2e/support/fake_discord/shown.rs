@@ -192,6 +192,11 @@ impl Button {
             })
             .collect()
     }
+
+    /// Whether this is its label or its custom id.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.label == name || self.custom_id == name
+    }
 }
 
 fn text(value: &Value) -> String {
