@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::json;
+
 use crate::support::apps::{on_discord, on_telegram};
 use crate::support::daemon::Daemon;
 use crate::support::fake_model::FakeModel;
@@ -260,7 +262,7 @@ async fn discord_a_deleted_message_is_forgotten_with_its_reply() {
     for place in [&general, &chat] {
         let others = place.says(&yun, "Joey, I love jazz.");
         place.until_count(1).await;
-        let said = place.says(&yun, "Joey, my name is Secret.");
+        let said = place.says(&yun, "Joey, my name is Yuna.");
         let shown = place.until_count(2).await;
         place.says(&yun, "Joey, hello again");
         place.until_count(3).await;
@@ -270,7 +272,7 @@ async fn discord_a_deleted_message_is_forgotten_with_its_reply() {
         place.says(&yun, "Joey, what's my name?");
         place.until_count(3).await;
         let prompt = model.last_to("what's my name?");
-        assert!(prompt.contains("I love jazz.") && !prompt.contains("Secret"));
+        assert!(prompt.contains("I love jazz.") && !prompt.contains("Yuna"));
         assert!(place.messages().iter().any(|shown| shown.id == others));
     }
     // What nobody had told us is nothing to us.
@@ -278,13 +280,59 @@ async fn discord_a_deleted_message_is_forgotten_with_its_reply() {
     general.deletes(chatter);
     chat.says(&yun, "/memory export");
     let export = chat.until_text("\"facts\"").await.content;
-    assert!(!export.contains("Secret"), "{export}");
+    assert!(!export.contains("Yuna"), "{export}");
     drop(daemon);
     let daemon = home.start().await;
     discord.until_identified(2).await;
     chat.says(&yun, "Joey, who am I?");
     model.asked_for("who am I?").await;
-    assert!(!model.last_to("who am I?").contains("Secret"));
+    assert!(!model.last_to("who am I?").contains("Yuna"));
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn discord_messages_that_are_deleted_at_once_are_all_forgotten() {
+    let (model, discord, _home, daemon) = on_discord().await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let general = discord.guild("club").channel("general");
+    let said = [
+        (&yun, "Joey, I love jazz."),
+        (&yun, "Joey, my name is Yuna."),
+        (&min, "Joey, I live in Busan."),
+        (&yun, "Joey, my job is a spy."),
+    ];
+    let (mut messages, mut replies) = (Vec::new(), Vec::new());
+    for (person, words) in said {
+        messages.push(general.says(person, words));
+        replies.push(general.until_count(messages.len()).await.id);
+    }
+    let remembered = async |person| {
+        let used = general
+            .commands(person, "memory", json!({ "show": {} }))
+            .await;
+        used.response().await.content
+    };
+    let before = remembered(&yun).await;
+    assert!(
+        before.contains("name: Yuna") && before.contains("job: spy"),
+        "{before}"
+    );
+    // What was nobody's call goes along.
+    let chatter = general.says(&min, "nobody calls anybody");
+    general.deletes_all(&[messages[1], chatter, messages[3]]);
+    for gone in [replies[1], replies[3]] {
+        general.until_gone(gone).await;
+    }
+    let left: Vec<_> = general.by_bot().iter().map(|shown| shown.id).collect();
+    assert_eq!(left, [replies[0], replies[2]]);
+    let after = remembered(&yun).await;
+    assert!(!after.contains("Yuna") && !after.contains("spy"), "{after}");
+    assert!(remembered(&min).await.contains("lives in: Busan"));
+    general.says(&yun, "Joey, who am I?");
+    general.until_count(3).await;
+    let prompt = model.last_to("who am I?");
+    assert!(prompt.contains("I love jazz.") && prompt.contains("I live in Busan."));
+    assert!(!prompt.contains("Yuna") && !prompt.contains("spy"));
     drop(daemon);
 }
 

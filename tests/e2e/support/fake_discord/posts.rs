@@ -1,6 +1,6 @@
 //! Messages come into being, change and go; the gateway and those who are pinged hear of it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::drafts::{Draft, LOADING, Post};
 use super::mentions::{self, Ping, Pinged};
@@ -160,23 +160,37 @@ impl World {
     }
 
     pub(super) fn remove_message(&mut self, channel: Id, id: Id) {
+        if self.hide_message(channel, id) {
+            let event = json!({ "id": id.to_string(), "channel_id": channel.to_string() });
+            self.announce_removal("MESSAGE_DELETE", channel, &event);
+        }
+    }
+
+    /// Removes several at once, of which one event tells.
+    pub(super) fn remove_messages(&mut self, channel: Id, ids: &[Id]) {
+        let mut gone = ids.to_vec();
+        gone.retain(|id| self.hide_message(channel, *id));
+        let gone: Vec<String> = gone.iter().map(Id::to_string).collect();
+        let event = json!({ "ids": gone, "channel_id": channel.to_string() });
+        self.announce_removal("MESSAGE_DELETE_BULK", channel, &event);
+    }
+
+    /// Whether it was there for everybody until now.
+    fn hide_message(&mut self, channel: Id, id: Id) -> bool {
         let state = self
             .channels
             .get_mut(&channel)
             .expect("checked by the caller");
         let Some(message) = state.message_mut(id) else {
-            return;
+            return false;
         };
         message.is_deleted = true;
-        if message.only_for.is_none() {
-            let event = json!({ "id": id.to_string(), "channel_id": channel.to_string() });
-            self.announce_in(
-                "MESSAGE_DELETE",
-                channel,
-                (GUILD_MESSAGES, PRIVATE_MESSAGES),
-                &event,
-            );
-        }
+        message.only_for.is_none()
+    }
+
+    fn announce_removal(&mut self, name: &str, channel: Id, event: &Value) {
+        let intents = (GUILD_MESSAGES, PRIVATE_MESSAGES);
+        self.announce_in(name, channel, intents, event);
     }
 
     fn note_pings(&mut self, message: Id, pinged: Vec<Pinged>) {
