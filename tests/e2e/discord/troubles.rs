@@ -249,11 +249,14 @@ async fn webhooks_that_are_lost_are_made_again_and_names_that_discord_forbids_ar
     general.says(&yun, &format!("<@{}> hello", discord.bot_id()));
     let shown = general.until_count(1).await;
     assert!(shown.webhook.is_some() && !shown.name.to_lowercase().contains("discord"));
+    // What a webhook has begun nobody else can end.
+    general.until_button(shown.id, "regenerate").await;
     discord.expects_refusal(10_015);
     general.loses_webhooks();
     model.replies(|_| "Here again.".to_owned());
     general.says(&yun, "Joey, are you there?");
-    general.until_text("Here again.").await;
+    let shown = general.until_text("Here again.").await;
+    general.until_button(shown.id, "regenerate").await;
     // Where the permission is taken away the bot speaks itself.
     discord.expects_refusal(50_013);
     general.loses_webhooks();
