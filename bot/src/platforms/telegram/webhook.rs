@@ -20,7 +20,7 @@ use teloxide::{Bot, RequestError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
-use super::{ALLOWED, BackOff};
+use super::{ALLOWED, Setbacks};
 use crate::identity::Platform;
 use crate::platforms::health::{Health, State};
 use crate::settings::WebhookSettings;
@@ -166,19 +166,19 @@ pub(super) async fn register(
     secret: &str,
     health: &Health,
 ) {
-    let mut back_off = BackOff::default();
+    let mut setbacks = Setbacks::none();
     // Which secret is registered nobody tells, so it is set once more at the start.
     let mut is_set = false;
     loop {
         match look(bot, settings, secret, is_set).await {
             Ok(state) => {
                 is_set = true;
-                back_off = BackOff::default();
+                setbacks = Setbacks::none();
                 let fine = || State::Connected(me.username().to_owned());
                 health.note(Platform::Telegram, state.unwrap_or_else(fine));
                 sleep(LOOK_AFTER).await;
             }
-            Err(error) => sleep(back_off.after(&error, health)).await,
+            Err(error) => sleep(setbacks.after(&error, health)).await,
         }
     }
 }
