@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::Level;
 use crate::quiet::QuietHours;
 use crate::store::key::Key;
-use crate::store::record::{Record, read, read_all};
+use crate::store::record::{Record, read, read_all, retry_on_conflict, update};
 use crate::store::{Store, StoreError};
 
 /// The rules of all places. Few places have some, so all of them are kept at hand.
@@ -189,26 +189,19 @@ impl PlaceRules {
         change: impl Fn(&mut Rules) + Send,
     ) -> Result<(), StoreError> {
         let _changing = self.changing.lock().await;
-        let key = Key::of(Kept::TABLE).text(&level.to_string());
-        let rules = loop {
-            let found = read::<Kept>(self.store.as_ref(), key.clone()).await?;
-            let mut rules = found
-                .record
-                .as_ref()
-                .map(|kept| kept.rules.clone())
-                .unwrap_or_default();
-            change(&mut rules);
-            let kept = Kept {
-                level: level.clone(),
-                rules: rules.clone(),
-            };
-            match self.store.commit(vec![found.becomes(&kept)]).await {
-                Ok(()) => break rules,
-                // Somebody changed them at the same moment; the later change is made on top.
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error),
-            }
-        };
+        let rules = update(
+            self.store.as_ref(),
+            key(level),
+            |kept: &mut Option<Kept>| {
+                let kept = kept.get_or_insert_with(|| Kept {
+                    level: level.clone(),
+                    rules: Rules::default(),
+                });
+                change(&mut kept.rules);
+                kept.rules.clone()
+            },
+        )
+        .await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.set.insert(level.clone(), rules);
         Ok(())
@@ -221,28 +214,22 @@ impl PlaceRules {
     /// When the store cannot be read or written. Then nothing has changed.
     pub async fn rename(&self, from: &Level, to: &Level) -> Result<(), StoreError> {
         let _changing = self.changing.lock().await;
-        let key = |level: &Level| Key::of(Kept::TABLE).text(&level.to_string());
-        let moved = loop {
+        let moved = retry_on_conflict(|| async {
             let old = read::<Kept>(self.store.as_ref(), key(from)).await?;
             let new = read::<Kept>(self.store.as_ref(), key(to)).await?;
             let Some(kept) = &old.record else {
-                break None;
+                return Ok(None);
             };
             let set_there = new.record.as_ref().map(|kept| kept.rules.clone());
             let there = Kept {
                 level: to.clone(),
                 rules: set_there.unwrap_or_default().or(kept.rules.clone()),
             };
-            match self
-                .store
-                .commit(vec![old.removed(), new.becomes(&there)])
-                .await
-            {
-                Ok(()) => break Some(there.rules),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error),
-            }
-        };
+            let swaps = vec![old.removed(), new.becomes(&there)];
+            self.store.commit(swaps).await?;
+            Ok(Some(there.rules))
+        })
+        .await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(rules) = moved {
             known.set.remove(from);
@@ -255,6 +242,10 @@ impl PlaceRules {
         }
         Ok(())
     }
+}
+
+fn key(level: &Level) -> Key {
+    Key::of(Kept::TABLE).text(&level.to_string())
 }
 
 fn nearest<T>(

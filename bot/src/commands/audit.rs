@@ -11,7 +11,7 @@ use crate::clock::now_ms;
 use crate::identity::{Level, PersonId};
 use crate::inbound::Inbound;
 use crate::store::key::Key;
-use crate::store::record::{Found, Record, read, read_all};
+use crate::store::record::{Found, Record, read, read_all, retry_on_conflict};
 use crate::store::{Store, StoreError};
 use crate::studio;
 
@@ -62,21 +62,19 @@ impl Audit {
             at: at.clone(),
             command: asked.to_string(),
         };
-        loop {
+        retry_on_conflict(|| async {
             let there = self.all(place).await?;
             let taken: Vec<Key> = there.iter().map(|found| found.key().clone()).collect();
             let free = read::<Deed>(self.store.as_ref(), free(place, &deed, &taken)).await?;
             if free.record.is_some() {
-                continue;
+                return Err(StoreError::Conflict);
             }
             let mut swaps = vec![free.becomes(&deed)];
             let too_many = (there.len() + 1).saturating_sub(KEPT);
             swaps.extend(there[..too_many].iter().map(Found::removed));
-            match self.store.commit(swaps).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+            self.store.commit(swaps).await
+        })
+        .await
     }
 
     /// The last deeds in a server or group, oldest first.
@@ -94,7 +92,7 @@ impl Audit {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn rename(&self, from: &Level, to: &Level) -> Result<(), StoreError> {
-        loop {
+        retry_on_conflict(|| async {
             let there = self.all(to).await?;
             let mut taken: Vec<Key> = there.iter().map(|found| found.key().clone()).collect();
             let mut swaps = Vec::new();
@@ -102,18 +100,17 @@ impl Audit {
                 if let Some(deed) = &found.record {
                     let key = free(to, deed, &taken);
                     taken.push(key.clone());
-                    swaps.push(read::<Deed>(self.store.as_ref(), key).await?.becomes(deed));
+                    let free = read::<Deed>(self.store.as_ref(), key).await?;
+                    if free.record.is_some() {
+                        return Err(StoreError::Conflict);
+                    }
+                    swaps.push(free.becomes(deed));
                 }
                 swaps.push(found.removed());
             }
-            if swaps.is_empty() {
-                return Ok(());
-            }
-            match self.store.commit(swaps).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+            self.store.commit(swaps).await
+        })
+        .await
     }
 
     async fn all(&self, place: &Level) -> Result<Vec<Found<Deed>>, StoreError> {
