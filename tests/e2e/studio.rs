@@ -3,7 +3,9 @@
 //! On Discord the same is done with forms: `discord/studio.rs`.
 
 use crate::support::apps::on_telegram;
+use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::{Chat, FakeTelegram, Person, Role, Shown};
+use crate::support::home::Home;
 
 /// A group with a moderator who has talked with the bot before, and a member.
 struct Club {

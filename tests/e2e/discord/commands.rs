@@ -164,10 +164,7 @@ async fn the_rules_of_a_place_decide_to_what_when_and_how_much_it_answers() {
 
 #[tokio::test]
 async fn what_is_set_for_the_whole_server_says_where_it_does_not_hold() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    discord.until_registered("settings").await;
+    let (_model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let sora = discord.person("sora").speaking("ko");
     let guild = discord.guild("club");

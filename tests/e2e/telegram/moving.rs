@@ -114,11 +114,9 @@ async fn a_reply_that_was_begun_goes_on_in_the_supergroup() {
 
 #[tokio::test]
 async fn rules_and_drafts_are_there_at_once_and_one_that_is_set_meanwhile_stays() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, home, daemon) = on_telegram().await;
     telegram.set_pace(None);
     telegram.expect_refusals_of("upgraded to a supergroup");
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
     let yun = telegram.person("Yun");
     let private = telegram.private(&yun);
     private.says(&yun, "/start");
