@@ -19,7 +19,7 @@ use crate::store::{Store, StoreError};
 pub struct PlaceRules {
     store: Arc<dyn Store>,
     known: RwLock<Known>,
-    /// Effective while a change goes to the store and then to [`Self::known`], so that the two agree on which came last.
+    /// Held while a change goes to the store and then to [`Self::known`], so that the two agree on which came last.
     changing: tokio::sync::Mutex<()>,
     default: PersonaId,
 }

@@ -211,12 +211,12 @@ fn hourly(held: &Effective<u32>) -> Option<(u32, LevelKind)> {
 }
 
 async fn show(call: Call<'_>) -> Outcome {
-    let holding = call.rules();
-    let names = super::persona::names(&call, &holding.personas.rule);
+    let rules = call.rules();
+    let names = super::persona::names(&call, &rules.personas.rule);
     let personas = Sentence::RulePersonas { names };
-    let mut lines = vec![line(&call, personas, holding.personas.from.as_ref())];
+    let mut lines = vec![line(&call, personas, rules.personas.from.as_ref())];
     lines.extend(topics(&call, Topic::ALL).map(|topic| {
-        let (rule, from) = topic.said(&holding);
+        let (rule, from) = topic.said(&rules);
         line(&call, rule, from)
     }));
     call.say(lines.join("\n")).await
