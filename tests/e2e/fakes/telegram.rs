@@ -14,7 +14,7 @@ use teloxide::types::*;
 use teloxide::{ApiError, Bot, RequestError};
 
 use crate::support::fake_telegram::{Document, FakeTelegram, Pace, Role, Shown};
-use crate::support::{eventually, in_time};
+use crate::support::in_time;
 
 fn bot(telegram: &FakeTelegram) -> Bot {
     let client = teloxide::net::default_reqwest_settings()
