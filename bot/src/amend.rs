@@ -150,7 +150,10 @@ impl Amendment<'_> {
             let wait = match done {
                 Ok(()) => return,
                 Err(SendError::Throttled { retry_after }) => retry_after,
-                Err(SendError::Unreachable(_) | SendError::Unconfirmed(_)) => back_off.wait(),
+                Err(SendError::Unreachable(cause) | SendError::Unconfirmed(cause)) => {
+                    tracing::warn!(%cause, "A reply could not be adapted to a changed message yet.");
+                    back_off.wait()
+                }
                 Err(
                     SendError::Gone(cause) | SendError::Refused(cause) | SendError::Moved(cause),
                 ) => {

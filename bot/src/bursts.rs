@@ -90,8 +90,8 @@ impl Bursts {
         };
         // A line break stands between two messages.
         let longer = open.characters + 1 + characters;
-        let calls_another = persona.is_some() && open.persona.is_some() && persona != open.persona;
-        if open.events.len() < MOST && longer <= self.longest && !calls_another {
+        let fits = open.events.len() < MOST && longer <= self.longest;
+        if fits && open.is_for(persona.as_ref()) {
             open.events.push(event);
             open.persona = open.persona.take().or(persona);
             open.characters = longer;
@@ -102,10 +102,11 @@ impl Bursts {
         Added::Instead(before.into())
     }
 
-    /// Whether somebody is in the middle of one.
+    /// Whether somebody is in the middle of one that a message to this persona, or to none in particular, belongs to.
     #[must_use]
-    pub fn is_open(&self, speaker: &Speaker) -> bool {
-        self.lock().contains_key(speaker)
+    pub fn is_open(&self, speaker: &Speaker, persona: Option<&PersonaId>) -> bool {
+        let all = self.lock();
+        all.get(speaker).is_some_and(|open| open.is_for(persona))
     }
 
     /// Waits until the speaker has paused, and takes what was said.
@@ -134,6 +135,10 @@ impl Open {
             begun: now,
             last: now,
         }
+    }
+
+    fn is_for(&self, persona: Option<&PersonaId>) -> bool {
+        persona.is_none() || self.persona.is_none() || persona == self.persona.as_ref()
     }
 
     fn ends(&self) -> Instant {
@@ -292,11 +297,12 @@ mod tests {
         let Added::Instead(of_joey) = bursts.add(event("d"), monica.clone()) else {
             panic!("nobody speaks to two at once");
         };
-        assert_eq!(of_joey.persona, joey);
+        assert_eq!(of_joey.persona, joey.clone());
         assert_eq!(ids(&of_joey), ["telegram:a", "telegram:b", "telegram:c"]);
-        assert!(bursts.is_open(&speaker()));
+        assert!(bursts.is_open(&speaker(), None));
+        assert!(!bursts.is_open(&speaker(), joey.as_ref()));
         let of_monica = bursts.end(&speaker()).await.unwrap();
         assert_eq!(of_monica.persona, monica);
-        assert!(!bursts.is_open(&speaker()));
+        assert!(!bursts.is_open(&speaker(), None));
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use crate::support::apps::{on_discord, on_telegram};
 use crate::support::eventually;
-use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::permissions::MANAGE_GUILD;
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::{FakeTelegram, Role};
@@ -11,14 +11,10 @@ use crate::support::home::Home;
 
 #[tokio::test]
 async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    discord.until_registered("why").await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
     let guild = discord.guild("club");
     let keepers = guild.role("keepers", MANAGE_GUILD);
-    guild.joins(&yun, &[]);
     guild.joins(&min, &[keepers]);
     let general = guild.channel("general");
     general.says(&yun, "Joey, my job is a spy.");
@@ -32,12 +28,7 @@ async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
     assert!(why(&yun).await.contains("spy"));
     assert!(!why(&min).await.contains("spy"));
     // A moderator may have it made again, and learns nothing by that.
-    general
-        .until("the button", |all| {
-            all.iter()
-                .any(|one| one.id == shown.id && !one.buttons.is_empty())
-        })
-        .await;
+    general.until_button(shown.id, "regenerate").await;
     model.replies(|_| "A spy, of course.".to_owned());
     general.presses(&min, shown.id, "regenerate");
     general.until_text("A spy, of course.").await;
@@ -52,9 +43,8 @@ async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
 
 #[tokio::test]
 async fn only_the_one_who_is_answered_and_moderators_stop_or_remake_a_reply() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let (yun, min, boss) = (
         telegram.person("Yun"),
         telegram.person("Min"),
@@ -81,25 +71,15 @@ async fn only_the_one_who_is_answered_and_moderators_stop_or_remake_a_reply() {
     // An administrator may, though Telegram does not tell who they are.
     group.presses(&boss, shown.id, "⏹ Stop");
     pen.unread().await;
-    group
-        .until("the button", |all| {
-            all.iter().any(|one| {
-                one.id == shown.id && one.buttons.iter().any(|(_, word)| word == "regenerate")
-            })
-        })
-        .await;
+    group.until_button(shown.id, "regenerate").await;
     model.replies(|_| "Done.".to_owned());
     group.presses(&boss, shown.id, "🔄 Another answer");
     let again = group.until_text("Done.").await;
     assert_eq!(again.id, shown.id);
     // And it can be made again by the one who asked.
     model.replies(|_| "Done again.".to_owned());
-    group
-        .until("the button", |all| {
-            all.iter()
-                .any(|one| one.id == shown.id && one.text == "Done." && !one.buttons.is_empty())
-        })
-        .await;
+    let again = group.until_button(again.id, "regenerate").await;
+    assert_eq!(again.text, "Done.");
     group.presses(&yun, shown.id, "🔄 Another answer");
     group.until_text("Done again.").await;
     drop(daemon);
@@ -132,9 +112,8 @@ async fn limits_hold_for_other_answers_too() {
 
 #[tokio::test]
 async fn what_hides_before_a_command_does_not_make_it_public() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun");
     let private = telegram.private(&yun);
     let group = telegram.group("club");
@@ -147,5 +126,81 @@ async fn what_hides_before_a_command_does_not_make_it_public() {
     group.says(&yun, &format!("@{name} \u{200b}/memory"));
     private.until_text("name: Yun").await;
     assert!(group.texts().iter().all(|text| !text.contains("name: Yun")));
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn what_follows_a_call_belongs_to_it_and_another_name_begins_anew() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram.lets_the_bot_read_everything();
+    let group = telegram.group("club");
+    let home = Home::with(&model).on_telegram(&telegram);
+    home.write(
+        "config/local.toml",
+        format!(
+            "[[route]]\nat = \"telegram:group/{}\"\npersonas = [\"joey\", \"monica\"]\nhourly_per_person = 2\n",
+            group.id()
+        ),
+    );
+    let daemon = home.start().await;
+    let (yun, min) = (telegram.person("Yun"), telegram.person("Min"));
+    group.joins(&yun);
+    group.joins(&min);
+    model.replies(|prompt| format!("To {}", prompt.last().replace('\n', " / ")));
+    group.says(&yun, "모니카야");
+    group.says(&min, "nobody calls");
+    group.says(&yun, "오늘 점심 뭐 먹지?");
+    group.says(&yun, "배고파");
+    let shown = group.until_text("배고파").await;
+    assert!(
+        shown
+            .text
+            .contains("모니카야 / 오늘 점심 뭐 먹지? / 배고파"),
+        "{shown:?}"
+    );
+    assert!(shown.text.starts_with("Monica"), "{shown:?}");
+    // All of that was one answer; this is the second, and there is no third.
+    group.says(&yun, "Joey, hi");
+    group.says(&yun, "Monica, hello");
+    group.until_text("Joey, hi").await;
+    eventually("the third is refused", async || {
+        group.reactions().iter().any(|(_, signs)| !signs.is_empty())
+    })
+    .await;
+    assert_eq!(model.prompts().len(), 2);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn who_was_taken_from_a_place_answers_there_no_more() {
+    let (model, telegram, _home, daemon) = on_telegram().await;
+    telegram.lets_the_bot_read_everything();
+    let yun = telegram.person("Yun");
+    let group = telegram.group("club");
+    group.has(&yun, Role::Administrator);
+    model.replies(|prompt| format!("As Monica: {}", prompt.system().contains("Monica")));
+    group.says(&yun, "Joey, hi");
+    let shown = group.until_text("As Monica: false").await;
+    group.says(&yun, "/persona set monica");
+    group.until_text("From now on").await;
+    group.replies(&yun, shown.id, "And now?");
+    group.until_text("As Monica: true").await;
+    let press = group.presses(&yun, shown.id, "🔄 Another answer");
+    let told = telegram.until_answered(&press).await;
+    assert!(
+        told.text.contains("does not answer here any more"),
+        "{told:?}"
+    );
+
+    // Where all is answered, what other bots are told is not.
+    group.says(&yun, "/settings answer everything");
+    group.until_text("every").await;
+    group.says(&yun, "/roll 2d6");
+    group.says(&yun, "what was that?");
+    eventually("the question is answered", async || {
+        model.prompts().len() == 3
+    })
+    .await;
+    assert!(!group.texts().iter().any(|text| text.contains("/roll")));
     drop(daemon);
 }

@@ -94,10 +94,10 @@ impl Intake {
         let answered = self.answered(event, message).await?;
         let place = Place::of(&self.ctx, event);
         let is_command = message.text.starts_with('/');
-        let goes_on = !is_command && self.bursts.is_open(&Speaker::of(event));
-        let attention = place
-            .heard(event, message)
-            .attend(answered.as_ref(), Utc::now());
+        let heard = place.heard(event, message);
+        let called = heard.whom(answered.as_ref());
+        let goes_on = !is_command && self.bursts.is_open(&Speaker::of(event), called.as_ref());
+        let attention = heard.attend(answered.as_ref(), Utc::now());
         let attention = match attention {
             // Whoever has just called goes on.
             Attention::Silent(Silence::NotCalled) if goes_on && !message.text.is_empty() => {

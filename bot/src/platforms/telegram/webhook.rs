@@ -22,14 +22,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::update::RawUpdate;
-use super::{ALLOWED, BackOff};
+use super::{ALLOWED, Setbacks};
 use crate::context::Context;
 use crate::identity::Platform;
 use crate::metrics::{self, Count};
 use crate::platforms::health::State;
 use crate::settings::WebhookSettings;
 use crate::store::key::Key;
-use crate::store::record::{Found, Record, read};
+use crate::store::record::{Record, read, update};
 use crate::store::{Store, StoreError};
 
 /// Where the web server takes them.
@@ -120,17 +120,20 @@ impl Webhook {
         &self,
         settings: &WebhookSettings,
     ) -> Result<(String, mpsc::Receiver<Brought>), StoreError> {
-        let found = self.kept().await?;
-        let secret = match (&settings.secret, &found.record) {
-            (Some(secret), _) => secret.reveal().to_owned(),
-            (None, Some(kept)) => kept.secret.clone(),
-            (None, None) => URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()),
-        };
-        let kept = Kept {
-            secret: secret.clone(),
-            url: settings.url.to_string(),
-        };
-        self.store.commit(vec![found.becomes(&kept)]).await?;
+        let key = Key::of(Kept::TABLE);
+        let secret = update(self.store.as_ref(), key, |kept: &mut Option<Kept>| {
+            let secret = match (&settings.secret, &*kept) {
+                (Some(secret), _) => secret.reveal().to_owned(),
+                (None, Some(kept)) => kept.secret.clone(),
+                (None, None) => URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()),
+            };
+            *kept = Some(Kept {
+                secret: secret.clone(),
+                url: settings.url.to_string(),
+            });
+            secret
+        })
+        .await?;
         let (updates, brought) = mpsc::channel(WAITING);
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         *open = Some(Open {
@@ -142,7 +145,8 @@ impl Webhook {
 
     /// Takes back a webhook of ours, when we are to poll again; `false` when the one that is set is another's.
     pub(super) async fn withdraw(&self, bot: &Bot) -> bool {
-        let Ok(Some(kept)) = self.kept().await.map(|found| found.record) else {
+        let kept = read::<Kept>(self.store.as_ref(), Key::of(Kept::TABLE)).await;
+        let Ok(Some(kept)) = kept.map(|found| found.record) else {
             return false;
         };
         match bot.get_webhook_info().send().await {
@@ -165,10 +169,6 @@ impl Webhook {
     fn taken(&self) -> Option<Instant> {
         *self.taken.read().unwrap_or_else(PoisonError::into_inner)
     }
-
-    async fn kept(&self) -> Result<Found<Kept>, StoreError> {
-        read(self.store.as_ref(), Key::of(Kept::TABLE)).await
-    }
 }
 
 /// Registers the webhook and looks now and then whether updates come through.
@@ -179,13 +179,13 @@ pub(super) async fn register(
     secret: &str,
     ctx: &Context,
 ) {
-    let mut back_off = BackOff::default();
+    let mut setbacks = Setbacks::none();
     // Which secret is registered nobody tells, so it is set once more at the start.
     let mut failures = None;
     loop {
         match look(bot, settings, secret, failures.is_some()).await {
             Ok(info) => {
-                back_off = BackOff::default();
+                setbacks = Setbacks::none();
                 let taken = ctx.webhook.taken();
                 let trouble = failures
                     .get_or_insert(Failures::before(&info))
@@ -199,7 +199,7 @@ pub(super) async fn register(
                 ctx.health.note(Platform::Telegram, state);
                 sleep(LOOK_AFTER).await;
             }
-            Err(error) => sleep(back_off.after(&error, &ctx.health)).await,
+            Err(error) => sleep(setbacks.after(&error, &ctx.health)).await,
         }
     }
 }
