@@ -14,6 +14,7 @@ use crate::gate::Gate;
 use crate::identity::Level;
 use crate::inbound::Inbound;
 use crate::inbox::Inbox;
+use crate::intake::Resumed;
 use crate::invitations::Invitations;
 use crate::lanes::Lanes;
 use crate::memory::Memory;
@@ -60,6 +61,8 @@ pub struct Context {
     pub brains: Brains,
     /// What came from chat apps and is not answered yet.
     pub inbox: Inbox,
+    /// Whose unanswered events were taken up since the start.
+    pub resumed: Resumed,
     /// What was asked where others read along, and is to be answered in private.
     pub invitations: Invitations,
     /// Where Telegram brings its updates, when it does.

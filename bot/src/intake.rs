@@ -3,8 +3,8 @@
 //!
 //! Whether to act is `deciding`; acting is `doing`. How a reply is made is `turn.rs`; how it is shown is `delivery.rs`.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chatfriends_personas::{Language, PersonaId};
@@ -44,6 +44,10 @@ pub struct Intake {
     gone: Gone,
     paces: Arc<Paces>,
 }
+
+/// The chat apps whose unanswered events were taken up. The program's, not an adapter's: one that is started again finds them being answered.
+#[derive(Debug, Default)]
+pub struct Resumed(Mutex<BTreeSet<Platform>>);
 
 /// What is done about an event.
 enum Task {
@@ -206,6 +210,13 @@ impl Intake {
     /// Takes up what was not answered before the last end, in the order in which it came, place by place; waits for the store if it fails.
     /// Once only: afterwards the inbox holds what is being answered.
     pub async fn resume(&self, platform: Platform) {
+        let resumed = || {
+            let resumed = self.ctx.resumed.0.lock();
+            resumed.unwrap_or_else(PoisonError::into_inner)
+        };
+        if resumed().contains(&platform) {
+            return;
+        }
         while let Err(error) = self.try_to_resume(platform).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -213,6 +224,7 @@ impl Intake {
             );
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
+        resumed().insert(platform);
     }
 
     async fn try_to_resume(&self, platform: Platform) -> Result<(), StoreError> {

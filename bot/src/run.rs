@@ -20,13 +20,16 @@ use crate::context::Context;
 use crate::dialogue::Dialogues;
 use crate::failure::Failure;
 use crate::gate::Gate;
+use crate::identity::Platform;
 use crate::inbox::Inbox;
+use crate::intake::Resumed;
 use crate::invitations::Invitations;
 use crate::lanes::Lanes;
 use crate::memory::{Memory, MemoryLimits};
 use crate::metrics;
 use crate::moves::Moves;
 use crate::platforms::health::Health;
+use crate::platforms::keeper::keep;
 use crate::platforms::telegram::webhook::Webhook;
 use crate::platforms::{discord, telegram};
 use crate::reasons::Reasons;
@@ -82,18 +85,21 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
         prune_inbox(Arc::clone(&ctx), stop.clone()),
     );
     if let Some(settings) = ctx.settings.discord.clone() {
-        let client = discord::client()
-            .build()
-            .context("an HTTP client for Discord could not be made")?;
-        let run = discord::run(settings, client, Arc::clone(&ctx), stop.clone());
-        spawn(&mut tasks, "discord", async {
-            run.await;
-            anyhow::Ok(())
-        });
+        let adapter = move |ctx, stop| {
+            let settings = settings.clone();
+            async move {
+                let client = discord::client()
+                    .build()
+                    .context("an HTTP client for Discord could not be made")?;
+                discord::run(settings, client, ctx, stop).await;
+                Ok(())
+            }
+        };
+        spawn_adapter(&mut tasks, Platform::Discord, &ctx, &stop, adapter);
     }
     if let Some(settings) = ctx.settings.telegram.clone() {
-        let run = telegram::run(settings, Arc::clone(&ctx), stop.clone());
-        spawn(&mut tasks, "telegram", run);
+        let adapter = move |ctx, stop| telegram::run(settings.clone(), ctx, stop);
+        spawn_adapter(&mut tasks, Platform::Telegram, &ctx, &stop, adapter);
     }
     welcome(address);
 
@@ -167,6 +173,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         audit: Audit::new(Arc::clone(&store)),
         health: Health::default(),
         inbox: Inbox::new(Arc::clone(&store)),
+        resumed: Resumed::default(),
         moves,
         invitations: Invitations::new(Arc::clone(&store)),
         webhook: Webhook::new(Arc::clone(&store)),
@@ -198,6 +205,24 @@ fn spawn<E: Into<anyhow::Error>>(
     task: impl Future<Output = Result<(), E>> + Send + 'static,
 ) {
     tasks.spawn(async move { (name, task.await.map_err(Into::into)) });
+}
+
+/// An adapter that fails ends nothing but itself.
+fn spawn_adapter<Adapter>(
+    tasks: &mut JoinSet<Ended>,
+    platform: Platform,
+    ctx: &Arc<Context>,
+    stop: &CancellationToken,
+    adapter: impl Fn(Arc<Context>, CancellationToken) -> Adapter + Send + Sync + 'static,
+) where
+    Adapter: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let (ctx, stop) = (Arc::clone(ctx), stop.clone());
+    spawn(tasks, platform.word(), async move {
+        let start = || adapter(Arc::clone(&ctx), stop.clone());
+        keep(platform, &ctx.health, &stop, start).await;
+        anyhow::Ok(())
+    });
 }
 
 async fn first_failure(tasks: &mut JoinSet<Ended>) -> Failure {

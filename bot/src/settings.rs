@@ -1,4 +1,5 @@
-//! Settings: read as written, check all of it, then give it its meaning. No file or socket is opened for what a setting names.
+//! Settings: read as written, check all of it, then give it its meaning. Of what a setting names only a token's file is opened, for it holds a
+//! setting; no other file and no socket.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,10 +19,10 @@ use crate::rules::{Answers, Quiet, Rules};
 /// The reference of all settings, compiled in.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
-/// Settings that also have names in the environment which other programs use.
-const TOKEN_VARIABLES: [(&str, [&str; 2]); 2] = [
-    ("discord.token", ["DISCORD_TOKEN", "DISCORD_BOT_TOKEN"]),
-    ("telegram.token", ["TELEGRAM_BOT_TOKEN", "TELOXIDE_TOKEN"]),
+/// Settings that also have the names in the environment under which other programs look for them.
+const TOKEN_VARIABLES: [(&str, &str); 2] = [
+    ("discord.token", "DISCORD_TOKEN"),
+    ("telegram.token", "TELEGRAM_BOT_TOKEN"),
 ];
 
 /// What `web.listen` is in [`DEFAULTS`].
@@ -223,15 +224,15 @@ impl Settings {
     #[must_use]
     pub fn secrets(&self) -> Vec<Secret> {
         let discord = self.discord.as_ref().map(|discord| discord.token.clone());
-        let telegram = self
-            .telegram
-            .as_ref()
-            .map(|telegram| telegram.token.clone());
+        let telegram = self.telegram.as_ref();
+        let webhook = telegram.and_then(|telegram| telegram.webhook.as_ref()?.secret.clone());
+        let telegram = telegram.map(|telegram| telegram.token.clone());
         let server = match &self.brain {
             Brain::Server(server) => server.key.as_deref().map(Secret::new),
             Brain::Starter | Brain::File(_) => None,
         };
-        [discord, telegram, server].into_iter().flatten().collect()
+        let all = [discord, telegram, webhook, server];
+        all.into_iter().flatten().collect()
     }
 
     /// Routes that name a persona of whom there is no file, each with a line about it.
@@ -282,10 +283,10 @@ impl Settings {
         if let Some(file) = file {
             builder = builder.add_source(File::from(file).format(FileFormat::Toml).required(true));
         }
-        // The names under which other programs look for these tokens; a setting of our own stands above them.
+        // A setting of our own stands above these.
         let mut tokens = Config::builder();
-        for (key, names) in TOKEN_VARIABLES {
-            if let Some(token) = names.iter().find_map(|name| variable(name)) {
+        for (key, name) in TOKEN_VARIABLES {
+            if let Some(token) = variable(name) {
                 tokens = tokens.set_override(key, token).map_err(of_crate)?;
             }
         }
@@ -336,20 +337,8 @@ impl Reader {
                     Err(error) => self.fault("personas.default", &error.to_string()),
                 });
         let routes = self.routes();
-        let discord = self
-            .app("discord.token", "discord.token_file", "discord.api_url")
-            .map(|app| app.map(|(token, api_url)| DiscordSettings { token, api_url }));
-        let webhook = self.webhook();
-        let telegram = self
-            .app("telegram.token", "telegram.token_file", "telegram.api_url")
-            .zip(webhook)
-            .map(|(app, webhook)| {
-                app.map(|(token, api_url)| TelegramSettings {
-                    token,
-                    api_url,
-                    webhook,
-                })
-            });
+        let discord = self.discord();
+        let telegram = self.telegram();
         let summariser = self.take("memory.summariser");
         let summary_tokens = self.within("memory.summary_tokens", 32, 4096);
         let message_characters = self.within("limits.message_characters", 1, 100_000);
@@ -380,8 +369,8 @@ impl Reader {
             personas_path: personas_path?,
             default_persona: default_persona?,
             routes: routes?,
-            discord: discord?,
-            telegram: telegram?,
+            discord,
+            telegram,
             summariser: summariser?,
             summary_tokens: summary_tokens?,
             limits: Limits {
@@ -434,28 +423,44 @@ impl Reader {
         }))
     }
 
-    /// A chat app's token and address; `Some(None)` when it has no token and is not used.
-    fn app(
-        &mut self,
-        token_key: &'static str,
-        file_key: &'static str,
-        url_key: &'static str,
-    ) -> Option<Option<(Secret, Option<reqwest::Url>)>> {
+    /// `None` without a token, or after a fault.
+    fn discord(&mut self) -> Option<DiscordSettings> {
+        let api_url = self.api_url("discord.api_url");
+        let token = self.token("discord.token", "discord.token_file")?;
+        Some(DiscordSettings { token, api_url })
+    }
+
+    /// `None` without a token, or after a fault.
+    fn telegram(&mut self) -> Option<TelegramSettings> {
+        let api_url = self.api_url("telegram.api_url");
+        let token = self.token("telegram.token", "telegram.token_file");
+        let webhook = self.webhook(api_url.as_ref());
+        Some(TelegramSettings {
+            token: token?,
+            api_url,
+            webhook,
+        })
+    }
+
+    /// `None` for the app's own server, or after a fault.
+    fn api_url(&mut self, key: &'static str) -> Option<reqwest::Url> {
+        let written = self.take::<String>(key)?;
+        if written.is_empty() {
+            return None;
+        }
+        match reqwest::Url::parse(&written) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
+            _ => self.fault(key, &format!("{written:?} is no http(s) address")),
+        }
+    }
+
+    /// `None` where there is none, or after a fault.
+    fn token(&mut self, token_key: &'static str, file_key: &'static str) -> Option<Secret> {
         let token = self.take::<String>(token_key);
         let file = self.take::<String>(file_key);
-        let url = self.take::<String>(url_key);
-        let (token, file, url) = (token?, file?, url?);
-        let url = match url.as_str() {
-            "" => None,
-            written => match reqwest::Url::parse(written) {
-                Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
-                _ => {
-                    return self.fault(url_key, &format!("{written:?} is no http(s) address"));
-                }
-            },
-        };
+        let (token, file) = (token?, file?);
         let token = match (token.trim(), file.as_str()) {
-            ("", "") => return Some(None),
+            ("", "") => return None,
             (token, "") => token.to_owned(),
             // A file that is named is the more deliberate of the two.
             (_, file) => match std::fs::read_to_string(file) {
@@ -468,11 +473,11 @@ impl Reader {
         if token.chars().any(|letter| !letter.is_ascii_graphic()) {
             return self.fault(token_key, "the token holds a character that no token has");
         }
-        Some(Some((Secret(token), url)))
+        Some(Secret(token))
     }
 
-    /// `Some(None)` when updates are polled for.
-    fn webhook(&mut self) -> Option<Option<WebhookSettings>> {
+    /// `None` when updates are polled for, or after a fault.
+    fn webhook(&mut self, api_url: Option<&reqwest::Url>) -> Option<WebhookSettings> {
         const SECRET: &str = "telegram.webhook_secret";
         const URL: &str = "telegram.webhook_url";
         let url = self.take::<String>(URL);
@@ -481,21 +486,30 @@ impl Reader {
         // https://core.telegram.org/bots/api#setwebhook
         let is_allowed =
             |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
-        let secret = if secret.len() > 256 || !secret.chars().all(is_allowed) {
-            self.fault(
+        if secret.len() > 256 || !secret.chars().all(is_allowed) {
+            self.note(
                 SECRET,
                 "the secret may have 256 letters, digits, _ and - at most",
-            )
-        } else {
-            Some(Some(secret).filter(|it| !it.is_empty()).map(Secret))
+            );
+        }
+        if url.is_empty() {
+            return None;
+        }
+        let parsed = reqwest::Url::parse(&url).ok();
+        let scheme = parsed.as_ref().map(reqwest::Url::scheme);
+        let url = match (scheme, api_url) {
+            // A Bot API server of one's own brings updates to http, too: https://core.telegram.org/bots/api#using-a-local-bot-api-server
+            (Some("https"), _) | (Some("http"), Some(_)) => parsed?,
+            (_, Some(_)) => return self.fault(URL, &format!("{url:?} is no http(s) address")),
+            (_, None) => {
+                return self.fault(
+                    URL,
+                    &format!("{url:?} is no https address, and Telegram brings updates to no other; give your proxy a certificate and begin with https:// (http:// is for a Bot API server of your own, named in telegram.api_url)"),
+                );
+            }
         };
-        let url = match reqwest::Url::parse(&url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => Some(Some(url)),
-            _ if url.is_empty() => Some(None),
-            _ => self.fault(URL, &format!("{url:?} is no http(s) address")),
-        };
-        let (secret, url) = (secret?, url?);
-        Some(url.map(|url| WebhookSettings { url, secret }))
+        let secret = Some(secret).filter(|it| !it.is_empty()).map(Secret);
+        Some(WebhookSettings { url, secret })
     }
 
     fn routes(&mut self) -> Option<BTreeMap<Level, Rules>> {
@@ -740,7 +754,71 @@ mod tests {
             "[telegram]\nwebhook_url = \"bot.example.org\"\nwebhook_secret = \"a b\"",
             expect![[r#"
                 setting telegram.webhook_secret: the secret may have 256 letters, digits, _ and - at most
-                setting telegram.webhook_url: "bot.example.org" is no http(s) address"#]],
+                setting telegram.webhook_url: "bot.example.org" is no https address, and Telegram brings updates to no other; give your proxy a certificate and begin with https:// (http:// is for a Bot API server of your own, named in telegram.api_url)"#]],
+        );
+    }
+
+    /// Telegram would have refused it after the start.
+    #[test]
+    fn a_webhook_without_encryption_is_for_a_server_of_ones_own() {
+        let http = "[telegram]\ntoken = \"1:x\"\nwebhook_url = \"http://bot.example.org/\"\n";
+        check_faults(
+            http,
+            expect![[
+                r#"setting telegram.webhook_url: "http://bot.example.org/" is no https address, and Telegram brings updates to no other; give your proxy a certificate and begin with https:// (http:// is for a Bot API server of your own, named in telegram.api_url)"#
+            ]],
+        );
+        let own = format!("{http}api_url = \"http://127.0.0.1:8081\"");
+        let webhook = load(&own, &[]).unwrap().telegram.unwrap().webhook.unwrap();
+        assert_eq!(webhook.url.as_str(), "http://bot.example.org/");
+        check_faults(
+            &own.replace("http://bot", "ftp://bot"),
+            expect![[
+                r#"setting telegram.webhook_url: "ftp://bot.example.org/" is no http(s) address"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn a_token_has_one_name_in_the_environment() {
+        let named = |name: &str| load("", &[(name, "1:x")]).unwrap();
+        assert!(named("DISCORD_TOKEN").discord.is_some());
+        assert!(named("TELEGRAM_BOT_TOKEN").telegram.is_some());
+        for other in ["DISCORD_BOT_TOKEN", "TELOXIDE_TOKEN"] {
+            let settings = named(other);
+            assert!(settings.discord.is_none() && settings.telegram.is_none());
+        }
+    }
+
+    /// The log leaves these out wherever they stand; the webhook's stood in it.
+    #[test]
+    fn everything_that_must_not_be_shown_is_known() {
+        let settings = load(
+            r#"
+                [discord]
+                token = "discord-token"
+                [telegram]
+                token = "telegram-token"
+                webhook_url = "https://bot.example.org/"
+                webhook_secret = "webhook-secret"
+                [server]
+                url = "http://127.0.0.1:1/v1"
+                model = "m"
+                key = "server-key"
+            "#,
+            &[],
+        )
+        .unwrap();
+        let secrets = settings.secrets();
+        let secrets: Vec<&str> = secrets.iter().map(Secret::reveal).collect();
+        assert_eq!(
+            secrets,
+            [
+                "discord-token",
+                "telegram-token",
+                "webhook-secret",
+                "server-key"
+            ]
         );
     }
 

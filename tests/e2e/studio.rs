@@ -270,13 +270,13 @@ async fn whoever_is_no_moderator_any_more_changes_nothing() {
     club.answers("s", "4/5").await;
     club.answers("g", "5/5").await;
     club.group.has(&club.yun, Role::Member);
+    club.group.has(&club.min, Role::Administrator);
     telegram.until_confirmed().await;
     // Who somebody is in a group is believed for a minute, but not over a restart.
     daemon.kill();
     let daemon = home.start().await;
     club.answers("f", "for those who manage the whole server or group")
         .await;
-    club.group.has(&club.min, Role::Administrator);
     club.group.says(&club.min, "/persona draft");
     let alone = telegram.private(&club.min);
     alone.until_text("No personas were made here yet.").await;

@@ -123,12 +123,38 @@ async fn a_moderator_chooses_who_answers_and_nobody_else_does() {
     group.until_text("for those who manage").await;
     group.says(&yun, "/persona set monica");
     group.until_text("From now on Monica answers here.").await;
+    // Only this is told to a bot that is no administrator, and once for all of them.
+    let asked = telegram.calls("getChatAdministrators");
+    assert_eq!(asked, [json!({ "chat_id": group.id() })]);
     drop(daemon);
     // It is kept.
     let daemon = home.start().await;
     group.says(&min, &format!("@{} hello", telegram.bot_username()));
     group.until_text("Okay.").await;
     assert!(model.last().system().contains("Monica"));
+    drop(daemon);
+}
+
+/// The name above its words pinged that account, and was a command to press.
+#[tokio::test]
+async fn a_persona_pings_nobody_by_its_name() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let home = Home::with(&model).on_telegram(&telegram);
+    let file = "name = \"@durov /start\"\nlanguages = [\"en\"]\nsystem = \"You are loud.\"\ngreeting = \"Hi\"\n";
+    home.write("config/personas/loud.toml", file);
+    let daemon = home.start().await;
+    let yun = telegram.person("Yun");
+    let group = telegram.group("club");
+    group.has(&yun, Role::Administrator);
+    group.says(&yun, "/persona set loud joey");
+    group.until_count(1).await;
+    model.replies(|_| "Hello!".to_owned());
+    group.says(&yun, &format!("@{} hello", telegram.bot_username()));
+    let shown = group.until_text("Hello!").await;
+    let name = "@\u{2060}durov /\u{2060}start:";
+    assert_eq!(shown.text, format!("{name}\nHello!"));
+    assert_eq!(shown.marked("bold"), [name]);
+    assert!(shown.marked("mention").is_empty() && shown.marked("bot_command").is_empty());
     drop(daemon);
 }
 

@@ -18,6 +18,7 @@ use crate::outlet::Form;
 pub mod discord;
 pub mod event;
 pub mod health;
+pub mod keeper;
 pub mod reaction;
 pub mod telegram;
 pub mod text;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::apps::on_telegram;
+use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::FakeTelegram;
 use crate::support::home::Home;
@@ -267,6 +268,94 @@ async fn what_people_wrote_is_not_told_when_it_cannot_be_read() {
     chat.says(&yun, "hello");
     chat.until_text("Okay.").await;
     assert!(!daemon.stderr().contains("secret"));
+    drop(daemon);
+}
+
+/// Bot API 9.5 marks dates. Whoever wrote one got no answer, and nobody learnt why.
+#[tokio::test]
+async fn words_are_heard_whatever_marks_are_in_them() {
+    let (model, telegram, _home, daemon) = on_telegram().await;
+    let yun = telegram.person("Yun");
+    let (chat, group) = (telegram.private(&yun), telegram.group("club"));
+    let date = |offset| json!({ "type": "date_time", "offset": offset, "length": 8, "unix_time": 1_700_000_000 });
+    let dated = json!({ "text": "tomorrow is my birthday", "entities": [date(0)] });
+    let asked = chat.posts_value(&yun, dated);
+    chat.until_text("Okay.").await;
+    assert!(model.last().last().ends_with("tomorrow is my birthday"));
+    chat.replies(&yun, asked, "I said it");
+    chat.until_count(2).await;
+    let name = format!("@{}", telegram.bot_username());
+    let mention = json!({ "type": "mention", "offset": 0, "length": name.len() });
+    let dated =
+        json!({ "text": format!("{name} tomorrow"), "entities": [mention, date(name.len() + 1)] });
+    group.posts_value(&yun, dated);
+    group.until_text("Okay.").await;
+    // What is no text and no service that anybody knows is counted.
+    let unknown = async || daemon.counted("chatfriends_unknown_events_total").await;
+    assert_eq!(unknown().await, 0);
+    chat.posts_value(&yun, json!({ "planet": { "name": "Mars" } }));
+    telegram.until_confirmed().await;
+    assert_eq!(unknown().await, 1);
+    drop(daemon);
+}
+
+/// One such update ended the daemon, and after each start came again.
+#[tokio::test]
+async fn marks_beyond_the_words_harm_nobody() {
+    let (_model, telegram, _home, daemon) = on_telegram().await;
+    let yun = telegram.person("Yun");
+    let chat = telegram.private(&yun);
+    for (offset, length) in [(0, 900), (900, 1), (1, 1)] {
+        let entity = json!({ "type": "mention", "offset": offset, "length": length });
+        chat.posts_value(&yun, json!({ "text": "😀 hello", "entities": [entity] }));
+    }
+    chat.until_text("Okay.").await;
+    telegram.until_confirmed().await;
+    let ready = daemon.get("/readyz").await.json();
+    assert_eq!(ready["telegram"], "ready");
+    assert!(!daemon.stderr().contains("panic"));
+    drop(daemon);
+}
+
+/// A bot without a name is against Telegram's word, and teloxide panics; that ended the page and the other app, too.
+#[tokio::test]
+async fn an_adapter_that_panics_is_named_and_started_again_and_nothing_else_ends() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let discord = FakeDiscord::start().await;
+    let home = Home::with(&model)
+        .on_telegram(&telegram)
+        .on_discord(&discord);
+    // Something is left from before.
+    let daemon = home.start().await;
+    let yun = telegram.person("Yun");
+    let chat = telegram.private(&yun);
+    let pen = model.next_withheld();
+    chat.says(&yun, "hello");
+    telegram.until_confirmed().await;
+    model.asked(1).await;
+    daemon.kill();
+    drop(pen);
+    for _ in 0..2 {
+        let me = telegram.next("getMe");
+        me.works_and_shows(json!({ "username": null }));
+    }
+    let daemon = home.start().await;
+    eventually("it is named", async || {
+        let ready = daemon.get("/readyz").await.json();
+        let trouble = ready["telegram"].as_str().unwrap_or_default().to_owned();
+        trouble.contains("panic") && trouble.contains("it is started again")
+    })
+    .await;
+    discord.until_connected().await;
+    let answer = daemon.get("/livez").await;
+    assert_eq!(answer.status, 200);
+    chat.until_text("Okay.").await;
+    let ready = daemon.get("/readyz").await.json();
+    assert_eq!(ready["telegram"], "ready");
+    assert!(daemon.stderr().contains("Out of order."));
+    chat.says(&yun, "and now?");
+    chat.until_count(2).await;
+    assert_eq!(chat.texts(), ["Okay.", "Okay."]);
     drop(daemon);
 }
 

@@ -167,3 +167,30 @@ async fn a_webhook_of_somebody_else_is_named_and_left_alone() {
     assert!(telegram.webhook().is_some());
     drop(daemon);
 }
+
+/// Telegram tells of its last failure also when that is long over.
+#[tokio::test]
+async fn a_failure_of_before_is_no_trouble_now() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let proxy = Proxy::start().await;
+    let home = Home::with(&model)
+        .on_telegram(&telegram)
+        .set("telegram.webhook_url", &proxy.url);
+    let info = telegram.next("getWebhookInfo");
+    info.works_and_shows(json!({
+        "pending_update_count": 1,
+        "last_error_date": 1_700_000_000,
+        "last_error_message": "Connection refused",
+    }));
+    let daemon = home.start().await;
+    proxy.passes_to(&daemon);
+    telegram.until_listening().await;
+    let yun = telegram.person("Yun");
+    let chat = telegram.private(&yun);
+    chat.says(&yun, "hello");
+    chat.until_text("Okay.").await;
+    let ready = daemon.get("/readyz").await.json();
+    assert_eq!(ready["telegram"], "ready");
+    assert!(!daemon.stderr().contains("Out of order"));
+    drop(daemon);
+}

@@ -57,7 +57,6 @@ impl Messenger for Discord {
         let lead = lead(voice).encode_utf16().count();
         let rules = Rules {
             lead,
-            first_lead: lead,
             ..discord::RULES
         };
         pieces(&clean_reply(text), &rules)

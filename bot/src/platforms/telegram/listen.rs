@@ -6,6 +6,7 @@ use teloxide::types::{
     MessageEntityKind, MessageReactionUpdated, Update, UpdateKind, User,
 };
 
+use super::update::SoundUpdate;
 use crate::commands;
 use crate::identity::{
     Audience, EventId, Level, LevelKind, PersonId, PlaceId, Platform, Rank, ThreadId,
@@ -14,7 +15,8 @@ use crate::platforms::event::{Attachment, Author, Event, Happening, Message, Ven
 use crate::platforms::{Address, Button, MessageId};
 
 /// What happened, if it is of any concern.
-pub(super) fn event(update: &Update, me: &Me) -> Option<Event> {
+pub(super) fn event(update: &SoundUpdate, me: &Me) -> Option<Event> {
+    let update = update.get();
     match &update.kind {
         UpdateKind::Message(written) => message(written, me),
         UpdateKind::EditedMessage(written) => edited(update, written, me),
@@ -25,16 +27,16 @@ pub(super) fn event(update: &Update, me: &Me) -> Option<Event> {
 }
 
 /// The album to which a new message belongs.
-pub(super) fn album(update: &Update) -> Option<&str> {
-    match &update.kind {
+pub(super) fn album(update: &SoundUpdate) -> Option<&str> {
+    match &update.get().kind {
         UpdateKind::Message(written) => Some(written.media_group_id()?.0.as_str()),
         _ => None,
     }
 }
 
 /// Whether something is said below a picture.
-pub(super) fn has_words(update: &Update) -> bool {
-    matches!(&update.kind, UpdateKind::Message(written) if written.caption().is_some())
+pub(super) fn has_words(update: &SoundUpdate) -> bool {
+    matches!(&update.get().kind, UpdateKind::Message(written) if written.caption().is_some())
 }
 
 fn message(written: &Written, me: &Me) -> Option<Event> {

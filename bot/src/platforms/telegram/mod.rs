@@ -1,12 +1,13 @@
 //! Telegram: an own loop over `get_updates`, because teloxide's dispatcher confirms updates before they are handled, or a webhook of our own.
 //!
-//! What an update means is `listen.rs`, how messages are sent is `send.rs`, what errors mean is `trouble.rs`. Only files in this folder name teloxide.
+//! How an update is read is `update.rs`, what it means `listen.rs`, how messages are sent is `send.rs`, what errors mean is `trouble.rs`. Only files in this folder name teloxide.
 
 mod drafts;
 mod listen;
 mod menu;
 mod send;
 mod trouble;
+mod update;
 pub mod webhook;
 
 use std::collections::VecDeque;
@@ -15,9 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use teloxide::payloads::GetUpdatesSetters as _;
-use teloxide::requests::{Request as _, Requester as _};
-use teloxide::types::{AllowedUpdate, ChatId, Me, Update, UpdateKind};
+use teloxide::payloads::{GetUpdates, GetUpdatesSetters as _};
+use teloxide::requests::{JsonRequest, Request as _, Requester as _};
+use teloxide::types::{AllowedUpdate, ChatId, Me, UpdateKind};
 use teloxide::{ApiError, Bot, RequestError};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::sleep;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::send::Telegram;
 use self::trouble::told;
+use self::update::{GetRawUpdates, SoundUpdate};
 use self::webhook::Brought;
 use super::health::{Health, State};
 use crate::back_off::BackOff;
@@ -147,12 +149,11 @@ impl Ear<'_> {
         let (health, mut offset) = (&self.ctx.health, 0);
         let mut setbacks = Setbacks::none();
         loop {
-            let request = self
-                .bot
-                .get_updates()
+            let asked = GetUpdates::new()
                 .offset(offset)
                 .timeout(POLL_SECONDS)
                 .allowed_updates(ALLOWED);
+            let request = JsonRequest::new(self.bot.clone(), GetRawUpdates(asked));
             let updates = match request.send().await {
                 Ok(updates) => updates,
                 Err(RequestError::Api(error))
@@ -171,7 +172,8 @@ impl Ear<'_> {
                 State::Connected(self.me.username().to_owned()),
             );
             for update in updates {
-                let next = i32::try_from(update.id.0).map_or(offset, |id| id.wrapping_add(1));
+                let update = update.read();
+                let next = i32::try_from(update.get().id.0).map_or(offset, |id| id.wrapping_add(1));
                 while let Err(error) = self.take(&update).await {
                     not_stored(&error);
                     sleep(Duration::from_secs(1)).await;
@@ -194,7 +196,7 @@ impl Ear<'_> {
         };
         let taking = async {
             while let Some(Brought { update, durable }) = brought.recv().await {
-                match self.take(&update).await {
+                match self.take(&update.read()).await {
                     // Fails when Telegram has gone away and will bring it again.
                     Ok(()) => drop(durable.send(())),
                     Err(error) => not_stored(&error),
@@ -202,17 +204,17 @@ impl Ear<'_> {
             }
             std::future::pending().await
         };
-        let registered = webhook::register(self.bot, self.me, settings, &secret, &self.ctx.health);
+        let registered = webhook::register(self.bot, self.me, settings, &secret, self.ctx);
         tokio::join!(registered, taking).1
     }
 
     /// Takes one update; on return it is durable or of no concern.
-    async fn take(&self, update: &Update) -> Result<(), StoreError> {
-        if let UpdateKind::Error(_) = update.kind {
+    async fn take(&self, update: &SoundUpdate) -> Result<(), StoreError> {
+        if update.is_unknown() {
             metrics::count(Count::UnknownEvents);
             return Ok(());
         }
-        if let UpdateKind::CallbackQuery(query) = &update.kind {
+        if let UpdateKind::CallbackQuery(query) = &update.get().kind {
             self.messenger.acknowledge(&query.id);
         }
         let album = listen::album(update);

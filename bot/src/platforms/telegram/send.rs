@@ -44,11 +44,12 @@ pub(super) struct Telegram {
     moves: UnboundedSender<(ChatId, ChatId)>,
     /// Buttons that were pressed and still show that somebody waits.
     pressed: Arc<Mutex<HashSet<String>>>,
-    ranks: Mutex<HashMap<(ChatId, UserId), (Rank, Instant)>>,
+    /// Of groups, and since when they are known.
+    administrators: Mutex<HashMap<ChatId, (HashSet<UserId>, Instant)>>,
 }
 
 /// Who is administrator may change; it is asked for again after so long.
-const RANK_HOLDS: Duration = Duration::from_secs(60);
+const ADMINISTRATORS_HOLD: Duration = Duration::from_secs(60);
 
 /// How long the sign of waiting on a pressed button stays at most. Until then an answer for the one who pressed can be shown in its place.
 const PRESS_WAITS: Duration = Duration::from_millis(1_500);
@@ -70,7 +71,7 @@ impl Telegram {
             moves,
             drafts: Drafts::default(),
             pressed: Arc::default(),
-            ranks: Mutex::default(),
+            administrators: Mutex::default(),
         }
     }
 
@@ -226,7 +227,6 @@ impl Messenger for Telegram {
         };
         let rules = Rules {
             lead,
-            first_lead: lead,
             ..telegram::RULES
         };
         pieces(&clean_reply(text), &rules)
@@ -339,25 +339,31 @@ impl Messenger for Telegram {
         let Ok(user) = user else {
             return Ok(Rank::Member);
         };
-        let known = lock(&self.ranks).get(&(chat, user)).copied();
-        if let Some((rank, since)) = known
-            && since.elapsed() < RANK_HOLDS
-        {
-            return Ok(rank);
+        // Of a private chat Telegram tells no administrators.
+        if !at.shared {
+            return Ok(Rank::Member);
         }
-        let request = self.bot.get_chat_member(chat, user);
-        let member = request
+        let rank = |administrators: &HashSet<UserId>| match administrators.contains(&user) {
+            true => Rank::ManagesAll,
+            false => Rank::Member,
+        };
+        if let Some((administrators, since)) = lock(&self.administrators).get(&chat)
+            && since.elapsed() < ADMINISTRATORS_HOLD
+        {
+            return Ok(rank(administrators));
+        }
+        // Who a single member is Telegram promises to tell only to a bot that is an administrator itself.
+        // https://core.telegram.org/bots/api#getchatmember
+        let request = self.bot.get_chat_administrators(chat);
+        let administrators = request
             .send()
             .await
             .map_err(|error| trouble(error, Repeatable::Yes))?;
-        let rank = if member.is_privileged() {
-            Rank::ManagesAll
-        } else {
-            Rank::Member
-        };
-        let mut ranks = lock(&self.ranks);
-        ranks.retain(|_, (_, since)| since.elapsed() < RANK_HOLDS);
-        ranks.insert((chat, user), (rank, Instant::now()));
+        let administrators = administrators.into_iter().map(|one| one.user.id).collect();
+        let rank = rank(&administrators);
+        let mut known = lock(&self.administrators);
+        known.retain(|_, (_, since)| since.elapsed() < ADMINISTRATORS_HOLD);
+        known.insert(chat, (administrators, Instant::now()));
         Ok(rank)
     }
 
@@ -395,12 +401,12 @@ fn alone(at: &Address) -> Option<Address> {
     })
 }
 
-/// What leads a persona's message where several answer: its name in bold.
+/// What leads a persona's message where several answer: its name in bold. Whoever made the persona may have called it "@somebody".
 fn lead(voice: &Voice) -> String {
     match voice {
         Voice::Persona {
             name, named: true, ..
-        } => format!("{name}:\n"),
+        } => telegram::render(&Styled::plain(format!("{name}:\n")), Words::Model).text,
         Voice::Persona { .. } | Voice::Bot | Voice::Draft => String::new(),
     }
 }
@@ -568,6 +574,47 @@ mod tests {
         assert_eq!(found("5"), (-100, 5));
         assert_eq!(found("42/5"), (42, 5));
         assert!(spot(&at, &MessageId(WHISPERED.to_owned())).is_err());
+    }
+
+    /// The name stood there as it was written, and called people and commands.
+    #[test]
+    fn a_name_calls_nobody_and_leaves_room_for_its_message() {
+        for (name, shown) in [
+            ("Joey", "Joey:"),
+            ("@durov", "@\u{2060}durov:"),
+            ("/start /stop", "/\u{2060}start /\u{2060}stop:"),
+        ] {
+            let voice = Voice::Persona {
+                id: chatfriends_personas::PersonaId::new("p").unwrap(),
+                name: name.to_owned(),
+                named: true,
+            };
+            let bot = Bot::with_client("1:x", reqwest::Client::new());
+            let telegram = Telegram::new(
+                bot,
+                "chatting_bot",
+                tokio::sync::mpsc::unbounded_channel().0,
+            );
+            let pieces = telegram.pieces(&"가".repeat(5_000), &voice);
+            let [first, _] = pieces.as_slice() else {
+                panic!("{pieces:?}")
+            };
+            let post = Post {
+                voice,
+                text: first.clone(),
+                buttons: Vec::new(),
+                answers: None,
+                discreet: false,
+                invitation: None,
+                language: Language::English,
+                file: None,
+            };
+            let (text, entities) = content(&post);
+            assert_eq!(text.split_once('\n').unwrap().0, shown);
+            assert_eq!(text.encode_utf16().count(), 4_096);
+            let units = shown.encode_utf16().count();
+            assert_eq!(entities, [MessageEntity::bold(0, units)]);
+        }
     }
 
     #[test]

@@ -11,18 +11,22 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use teloxide::payloads::SetWebhookSetters as _;
 use teloxide::requests::{Request as _, Requester as _};
-use teloxide::types::{Me, Update};
+use teloxide::types::{Me, WebhookInfo};
 use teloxide::{Bot, RequestError};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use super::update::RawUpdate;
 use super::{ALLOWED, Setbacks};
+use crate::context::Context;
 use crate::identity::Platform;
-use crate::platforms::health::{Health, State};
+use crate::metrics::{self, Count};
+use crate::platforms::health::State;
 use crate::settings::WebhookSettings;
 use crate::store::key::Key;
 use crate::store::record::{Record, read, update};
@@ -43,6 +47,8 @@ const LOOK_AFTER: Duration = Duration::from_secs(60);
 pub struct Webhook {
     store: Arc<dyn Store>,
     open: RwLock<Option<Open>>,
+    /// When the last update came through.
+    taken: RwLock<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -54,7 +60,7 @@ struct Open {
 /// An update as it came, and who waits to hear that it is durable.
 #[derive(Debug)]
 pub(super) struct Brought {
-    pub(super) update: Update,
+    pub(super) update: RawUpdate,
     pub(super) durable: oneshot::Sender<()>,
 }
 
@@ -75,6 +81,7 @@ impl Webhook {
         Self {
             store,
             open: RwLock::default(),
+            taken: RwLock::default(),
         }
     }
 
@@ -95,6 +102,7 @@ impl Webhook {
         };
         let Ok(update) = serde_json::from_slice(body) else {
             // It would be repeated for ever.
+            metrics::count(Count::UnknownEvents);
             tracing::warn!("Something came as an update of Telegram that is none.");
             return StatusCode::OK;
         };
@@ -103,6 +111,7 @@ impl Webhook {
         if updates.send(brought).await.is_err() || is_durable.await.is_err() {
             return StatusCode::SERVICE_UNAVAILABLE;
         }
+        *self.taken.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         StatusCode::OK
     }
 
@@ -156,6 +165,10 @@ impl Webhook {
             _ => false,
         }
     }
+
+    fn taken(&self) -> Option<Instant> {
+        *self.taken.read().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Registers the webhook and looks now and then whether updates come through.
@@ -164,32 +177,40 @@ pub(super) async fn register(
     me: &Me,
     settings: &WebhookSettings,
     secret: &str,
-    health: &Health,
+    ctx: &Context,
 ) {
     let mut setbacks = Setbacks::none();
     // Which secret is registered nobody tells, so it is set once more at the start.
-    let mut is_set = false;
+    let mut failures = None;
     loop {
-        match look(bot, settings, secret, is_set).await {
-            Ok(state) => {
-                is_set = true;
+        match look(bot, settings, secret, failures.is_some()).await {
+            Ok(info) => {
                 setbacks = Setbacks::none();
-                let fine = || State::Connected(me.username().to_owned());
-                health.note(Platform::Telegram, state.unwrap_or_else(fine));
+                let taken = ctx.webhook.taken();
+                let trouble = failures
+                    .get_or_insert(Failures::before(&info))
+                    .trouble(&info, taken);
+                let state = match trouble {
+                    Some(trouble) => State::Waiting(format!(
+                        "Telegram cannot bring messages to telegram.webhook_url, and keeps them: {trouble}"
+                    )),
+                    None => State::Connected(me.username().to_owned()),
+                };
+                ctx.health.note(Platform::Telegram, state);
                 sleep(LOOK_AFTER).await;
             }
-            Err(error) => sleep(setbacks.after(&error, health)).await,
+            Err(error) => sleep(setbacks.after(&error, &ctx.health)).await,
         }
     }
 }
 
-/// Sets the webhook where it is not set as it should be, and tells what is wrong with it.
+/// Sets the webhook where it is not set as it should be, and gives back how it was.
 async fn look(
     bot: &Bot,
     settings: &WebhookSettings,
     secret: &str,
     is_set: bool,
-) -> Result<Option<State>, RequestError> {
+) -> Result<WebhookInfo, RequestError> {
     let set = bot
         .set_webhook(settings.url.clone())
         // teloxide's own webhooks leave this out, and reactions would never come.
@@ -199,15 +220,38 @@ async fn look(
     if !is_set || before.url.as_ref() != Some(&settings.url) {
         set.send().await?;
     }
-    let trouble = before
-        .last_error_message
-        .filter(|_| before.pending_update_count > 0)
-        .map(|trouble| {
-            State::Waiting(format!(
-                "Telegram cannot bring messages to telegram.webhook_url, and keeps them: {trouble}"
-            ))
-        });
-    Ok(trouble)
+    Ok(before)
+}
+
+/// What Telegram told of failures. It goes on telling of one that is long over, and tries again after two minutes at most, so neither its last
+/// failure nor a look without a new one says how things are.
+#[derive(Debug)]
+struct Failures {
+    /// When the newest was, by Telegram's clock, which may differ from ours.
+    newest: Option<DateTime<Utc>>,
+    /// Since when that is known; `None` for one that was there before us.
+    known: Option<Instant>,
+}
+
+impl Failures {
+    /// Those of before.
+    fn before(info: &WebhookInfo) -> Self {
+        Self {
+            newest: info.last_error_date,
+            known: None,
+        }
+    }
+
+    /// Why updates do not come through: the newest failure, while some wait and none has come since.
+    fn trouble(&mut self, info: &WebhookInfo, taken: Option<Instant>) -> Option<String> {
+        if info.last_error_date > self.newest {
+            self.newest = info.last_error_date;
+            self.known = Some(Instant::now());
+        }
+        let stands = self.known.is_some_and(|known| taken < Some(known));
+        let trouble = info.last_error_message.clone();
+        trouble.filter(|_| stands && info.pending_update_count > 0)
+    }
 }
 
 fn digest(text: &[u8]) -> [u8; 32] {
@@ -265,6 +309,32 @@ mod tests {
         drop(brought);
         let answer = bring(&webhook, &secret, UPDATE).await;
         assert_eq!(answer, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    /// Telegram tells of the last failure for ever; with one update on its way this looked like a webhook that does not work.
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_counts_until_an_update_comes_through() {
+        let info = |date: i64, pending: u32| -> WebhookInfo {
+            serde_json::from_value(serde_json::json!({
+                "url": "https://bot.example.org/", "has_custom_certificate": false, "pending_update_count": pending,
+                "last_error_date": date, "last_error_message": "Connection refused",
+            }))
+            .unwrap()
+        };
+        let mut failures = Failures::before(&info(100, 1));
+        let mut look = async |date, pending, taken| {
+            tokio::time::advance(LOOK_AFTER).await;
+            failures.trouble(&info(date, pending), taken).is_some()
+        };
+        assert!(!look(100, 1, None).await, "from before the start");
+        assert!(look(200, 1, None).await);
+        assert!(look(200, 1, None).await, "not tried again yet");
+        assert!(!look(200, 0, None).await, "given up");
+        assert!(look(300, 2, None).await);
+        let taken = Some(Instant::now());
+        assert!(!look(300, 1, taken).await, "over");
+        assert!(!look(300, 1, taken).await);
+        assert!(look(400, 1, taken).await);
     }
 
     #[tokio::test]

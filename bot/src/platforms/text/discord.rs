@@ -17,7 +17,6 @@ const ZERO_WIDTH_SPACE: char = '\u{200b}';
 /// What fits one message, without a lead.
 pub const RULES: Rules = Rules {
     limit: 2000,
-    first_lead: 0,
     lead: 0,
     costs: Costs {
         word: cost,

@@ -12,9 +12,7 @@ use super::styled::Styled;
 pub struct Rules {
     /// UTF-16 units of a whole message. From 300 on pieces never change; below, a style that is cut may.
     pub limit: usize,
-    /// Units that something before the first piece takes, such as a persona's name.
-    pub first_lead: usize,
-    /// The same for each later piece.
+    /// Units that something before each piece takes, such as a persona's name.
     pub lead: usize,
     /// What characters cost on the platform.
     pub costs: Costs,
@@ -33,14 +31,14 @@ pub struct Costs {
 
 impl Rules {
     /// The units of the text itself. A lead that leaves next to nothing is the caller's mistake; a piece still has some words.
-    fn room(&self, is_first: bool) -> usize {
-        let lead = if is_first { self.first_lead } else { self.lead };
-        self.limit.saturating_sub(lead + self.costs.block).max(16)
+    fn room(&self) -> usize {
+        let taken = self.lead + self.costs.block;
+        self.limit.saturating_sub(taken).max(16)
     }
 
     /// Twice this is less than a piece, so that between two styles there is always a place to cut.
     fn reach(&self) -> usize {
-        (self.room(true).min(self.room(false)) * 9 / 20).min(REACH)
+        (self.room() * 9 / 20).min(REACH)
     }
 }
 
@@ -50,10 +48,10 @@ impl Rules {
 #[must_use]
 pub fn pieces(text: &str, rules: &Rules) -> Vec<Styled> {
     let markup = Markup::of(text, rules.reach());
+    let room = rules.room();
     let mut pieces = Vec::new();
     let mut start = 0;
     loop {
-        let room = rules.room(pieces.is_empty());
         // A piece ends by what is known when it overflows, and no sooner: everybody who reads on from there decides the same.
         let overflow = overflow(text, &markup, &rules.costs, start, room);
         let end = overflow.clone().map_or(text.len(), |overflow| {
@@ -228,7 +226,6 @@ mod tests {
     fn check_pieces(limit: usize, text: &str, expected: Expect) {
         let rules = Rules {
             limit,
-            first_lead: 0,
             lead: 0,
             costs: PLAIN,
         };

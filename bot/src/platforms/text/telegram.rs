@@ -16,7 +16,6 @@ const WORD_JOINER: char = '\u{2060}';
 /// What fits one message, without a lead.
 pub const RULES: Rules = Rules {
     limit: 4096,
-    first_lead: 0,
     lead: 0,
     costs: Costs {
         word: cost,

@@ -51,18 +51,15 @@ fn reply() -> impl Strategy<Value = String> {
 }
 
 fn rules() -> impl Strategy<Value = Rules> {
-    (prop::bool::ANY, 400_usize..600, 0_usize..40, 0_usize..20).prop_map(
-        |(is_discord, limit, first_lead, lead)| Rules {
-            limit,
-            first_lead,
-            lead,
-            ..if is_discord {
-                discord::RULES
-            } else {
-                telegram::RULES
-            }
-        },
-    )
+    (prop::bool::ANY, 400_usize..600, 0_usize..40).prop_map(|(is_discord, limit, lead)| Rules {
+        limit,
+        lead,
+        ..if is_discord {
+            discord::RULES
+        } else {
+            telegram::RULES
+        }
+    })
 }
 
 fn letters(text: &str) -> String {
@@ -95,15 +92,14 @@ proptest! {
 
     #[test]
     fn pieces_fit_and_nothing_is_lost(text in reply(), rules in rules()) {
-        let whole = pieces(&text, &Rules { limit: 1 << 30, first_lead: 0, lead: 0, ..rules });
+        let whole = pieces(&text, &Rules { limit: 1 << 30, lead: 0, ..rules });
         let pieces = pieces(&text, &rules);
         let is_discord = rules.costs.block > 0;
-        for (index, piece) in pieces.iter().enumerate() {
-            let lead = if index == 0 { rules.first_lead } else { rules.lead };
+        for piece in &pieces {
             prop_assert!(!piece.is_blank());
             prop_assert_eq!(discord_model::read(&discord::render(piece)).err(), None);
             let rendered = if is_discord { units(&discord::render(piece)) } else { units(&telegram::render(piece, telegram::Words::Model).text) };
-            prop_assert!(rendered + lead <= rules.limit, "{} of {}", rendered, rules.limit);
+            prop_assert!(rendered + rules.lead <= rules.limit, "{} of {}", rendered, rules.limit);
         }
         // Without a limit longer styles are understood: compare only where there are none.
         let shown: String = pieces.iter().map(|piece| letters(piece.text())).collect();

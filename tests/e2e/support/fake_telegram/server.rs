@@ -17,7 +17,7 @@ use super::Shared;
 use super::calls::{self, Arguments, File, Refusal};
 use super::script::Mishap;
 use super::updates;
-use super::world::{World, merge};
+use super::world::{World, merge, now};
 use crate::support::multipart;
 
 /// The documents allow 50 MB for uploads.
@@ -122,8 +122,8 @@ pub(super) async fn deliver(shared: Arc<Shared>) {
                 if !has_failed {
                     world.updates.confirm_before(updates::id(&update) + 1);
                 }
-                if let Some(webhook) = &mut world.updates.webhook {
-                    webhook.last_error = error;
+                if let (Some(webhook), Some(error)) = (&mut world.updates.webhook, error) {
+                    webhook.last_error = Some((error, now()));
                 }
             });
             if has_failed {

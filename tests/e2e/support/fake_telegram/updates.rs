@@ -25,8 +25,8 @@ pub(crate) struct Webhook {
     pub(crate) url: String,
     pub(crate) secret: Option<String>,
     pub(crate) allowed: Option<Vec<String>>,
-    /// Why the newest delivery failed.
-    pub(crate) last_error: Option<String>,
+    /// Why the newest delivery that failed did, and when. It stays when later ones come through.
+    pub(crate) last_error: Option<(String, u64)>,
 }
 
 impl Updates {
