@@ -8,27 +8,26 @@
 //! | one of several that were answered together is deleted | the same, with what is left |
 //! | the only one of a turn is deleted | the turn is forgotten, and our reply goes, too: it speaks of what was taken back |
 //!
-//! Words that make no turn (a command, a cry for help, too much) leave memory as if they had been deleted, and our reply stays.
+//! Words that make no turn (a command, a cry for help, which is answered by `intake.rs` and has no words here, too much) leave memory as if they had been deleted, and our reply stays.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatfriends_personas::Language;
+use chatfriends_personas::{Language, PersonaId};
 
+use crate::back_off::BackOff;
 use crate::context::Context;
 use crate::gate;
 use crate::identity::EventId;
 use crate::inbox::Sent;
 use crate::memory::{Amended, Turn};
 use crate::messages::Sentence;
-use crate::metrics::{self, Count};
 use crate::platforms::event::{Event, Message};
 use crate::platforms::{Button, MessageId, Messenger, Post, SendError, Voice};
-use crate::safety;
 use crate::store::StoreError;
 
-/// How often the app is asked to show what follows; memory has changed in any case.
-const ATTEMPTS: u32 = 6;
+const SHORTEST_BACK_OFF: Duration = Duration::from_millis(500);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 
 /// One message that is changed or deleted.
 pub struct Amendment<'a> {
@@ -49,8 +48,14 @@ impl Amendment<'_> {
     /// When the store fails. To be tried again, then.
     pub async fn apply(&self, changed: Option<&Message>) -> Result<Option<String>, StoreError> {
         let Self { ctx, of, .. } = *self;
-        ctx.inbox.amend(of, changed).await?;
+        // What has no words any more is answered no more than what was deleted.
+        let readable = changed.filter(|message| !message.text.is_empty());
+        ctx.inbox.amend(of, readable).await?;
         let Some(scope) = ctx.memory.scope_of(of).await? else {
+            if changed.is_none() {
+                // It may have been forgotten before a restart, and its reply may still stand there.
+                self.take_down(of).await?;
+            }
             return Ok(None);
         };
         if changed.is_some() && self.event.by.person != scope.owner.person {
@@ -67,19 +72,18 @@ impl Amendment<'_> {
         };
         ctx.reasons.forget(&scope.owner);
         match &amended.left {
-            None if changed.is_none() => self.take_down(&amended).await?,
+            None if changed.is_none() => {
+                self.take_down(amended.source.as_ref().unwrap_or(of))
+                    .await?
+            }
             Some(turn) if amended.is_last => self.offer(&amended, turn).await?,
             _ => {}
         }
         Ok(said)
     }
 
-    /// The words as far as they can be a turn's, and what is said about the others.
+    /// The words as far as they can be a turn's, and what is said about the others. Calls for help have been answered before.
     fn readable<'w>(&self, words: &'w str) -> (&'w str, Option<String>) {
-        if let Some(card) = safety::card_for(words, &self.ctx.settings.country) {
-            metrics::count(Count::HelpCards);
-            return ("", Some(card.say(Language::of(words))));
-        }
         let limit = self.ctx.settings.limits.message_characters;
         if words.chars().count() > limit {
             let sentence = Sentence::TooLong { limit };
@@ -92,16 +96,15 @@ impl Amendment<'_> {
         (words, None)
     }
 
-    /// Takes the reply away.
-    async fn take_down(&self, amended: &Amended) -> Result<(), StoreError> {
-        for message in self.shown(amended).await?.into_iter().flatten() {
+    /// Takes away what a persona replied to an event.
+    async fn take_down(&self, event: &EventId) -> Result<(), StoreError> {
+        for message in self.shown(event).await?.into_iter().flatten() {
             let place = &self.event.venue.place;
             let posted = self.ctx.inbox.posted(place, &message).await?;
-            let voice = match posted.and_then(|posted| posted.persona) {
-                Some(_) => self.voice(amended),
-                None => Voice::Bot,
-            };
-            self.insist(&message, &Wish::Gone(voice)).await;
+            if let Some(persona) = posted.and_then(|posted| posted.persona) {
+                let voice = self.voice(&persona);
+                self.insist(&message, &Wish::Gone(voice)).await;
+            }
         }
         Ok(())
     }
@@ -111,9 +114,12 @@ impl Amendment<'_> {
         let Some(reply) = &turn.reply else {
             return Ok(());
         };
-        let voice = self.voice(amended);
+        let Some(source) = &amended.source else {
+            return Ok(());
+        };
+        let voice = self.voice(&amended.scope.conversation.persona);
         let mut pieces = self.messenger.pieces(&reply.text, &voice);
-        let shown = self.shown(amended).await?;
+        let shown = self.shown(source).await?;
         let Some(Some(message)) = shown.get(pieces.len().wrapping_sub(1)) else {
             return Ok(());
         };
@@ -131,10 +137,12 @@ impl Amendment<'_> {
         Ok(())
     }
 
-    /// Has a message of ours changed in an app that may ask to wait.
+    /// Has a message of ours changed, however long the app cannot be reached. The daemon's end cuts it short; then it is done after the restart.
     async fn insist(&self, message: &MessageId, wish: &Wish) {
         let at = &self.event.at;
-        for number in 0..ATTEMPTS {
+        let end = self.ctx.lanes.beside();
+        let mut back_off = BackOff::new(SHORTEST_BACK_OFF, LONGEST_BACK_OFF);
+        loop {
             let done = match wish {
                 Wish::Gone(voice) => self.messenger.remove(at, message, voice).await,
                 Wish::Shows(post) => self.messenger.edit(at, message, post).await,
@@ -142,8 +150,9 @@ impl Amendment<'_> {
             let wait = match done {
                 Ok(()) => return,
                 Err(SendError::Throttled { retry_after }) => retry_after,
-                Err(SendError::Unreachable(_) | SendError::Unconfirmed(_)) => {
-                    Duration::from_millis(500) * 2_u32.pow(number)
+                Err(SendError::Unreachable(cause) | SendError::Unconfirmed(cause)) => {
+                    tracing::warn!(%cause, "A reply could not be adapted to a changed message yet.");
+                    back_off.wait()
                 }
                 Err(
                     SendError::Gone(cause) | SendError::Refused(cause) | SendError::Moved(cause),
@@ -152,17 +161,16 @@ impl Amendment<'_> {
                     return;
                 }
             };
-            tokio::time::sleep(wait).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = end.cancelled() => return,
+            }
         }
-        tracing::warn!("A reply could not be adapted to a changed message; the app was too busy.");
     }
 
-    /// The messages that show the answer; `None` for those of which it is not known whether they are there.
-    async fn shown(&self, amended: &Amended) -> Result<Vec<Option<MessageId>>, StoreError> {
-        let Some(source) = &amended.source else {
-            return Ok(Vec::new());
-        };
-        let shown = self.ctx.inbox.shown_for(source).await?;
+    /// The messages that show the answer to an event; `None` for those of which it is not known whether they are there.
+    async fn shown(&self, event: &EventId) -> Result<Vec<Option<MessageId>>, StoreError> {
+        let shown = self.ctx.inbox.shown_for(event).await?;
         let message = |sent| match sent {
             Sent::As(message) => Some(message),
             Sent::Perhaps => None,
@@ -170,18 +178,18 @@ impl Amendment<'_> {
         Ok(shown.into_iter().map(message).collect())
     }
 
-    fn voice(&self, amended: &Amended) -> Voice {
-        let id = &amended.scope.conversation.persona;
-        let library = self.ctx.catalogue.now();
+    fn voice(&self, persona: &PersonaId) -> Voice {
+        let levels = &self.event.venue.levels;
         // A persona whose file is gone is known by its id.
-        let name = library
-            .get(id)
-            .map_or_else(|| id.to_string(), |persona| persona.name.clone());
-        let here = self.ctx.house.at(&self.event.venue.levels);
+        let name = self
+            .ctx
+            .library_at(levels)
+            .get(persona)
+            .map_or_else(|| persona.to_string(), |persona| persona.name.clone());
         Voice::Persona {
-            id: id.clone(),
+            id: persona.clone(),
             name,
-            named: here.personas.rule.len() > 1,
+            named: self.ctx.house.at(levels).personas.rule.len() > 1,
         }
     }
 }

@@ -11,11 +11,15 @@
 //!
 //! Where the rules keep it silent at this hour, a sign below a message that was clearly meant for it says so.
 //!
+//! What one writes right after a call belongs to it (see `bursts.rs`). A persona that was taken away from a place answers there no more, also
+//! not to answers to what it had said.
+//!
 //! It never answers bots. A message without words gets a sentence when it holds a file and was meant for the bot, otherwise silence.
 
 use chatfriends_personas::{Library, PersonaId, called};
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::commands;
 use crate::house::{Answers, Holding};
 use crate::identity::Audience;
 use crate::platforms::event::{Attachment, Event, Message};
@@ -76,7 +80,7 @@ impl Heard<'_> {
     #[must_use]
     pub fn asks_for_help(&self) -> bool {
         let meant = self.message.answers.is_some()
-            || self.rules.answers.rule == Answers::Everything
+            || self.hears_all()
             || self.is_addressed()
             || self.named().is_some();
         !self.event.by.is_bot && safety::is_acute(&self.message.text) && meant
@@ -94,12 +98,17 @@ impl Heard<'_> {
         if event.by.is_bot {
             return Attention::Silent(Silence::Bot);
         }
-        if message.text.starts_with('/') && self.is_addressed() {
-            return Attention::Speak { persona: None };
+        if message.text.starts_with('/') {
+            // Where everything is answered, what others' bots are told is still none of ours.
+            return if self.is_addressed() || commands::is_ours(&message.text) && self.hears_all() {
+                Attention::Speak { persona: None }
+            } else {
+                Attention::Silent(Silence::NotCalled)
+            };
         }
         let named = self.named();
         let meant = self.is_addressed() || answered.is_some() || named.is_some();
-        if !meant && rules.answers.rule != Answers::Everything {
+        if !meant && !self.hears_all() {
             return Attention::Silent(Silence::NotCalled);
         }
         if !self.is_private() && rules.answers.rule == Answers::Nothing {
@@ -120,8 +129,21 @@ impl Heard<'_> {
                 _ => Attention::Silent(Silence::NoWords),
             };
         }
-        let persona = named.or_else(|| answered.and_then(|message| message.persona.clone()));
+        let persona = self.whom(answered);
         Attention::Speak { persona }
+    }
+
+    /// The persona that it is meant for, where it is meant for a certain one that answers there.
+    #[must_use]
+    pub fn whom(&self, answered: Option<&AnsweredMessage>) -> Option<PersonaId> {
+        self.named().or_else(|| {
+            let spoke = answered.and_then(|message| message.persona.as_ref())?;
+            self.rules.has(spoke, self.library).then(|| spoke.clone())
+        })
+    }
+
+    fn hears_all(&self) -> bool {
+        self.rules.answers.rule == Answers::Everything
     }
 
     fn is_private(&self) -> bool {

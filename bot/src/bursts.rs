@@ -1,7 +1,7 @@
 //! What one person writes in quick succession becomes one turn. Waits for the next message; nothing here is stored or answered.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatfriends_personas::PersonaId;
@@ -27,77 +27,139 @@ pub struct Speaker {
     pub place: PlaceId,
     /// In which thread.
     pub thread: Option<ThreadId>,
-    /// To whom, where it was to a certain one.
+}
+
+impl Speaker {
+    /// Who wrote an event's words.
+    #[must_use]
+    pub fn of(event: &Event) -> Self {
+        Self {
+            person: event.by.person.clone(),
+            place: event.venue.place.clone(),
+            thread: event.venue.thread.clone(),
+        }
+    }
+}
+
+/// What is answered as one.
+#[derive(Debug)]
+pub struct Burst {
+    /// The messages.
+    pub batch: Batch,
+    /// The persona that they call, where they call a certain one.
     pub persona: Option<PersonaId>,
 }
 
 /// The bursts that are going on.
-#[derive(Debug, Default)]
-pub struct Bursts(Mutex<HashMap<Speaker, Burst>>);
+#[derive(Debug)]
+pub struct Bursts {
+    open: Mutex<HashMap<Speaker, Open>>,
+    /// Characters in a turn, at most.
+    longest: usize,
+}
 
 #[derive(Debug)]
-struct Burst {
+struct Open {
     events: Vec<Event>,
+    persona: Option<PersonaId>,
     characters: usize,
     begun: Instant,
     last: Instant,
 }
 
 impl Bursts {
-    /// Adds a message. The first of a burst is told so: its caller waits for the end with [`Self::end`]. A burst that has grown too long for
-    /// another message is handed out, to be answered at once.
-    pub fn add(&self, speaker: &Speaker, event: Event, characters: usize, limit: usize) -> Added {
+    /// None is going on yet; `longest` is how many characters a turn may have.
+    #[must_use]
+    pub fn new(longest: usize) -> Self {
+        Self {
+            open: Mutex::default(),
+            longest,
+        }
+    }
+
+    /// Adds a message, and whom it calls. The first of a burst is told so: its caller waits for the end with [`Self::end`]. A burst that has
+    /// grown too long for another message, or calls somebody else, is handed out, to be answered at once.
+    pub fn add(&self, event: Event, persona: Option<PersonaId>) -> Added {
         let now = Instant::now();
-        let mut bursts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(burst) = bursts.get_mut(speaker) else {
-            let burst = Burst {
-                events: vec![event],
-                characters,
-                begun: now,
-                last: now,
-            };
-            bursts.insert(speaker.clone(), burst);
+        let characters = event.words().chars().count();
+        let speaker = Speaker::of(&event);
+        let mut all = self.lock();
+        let Some(open) = all.get_mut(&speaker) else {
+            all.insert(speaker, Open::new(event, persona, now));
             return Added::First;
         };
-        burst.last = now;
         // A line break stands between two messages.
-        let longer = burst.characters + 1 + characters;
-        if burst.events.len() < MOST && longer <= limit {
-            burst.events.push(event);
-            burst.characters = longer;
+        let longer = open.characters + 1 + characters;
+        let fits = open.events.len() < MOST && longer <= self.longest;
+        if fits && open.is_for(persona.as_ref()) {
+            open.events.push(event);
+            open.persona = open.persona.take().or(persona);
+            open.characters = longer;
+            open.last = now;
             return Added::More;
         }
-        burst.begun = now;
-        burst.characters = characters;
-        Added::Instead(in_order(std::mem::replace(&mut burst.events, vec![event])))
+        let before = std::mem::replace(open, Open::new(event, persona, now));
+        Added::Instead(before.into())
+    }
+
+    /// Whether somebody is in the middle of one that a message to this persona, or to none in particular, belongs to.
+    #[must_use]
+    pub fn is_open(&self, speaker: &Speaker, persona: Option<&PersonaId>) -> bool {
+        let all = self.lock();
+        all.get(speaker).is_some_and(|open| open.is_for(persona))
     }
 
     /// Waits until the speaker has paused, and takes what was said.
-    pub async fn end(&self, speaker: &Speaker) -> Option<Batch> {
+    pub async fn end(&self, speaker: &Speaker) -> Option<Burst> {
         loop {
-            let until = {
-                let bursts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                let burst = bursts.get(speaker)?;
-                (burst.last + PAUSE).min(burst.begun + LONGEST)
-            };
+            let until = self.lock().get(speaker)?.ends();
             tokio::time::sleep_until(until).await;
-            let mut bursts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let burst = bursts.get(speaker)?;
-            if (burst.last + PAUSE).min(burst.begun + LONGEST) <= Instant::now() {
-                return bursts.remove(speaker).map(|burst| in_order(burst.events));
+            let mut all = self.lock();
+            if all.get(speaker)?.ends() <= Instant::now() {
+                return all.remove(speaker).map(Burst::from);
             }
         }
     }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Speaker, Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// As they were written: an app may deliver them otherwise. Both apps count their messages up.
-fn in_order(mut events: Vec<Event>) -> Batch {
-    let number = |event: &Event| match &event.happened {
-        Happening::Message(message) => message.id.0.parse::<u64>().ok(),
-        _ => None,
-    };
-    events.sort_by_key(|event| (event.at_ms, number(event)));
-    Batch(events)
+impl Open {
+    fn new(event: Event, persona: Option<PersonaId>, now: Instant) -> Self {
+        Self {
+            characters: event.words().chars().count(),
+            events: vec![event],
+            persona,
+            begun: now,
+            last: now,
+        }
+    }
+
+    fn is_for(&self, persona: Option<&PersonaId>) -> bool {
+        persona.is_none() || self.persona.is_none() || persona == self.persona.as_ref()
+    }
+
+    fn ends(&self) -> Instant {
+        (self.last + PAUSE).min(self.begun + LONGEST)
+    }
+}
+
+impl From<Open> for Burst {
+    /// As they were written: an app may deliver them otherwise. Both apps count their messages up.
+    fn from(open: Open) -> Self {
+        let number = |event: &Event| match &event.happened {
+            Happening::Message(message) => message.id.0.parse::<u64>().ok(),
+            _ => None,
+        };
+        let mut events = open.events;
+        events.sort_by_key(|event| (event.at_ms, number(event)));
+        Self {
+            batch: Batch(events),
+            persona: open.persona,
+        }
+    }
 }
 
 /// What became of a message that was added.
@@ -108,7 +170,7 @@ pub enum Added {
     /// It belongs to the one that is going on.
     More,
     /// It begins the next one; the one before is to be answered now.
-    Instead(Batch),
+    Instead(Burst),
 }
 
 #[cfg(test)]
@@ -125,7 +187,6 @@ mod tests {
             person: PersonId::new(Platform::Telegram, "1"),
             place: PlaceId::new(Platform::Telegram, "1"),
             thread: None,
-            persona: None,
         }
     }
 
@@ -166,64 +227,82 @@ mod tests {
         }
     }
 
-    fn ids(batch: &Batch) -> Vec<&str> {
-        batch.0.iter().map(|event| event.id.as_str()).collect()
+    fn ids(burst: &Burst) -> Vec<&str> {
+        burst
+            .batch
+            .0
+            .iter()
+            .map(|event| event.id.as_str())
+            .collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_ends_a_burst_and_whoever_goes_on_is_answered_all_the_same() {
-        let bursts = Bursts::default();
-        let (first, second) = (event("a"), event("b"));
-        assert!(matches!(
-            bursts.add(&speaker(), first, 1, 100),
-            Added::First
-        ));
+        let bursts = Bursts::new(100);
+        assert!(matches!(bursts.add(event("a"), None), Added::First));
         tokio::time::advance(PAUSE / 2).await;
-        assert!(matches!(
-            bursts.add(&speaker(), second, 1, 100),
-            Added::More
-        ));
+        assert!(matches!(bursts.add(event("b"), None), Added::More));
         let begun = Instant::now();
-        let batch = bursts.end(&speaker()).await.unwrap();
-        assert_eq!(ids(&batch), ["telegram:a", "telegram:b"]);
+        let burst = bursts.end(&speaker()).await.unwrap();
+        assert_eq!(ids(&burst), ["telegram:a", "telegram:b"]);
         assert_eq!(begun.elapsed(), PAUSE);
 
         let begun = Instant::now();
-        bursts.add(&speaker(), event("c"), 1, 100);
+        bursts.add(event("c"), None);
         let speaker = speaker();
         let ending = bursts.end(&speaker);
         tokio::pin!(ending);
-        let batch = loop {
+        let burst = loop {
             tokio::select! {
-                batch = &mut ending => break batch.unwrap(),
+                burst = &mut ending => break burst.unwrap(),
                 () = tokio::time::sleep(PAUSE / 2) => {
-                    bursts.add(&speaker, event("more"), 1, 100);
+                    bursts.add(event("more"), None);
                 }
             }
         };
-        assert!(begun.elapsed() <= LONGEST && batch.0.len() > 10);
+        assert!(begun.elapsed() <= LONGEST && burst.batch.0.len() > 10);
     }
 
     #[tokio::test(start_paused = true)]
     async fn messages_that_overtook_each_other_stand_as_they_were_written() {
-        let bursts = Bursts::default();
+        let bursts = Bursts::new(100);
         for (id, at_ms) in [("b", 2), ("a", 1)] {
             let event = Event { at_ms, ..event(id) };
-            bursts.add(&speaker(), event, 1, 100);
+            bursts.add(event, None);
         }
-        let batch = bursts.end(&speaker()).await.unwrap();
-        assert_eq!(ids(&batch), ["telegram:a", "telegram:b"]);
+        let burst = bursts.end(&speaker()).await.unwrap();
+        assert_eq!(ids(&burst), ["telegram:a", "telegram:b"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_would_be_too_long_together_is_answered_apart() {
-        let bursts = Bursts::default();
-        bursts.add(&speaker(), event("a"), 60, 100);
-        let Added::Instead(full) = bursts.add(&speaker(), event("b"), 60, 100) else {
+        let bursts = Bursts::new(100);
+        let (first, second) = ("a".repeat(60), "b".repeat(60));
+        bursts.add(event(&first), None);
+        let Added::Instead(full) = bursts.add(event(&second), None) else {
             panic!("121 characters are no turn of 100");
         };
-        assert_eq!(ids(&full), ["telegram:a"]);
+        assert_eq!(ids(&full), [format!("telegram:{first}")]);
         let rest = bursts.end(&speaker()).await.unwrap();
-        assert_eq!(ids(&rest), ["telegram:b"]);
+        assert_eq!(ids(&rest), [format!("telegram:{second}")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_name_is_for_all_of_a_burst_and_another_begins_a_new_one() {
+        let bursts = Bursts::new(100);
+        let (joey, monica) = (PersonaId::new("joey").ok(), PersonaId::new("monica").ok());
+        bursts.add(event("a"), None);
+        bursts.add(event("b"), joey.clone());
+        assert!(matches!(bursts.add(event("c"), None), Added::More));
+        let Added::Instead(of_joey) = bursts.add(event("d"), monica.clone()) else {
+            panic!("nobody speaks to two at once");
+        };
+        assert_eq!(of_joey.persona, joey.clone());
+        assert_eq!(ids(&of_joey), ["telegram:a", "telegram:b", "telegram:c"]);
+        assert!(bursts.is_open(&speaker(), None));
+        assert!(!bursts.is_open(&speaker(), joey.as_ref()));
+        let of_monica = bursts.end(&speaker()).await.unwrap();
+        assert_eq!(of_monica.persona, monica);
+        assert!(!bursts.is_open(&speaker(), None));
     }
 }

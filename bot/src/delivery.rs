@@ -3,8 +3,7 @@
 //! Two halves run side by side. One reads what is shown and never waits for the app; the other makes the app show the newest state, no faster
 //! than the app allows, and does not end before all of it is there.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatfriends_personas::{Language, PersonaId};
@@ -18,6 +17,7 @@ use crate::inbox::{Inbox, Posting, Sent};
 use crate::invitations::Token;
 use crate::messages::Sentence;
 use crate::outlet::{Form, Show};
+use crate::paces::{Paces, Scene};
 use crate::platforms::event::Venue;
 use crate::platforms::text::styled::Styled;
 use crate::platforms::{
@@ -241,6 +241,8 @@ impl Delivery {
                 }
                 Err(Setback::Again) => back_off.wait(),
                 Err(Setback::GiveUp) => {
+                    // Nobody would see the rest.
+                    self.withdrawn.cancel();
                     drain(&mut changes).await;
                     return Delivered::Whole;
                 }
@@ -430,10 +432,17 @@ impl Delivery {
                         shown.truncate(index);
                         return Ok(());
                     }
+                    Err(SendError::Gone(cause))
+                        if self.job.instead_of.contains(&shown[index].sent) =>
+                    {
+                        tracing::info!(%cause, "A part of an earlier reply is gone; what was to stand there goes elsewhere.");
+                        shown.remove(index);
+                        return Ok(());
+                    }
                     Err(SendError::Gone(cause) | SendError::Refused(cause)) => {
                         tracing::warn!(%cause, "A message could not be changed; it stays as it is.");
                     }
-                    Err(error) => return Err(setback(error)),
+                    Err(error) => return Err(self.setback(error)),
                 }
                 if self.job.instead_of.contains(&shown[index].sent) {
                     self.note(index, &shown[index].sent, post).await;
@@ -454,10 +463,11 @@ impl Delivery {
                         Ok(())
                         | Err(SendError::Moved(_) | SendError::Gone(_) | SendError::Refused(_)) => {
                         }
-                        Err(error) => return Err(setback(error)),
+                        Err(error) => return Err(self.setback(error)),
                     }
                 }
                 shown.pop();
+                self.unnote(shown.len()).await;
                 Ok(())
             }
         }
@@ -485,7 +495,7 @@ impl Delivery {
                 if !posts_once {
                     self.unnote(index).await;
                 }
-                return Err(setback(error));
+                return Err(self.setback(error));
             }
         };
         self.note(index, &sent, post).await;
@@ -518,6 +528,28 @@ impl Delivery {
                 error = &error as &dyn std::error::Error,
                 "A message was not shown, and that could not be noted."
             );
+        }
+    }
+
+    fn setback(&self, error: SendError) -> Setback {
+        let place = self.job.place.as_str();
+        match error {
+            SendError::Throttled { retry_after } => {
+                tracing::debug!(place, ?retry_after, "The app asks us to wait.");
+                Setback::Wait(retry_after)
+            }
+            SendError::Unreachable(cause) | SendError::Unconfirmed(cause) => {
+                tracing::warn!(place, %cause, "A message could not be sent yet.");
+                Setback::Again
+            }
+            SendError::Moved(cause) | SendError::Gone(cause) => {
+                tracing::warn!(place, %cause, "A reply cannot be shown.");
+                Setback::GiveUp
+            }
+            SendError::Refused(cause) => {
+                tracing::error!(place, %cause, "The app refused a reply.");
+                Setback::GiveUp
+            }
         }
     }
 
@@ -593,62 +625,6 @@ enum Setback {
     Wait(Duration),
     Again,
     GiveUp,
-}
-
-fn setback(error: SendError) -> Setback {
-    match error {
-        SendError::Throttled { retry_after } => {
-            tracing::debug!(?retry_after, "The app asks us to wait.");
-            Setback::Wait(retry_after)
-        }
-        SendError::Unreachable(cause) | SendError::Unconfirmed(cause) => {
-            tracing::warn!(%cause, "A message could not be sent yet.");
-            Setback::Again
-        }
-        SendError::Moved(cause) | SendError::Gone(cause) => {
-            tracing::warn!(%cause, "A reply cannot be shown.");
-            Setback::GiveUp
-        }
-        SendError::Refused(cause) => {
-            tracing::error!(%cause, "The app refused a reply.");
-            Setback::GiveUp
-        }
-    }
-}
-
-/// When something may be changed in a place next. Several replies in one place share its pace.
-#[derive(Debug, Default)]
-pub struct Paces(Mutex<HashMap<Scene, Instant>>);
-
-/// Where messages appear: a place, or what of it only one person sees.
-type Scene = (PlaceId, Option<PersonId>);
-
-impl Paces {
-    /// Takes the next turn in a place, not before `wanted`, or tells when it is due.
-    fn take(&self, scene: &Scene, wanted: Instant, manners: Manners) -> Result<(), Instant> {
-        let now = Instant::now();
-        let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        paces.retain(|_, due| *due > now);
-        let due = paces.get(scene).map_or(wanted, |due| wanted.max(*due));
-        if due > now {
-            return Err(due);
-        }
-        paces.insert(scene.clone(), now + manners.pace_between);
-        Ok(())
-    }
-
-    /// Nothing is changed in a place before its pace allows it after what was just done.
-    fn note(&self, scene: &Scene, manners: Manners) {
-        self.wait(scene, manners.pace_between);
-    }
-
-    /// Nothing is changed in a place for so long.
-    fn wait(&self, scene: &Scene, wait: Duration) {
-        let until = Instant::now() + wait;
-        let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = paces.entry(scene.clone()).or_insert(until);
-        *due = until.max(*due);
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use chatfriends_personas::PersonaId;
+use chatfriends_personas::{Library, PersonaId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,12 @@ impl Holding {
     #[must_use]
     pub fn is_quiet(&self, now: DateTime<Utc>) -> bool {
         matches!(&self.quiet.rule, Quiet::Hours(hours) if hours.contain(now))
+    }
+
+    /// Whether a persona answers there, called or not.
+    #[must_use]
+    pub fn has(&self, persona: &PersonaId, library: &Library) -> bool {
+        self.personas.rule.contains(persona) && library.get(persona).is_some()
     }
 }
 

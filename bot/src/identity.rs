@@ -220,6 +220,12 @@ impl EventId {
         Self(format!("{}:{raw}", platform.word()))
     }
 
+    /// One of several things that follow from the same happening.
+    #[must_use]
+    pub fn part(&self, word: &str) -> Self {
+        Self(format!("{}/{word}", self.0))
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -7,22 +7,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatfriends_personas::PersonaId;
+use chatfriends_personas::{Language, PersonaId};
 
 use crate::bursts::{Added, Bursts, Speaker};
 use crate::context::Context;
-use crate::delivery::Paces;
 use crate::gate::clean_text;
+use crate::gone::Gone;
 use crate::identity::{EventId, PersonId, PlaceId, Platform};
 use crate::inbox::{Arrival, Batch};
 use crate::messages::Sentence;
 use crate::metrics::Count;
 use crate::moves::Move;
 use crate::outlet::Show;
+use crate::paces::Paces;
 use crate::platforms::Messenger;
 use crate::platforms::event::{Event, Happening, Message};
+use crate::safety;
 use crate::store::StoreError;
-use crate::underway::{Dealing, Gone, Underway};
+use crate::underway::{Dealing, Underway};
 
 mod deciding;
 mod dialogue;
@@ -76,6 +78,14 @@ enum Task {
 }
 
 impl Task {
+    /// The same for the persona that a whole burst calls.
+    fn of(self, persona: Option<PersonaId>) -> Self {
+        match self {
+            Self::Answer { .. } => Self::Answer { persona },
+            other => other,
+        }
+    }
+
     /// The messages that it is about: those of a batch, or earlier ones.
     fn messages(&self, batch: &Batch) -> Vec<EventId> {
         match self {
@@ -96,10 +106,11 @@ impl Intake {
     /// The intake of one chat app.
     #[must_use]
     pub fn new(ctx: Arc<Context>, messenger: Arc<dyn Messenger>) -> Self {
+        let longest = ctx.settings.limits.message_characters;
         Self {
             ctx,
             messenger,
-            bursts: Arc::default(),
+            bursts: Arc::new(Bursts::new(longest)),
             underway: Underway::default(),
             gone: Gone::default(),
             paces: Arc::default(),
@@ -120,11 +131,7 @@ impl Intake {
                 .await;
         }
         let event = self.ctx.moves.settle(cleaned(event));
-        if let Some(distress) = self.distress(&event) {
-            self.help(distress).await;
-            return Ok(());
-        }
-        let Some(event) = self.of_concern(event).await? else {
+        let Some(event) = self.helped(event).await? else {
             return Ok(());
         };
         let Some(task) = self.task(&event).await? else {
@@ -134,12 +141,6 @@ impl Intake {
             tracing::debug!(event = event.id.as_str(), "An event came once more.");
             return Ok(());
         }
-        if let (Happening::Message(_), Task::Answer { .. } | Task::Tell(_)) =
-            (&event.happened, &task)
-        {
-            let rules = self.ctx.house.at(&event.venue.levels);
-            self.ctx.tally.count(&rules, &event.by.person);
-        }
         if self.gone.holds(&event.id) {
             return self.ctx.inbox.amend(&event.id, None).await;
         }
@@ -147,8 +148,50 @@ impl Intake {
         Ok(())
     }
 
-    /// Answers it, also when the store cannot be reached: then it may come twice, which harms nobody.
-    async fn help(&self, distress: Event) {
+    /// Answers a call for help, and gives back what else is to be done about the event, without those words.
+    async fn helped(&self, event: Event) -> Result<Option<Event>, StoreError> {
+        let is_called = self.asks_for_help(&event);
+        if is_called {
+            // Before the store is asked for anything.
+            self.help(&event).await;
+        }
+        if is_called && matches!(event.happened, Happening::Message(_)) {
+            return Ok(None);
+        }
+        let Some(mut event) = self.of_concern(event).await? else {
+            return Ok(None);
+        };
+        match &mut event.happened {
+            // It was changed, and is answered now.
+            Happening::Message(_) if is_called => return Ok(None),
+            Happening::Edited(message) if safety::is_acute(&message.text) => {
+                // What it had said is still to be forgotten.
+                let words = std::mem::take(&mut message.text);
+                if !is_called {
+                    self.help(&changed_to(&event, words)).await;
+                }
+            }
+            _ => {}
+        }
+        Ok(Some(event))
+    }
+
+    /// Shows where help is, also when the store cannot be reached: then it may come twice, which harms nobody.
+    async fn help(&self, event: &Event) {
+        let (Happening::Message(message) | Happening::Edited(message)) = &event.happened else {
+            return;
+        };
+        let distress = Event {
+            id: match event.happened {
+                Happening::Edited(_) => event.id.part("help"),
+                _ => event.id.clone(),
+            },
+            happened: Happening::Distress {
+                message: message.id.clone(),
+                language: Language::of(&message.text),
+            },
+            ..event.clone()
+        };
         match self.ctx.inbox.take(&distress).await {
             Ok(Arrival::Repeated) => return,
             Ok(Arrival::New) => {}
@@ -183,9 +226,10 @@ impl Intake {
             if leader.platform != platform {
                 continue;
             }
-            let task = self.task(leader).await?;
-            // It is answered as it would have been, whatever the rules have become.
-            let task = task.unwrap_or(Task::Answer { persona: None });
+            let Some(task) = self.task_again(&batch).await? else {
+                self.ctx.inbox.finish(&batch).await?;
+                continue;
+            };
             let place = places.entry(leader.venue.place.clone()).or_default();
             place.push((batch, task));
         }
@@ -210,25 +254,18 @@ impl Intake {
         let persona = match &task {
             Task::Answer { persona } => persona.clone(),
             // A text that was too long for one message goes on in the next.
-            Task::Dialogue if !words(&event).starts_with('/') => None,
+            Task::Dialogue if !event.words().starts_with('/') => None,
             _ => return self.handle(batch, task),
         };
-        let speaker = Speaker {
-            person: event.by.person.clone(),
-            place: event.venue.place.clone(),
-            thread: event.venue.thread.clone(),
-            persona,
-        };
-        let limit = self.ctx.settings.limits.message_characters;
-        let characters = words(&event).chars().count();
-        match self.bursts.add(&speaker, event, characters, limit) {
+        let speaker = Speaker::of(&event);
+        match self.bursts.add(event, persona) {
             Added::More => {}
-            Added::Instead(full) => self.handle(full, task),
+            Added::Instead(burst) => self.handle(burst.batch, task.of(burst.persona)),
             Added::First => {
                 let this = self.clone();
                 self.ctx.turns.spawn(async move {
-                    if let Some(batch) = this.bursts.end(&speaker).await {
-                        this.carry_out(batch, task).await;
+                    if let Some(burst) = this.bursts.end(&speaker).await {
+                        this.carry_out(burst.batch, task.of(burst.persona)).await;
                     }
                 });
             }
@@ -294,9 +331,11 @@ fn cleaned(mut event: Event) -> Event {
     event
 }
 
-fn words(event: &Event) -> &str {
-    match &event.happened {
-        Happening::Message(message) | Happening::Edited(message) => &message.text,
-        _ => "",
+/// An edit with other words.
+fn changed_to(event: &Event, words: String) -> Event {
+    let mut event = event.clone();
+    if let Happening::Edited(message) = &mut event.happened {
+        message.text = words;
     }
+    event
 }

@@ -103,6 +103,7 @@ pub enum Sentence {
     NotTheLastReply,
     WordsOnly,
     TooOld,
+    AnswersNoMore,
     NotYourReply,
     CommandInterrupted,
     OnlyInPrivate,
@@ -486,6 +487,10 @@ impl Sentence {
                 "저는 글만 읽을 수 있어요. 어떤 내용인가요?",
             ),
             Self::TooOld => both("That was too long ago for me.", "너무 오래된 메시지예요."),
+            Self::AnswersNoMore => both(
+                "Whoever said that does not answer here any more.",
+                "그 답을 한 페르소나는 이제 여기서 답하지 않아요.",
+            ),
             Self::NotYourReply => both(
                 "That is for the person I answered, or for a moderator.",
                 "답을 받은 사람이나 관리자만 할 수 있어요.",

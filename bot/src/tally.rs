@@ -1,6 +1,6 @@
 //! How much was answered in the last hour, for the limits that moderators set. Kept in memory only: a restart begins anew.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::identity::{Level, PersonId};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// When messages were answered, by whom and where a limit counts them.
+/// When messages were answered, by whom and where a limit counts them. A burst of messages counts once.
 #[derive(Debug, Default)]
-pub struct Tally(Mutex<HashMap<Counted, VecDeque<Instant>>>);
+pub struct Tally(Mutex<HashMap<Counted, Vec<Instant>>>);
 
 /// What a limit counts: all messages where it was set, or those of one person there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,32 +23,25 @@ struct Counted {
 }
 
 impl Tally {
-    /// Whether none of the limits is used up.
+    /// Counts an answer, unless one of the limits is used up; then there is to be none.
     #[must_use]
-    pub fn allows(&self, rules: &Holding, person: &PersonId) -> bool {
-        let now = Instant::now();
-        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = |(what, most): (Counted, usize)| {
-            let times = counted.get(&what).into_iter().flatten();
-            times
-                .filter(|time| now.duration_since(**time) < HOUR)
-                .count()
-                >= most
-        };
-        !limits(rules, person).any(is_full)
-    }
-
-    /// Counts a message that is answered.
-    pub fn count(&self, rules: &Holding, person: &PersonId) {
+    pub fn take(&self, rules: &Holding, person: &PersonId) -> bool {
         let now = Instant::now();
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counted.retain(|_, times| {
             times.retain(|time| now.duration_since(*time) < HOUR);
             !times.is_empty()
         });
-        for (what, _) in limits(rules, person) {
-            counted.entry(what).or_default().push_back(now);
+        let is_full = |(what, most): (Counted, usize)| {
+            counted.get(&what).is_some_and(|times| times.len() >= most)
+        };
+        if limits(rules, person).any(is_full) {
+            return false;
         }
+        for (what, _) in limits(rules, person) {
+            counted.entry(what).or_default().push(now);
+        }
+        true
     }
 }
 
@@ -104,13 +97,7 @@ mod tests {
             PersonId::new(Platform::Discord, "2"),
         );
         let (tally, rules) = (Tally::default(), rules(2, 3));
-        let take = |person| {
-            let allowed = tally.allows(&rules, person);
-            if allowed {
-                tally.count(&rules, person);
-            }
-            allowed
-        };
+        let take = |person| tally.take(&rules, person);
         let taken = [&yun, &yun, &yun, &min, &min].map(take);
         assert_eq!(taken, [true, true, false, true, false]);
         tokio::time::advance(HOUR).await;
@@ -121,9 +108,7 @@ mod tests {
     async fn zero_is_no_limit() {
         let tally = Tally::default();
         let person = PersonId::new(Platform::Discord, "1");
-        for _ in 0..100 {
-            tally.count(&rules(0, 0), &person);
-        }
-        assert!(tally.allows(&rules(0, 0), &person));
+        let taken = (0..100).map(|_| tally.take(&rules(0, 0), &person));
+        assert!(taken.into_iter().all(|allowed| allowed));
     }
 }

@@ -1,7 +1,7 @@
 //! Which messages are being dealt with, so that whatever is done about one message is done in order: answered, then changed, then taken back.
 //! Order within a conversation is `lanes.rs`.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -17,30 +17,6 @@ pub struct Underway(Arc<Mutex<HashMap<EventId, Arc<Work>>>>);
 pub struct Dealing {
     work: Arc<Work>,
     underway: Underway,
-}
-
-/// Messages whose deletion was heard of before they were: Discord's events are handled side by side, and come thick after a reconnect.
-#[derive(Debug, Clone, Default)]
-pub struct Gone(Arc<Mutex<VecDeque<EventId>>>);
-
-impl Gone {
-    /// More deletions than this are never ahead of their messages.
-    const MOST: usize = 1000;
-
-    /// A message is gone that nobody has heard of yet.
-    pub fn note(&self, message: EventId) {
-        let mut gone = lock(&self.0);
-        gone.push_back(message);
-        if gone.len() > Self::MOST {
-            gone.pop_front();
-        }
-    }
-
-    /// Whether a message that comes now is gone already.
-    #[must_use]
-    pub fn holds(&self, message: &EventId) -> bool {
-        lock(&self.0).contains(message)
-    }
 }
 
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{TimeDelta, Utc};
+use serde_json::json;
 
 use crate::support::daemon::Daemon;
 use crate::support::eventually;
@@ -240,6 +241,26 @@ async fn telegram_words_of_distress_are_answered_and_kept_nowhere() {
 }
 
 #[tokio::test]
+async fn telegram_a_cry_for_help_that_comes_by_a_change_is_answered_at_any_hour() {
+    let (model, telegram, home, daemon) = on_telegram().await;
+    telegram.lets_the_bot_read_everything();
+    let yun = telegram.person("Yun");
+    let group = telegram.group("club");
+    group.has(&yun, Role::Administrator);
+    group.says(&yun, &format!("/settings quiet {}", these_hours()));
+    group.until_count(1).await;
+    let said = group.says(&yun, "I cannot do this any more");
+    telegram.until_confirmed().await;
+    group.edits(&yun, said, "Joey, I want to kill myself tonight");
+    group.until_text("988").await;
+    assert!(model.prompts().is_empty());
+    drop(daemon);
+    let kept = std::fs::read(home.path().join("data/memory/db")).expect("the store is there");
+    let contains = |words: &str| kept.windows(words.len()).any(|at| at == words.as_bytes());
+    assert!(!contains("kill myself") && contains("telegram"));
+}
+
+#[tokio::test]
 async fn telegram_a_sign_says_that_it_sleeps_and_signs_of_people_are_counted() {
     let (_model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
@@ -406,6 +427,39 @@ async fn discord_a_reply_to_a_deleted_message_stops_and_goes() {
     general.until_text("Okay.").await;
     assert_eq!(model.prompts().len(), 2);
     assert!(!model.last().contains("Secret"));
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn discord_a_reply_goes_though_the_daemon_ends_before_it_could() {
+    let (_model, discord, home, daemon) = on_discord().await;
+    let yun = discord.person("yun");
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[]);
+    let general = guild.channel("general");
+    let said = general.says(&yun, "Joey, my name is Secret.");
+    general
+        .until("the whole reply", |all| {
+            all.iter().any(|shown| !shown.buttons.is_empty())
+        })
+        .await;
+    for _ in 0..3 {
+        discord
+            .next("DELETE", "/webhooks/*/*/messages/*")
+            .answers(503, json!({}));
+    }
+    general.deletes(said);
+    eventually("it was tried", async || {
+        daemon.stderr().contains("could not be adapted")
+    })
+    .await;
+    daemon.kill();
+    let daemon = home.start().await;
+    general
+        .until("the reply goes", |all| {
+            all.iter().all(|shown| !shown.content.contains("Okay."))
+        })
+        .await;
     drop(daemon);
 }
 

@@ -215,3 +215,80 @@ async fn what_hides_before_a_command_does_not_make_it_public() {
     assert!(group.texts().iter().all(|text| !text.contains("name: Yun")));
     drop(daemon);
 }
+
+#[tokio::test]
+async fn what_follows_a_call_belongs_to_it_and_another_name_begins_anew() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram.lets_the_bot_read_everything();
+    let group = telegram.group("club");
+    let home = Home::with(&model).on_telegram(&telegram);
+    home.write(
+        "config/local.toml",
+        format!(
+            "[[route]]\nat = \"telegram:group/{}\"\npersonas = [\"joey\", \"monica\"]\nhourly_per_person = 2\n",
+            group.id()
+        ),
+    );
+    let daemon = home.start().await;
+    let (yun, min) = (telegram.person("Yun"), telegram.person("Min"));
+    group.joins(&yun);
+    group.joins(&min);
+    model.replies(|prompt| format!("To {}", prompt.last().replace('\n', " / ")));
+    group.says(&yun, "모니카야");
+    group.says(&min, "nobody calls");
+    group.says(&yun, "오늘 점심 뭐 먹지?");
+    group.says(&yun, "배고파");
+    let shown = group.until_text("배고파").await;
+    assert!(
+        shown
+            .text
+            .contains("모니카야 / 오늘 점심 뭐 먹지? / 배고파"),
+        "{shown:?}"
+    );
+    assert!(shown.text.starts_with("Monica"), "{shown:?}");
+    // All of that was one answer; this is the second, and there is no third.
+    group.says(&yun, "Joey, hi");
+    group.says(&yun, "Monica, hello");
+    group.until_text("Joey, hi").await;
+    eventually("the third is refused", async || {
+        group.reactions().iter().any(|(_, signs)| !signs.is_empty())
+    })
+    .await;
+    assert_eq!(model.prompts().len(), 2);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn who_was_taken_from_a_place_answers_there_no_more() {
+    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    telegram.lets_the_bot_read_everything();
+    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let yun = telegram.person("Yun");
+    let group = telegram.group("club");
+    group.has(&yun, Role::Administrator);
+    model.replies(|prompt| format!("As Monica: {}", prompt.system().contains("Monica")));
+    group.says(&yun, "Joey, hi");
+    let shown = group.until_text("As Monica: false").await;
+    group.says(&yun, "/persona set monica");
+    group.until_text("From now on").await;
+    group.replies(&yun, shown.id, "And now?");
+    group.until_text("As Monica: true").await;
+    let press = group.presses(&yun, shown.id, "🔄 Another answer");
+    let told = telegram.until_answered(&press).await;
+    assert!(
+        told.text.contains("does not answer here any more"),
+        "{told:?}"
+    );
+
+    // Where all is answered, what other bots are told is not.
+    group.says(&yun, "/settings answer everything");
+    group.until_text("every").await;
+    group.says(&yun, "/roll 2d6");
+    group.says(&yun, "what was that?");
+    eventually("the question is answered", async || {
+        model.prompts().len() == 3
+    })
+    .await;
+    assert!(!group.texts().iter().any(|text| text.contains("/roll")));
+    drop(daemon);
+}

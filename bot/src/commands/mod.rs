@@ -262,6 +262,13 @@ fn index(language: Language) -> usize {
     }
 }
 
+/// Whether a line that begins with a slash names a command that there is.
+#[must_use]
+pub fn is_ours(line: &str) -> bool {
+    let name = line.trim_start_matches('/').split_whitespace().next();
+    name.and_then(find).is_some()
+}
+
 /// Whether there is a command of this name.
 #[must_use]
 pub fn exists(name: &str) -> bool {

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatfriends_personas::Language;
+use chatfriends_personas::Library;
 use chrono::Utc;
 
 use super::{Intake, Task};
 use crate::attention::{AnsweredMessage, Attention, Heard, Silence, may_still_call};
+use crate::bursts::Speaker;
+use crate::context::Context;
+use crate::house::{Answers, Holding};
 use crate::identity::{Audience, Rank};
-use crate::inbox::Posted;
+use crate::inbox::{Batch, Posted};
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::platforms::event::{Event, Happening, Message};
@@ -18,24 +21,13 @@ use crate::platforms::{Button, MessageId};
 use crate::store::StoreError;
 
 impl Intake {
-    /// The same event without its words, if it is a message that asks us for help in distress.
-    pub(super) fn distress(&self, event: &Event) -> Option<Event> {
-        let Happening::Message(message) = &event.happened else {
-            return None;
+    /// Whether somebody asks us for help in distress.
+    pub(super) fn asks_for_help(&self, event: &Event) -> bool {
+        let (Happening::Message(message) | Happening::Edited(message)) = &event.happened else {
+            return false;
         };
-        let heard = Heard {
-            event,
-            message,
-            rules: &self.ctx.house.at(&event.venue.levels),
-            library: &self.ctx.library_at(&event.venue.levels),
-        };
-        heard.asks_for_help().then(|| Event {
-            happened: Happening::Distress {
-                message: message.id.clone(),
-                language: Language::of(&message.text),
-            },
-            ..event.clone()
-        })
+        let place = Place::of(&self.ctx, event);
+        place.heard(event, message).asks_for_help()
     }
 
     /// The event, unless it happened to a message that we know nothing of. A message that only now may call us is as good as new.
@@ -96,36 +88,25 @@ impl Intake {
         event: &Event,
         message: &Message,
     ) -> Result<Option<Task>, StoreError> {
-        if event.venue.audience == Audience::Private
-            && self
-                .ctx
-                .dialogues
-                .concerns(&event.by.person, &event.id, &message.text)
-                .await?
-        {
+        if self.is_for_dialogue(event, message).await? {
             return Ok(Some(Task::Dialogue));
         }
-        let answered = match &message.answers {
-            Some(ours) => self
-                .posted_just_now(event, ours)
-                .await?
-                .map(|posted| AnsweredMessage {
-                    persona: posted.persona,
-                }),
-            None => None,
-        };
-        let rules = self.ctx.house.at(&event.venue.levels);
-        let library = self.ctx.library_at(&event.venue.levels);
-        let heard = Heard {
-            event,
-            message,
-            rules: &rules,
-            library: &library,
-        };
+        let answered = self.answered(event, message).await?;
+        let place = Place::of(&self.ctx, event);
         let is_command = message.text.starts_with('/');
-        let attention = match heard.attend(answered.as_ref(), Utc::now()) {
+        let heard = place.heard(event, message);
+        let called = heard.whom(answered.as_ref());
+        let goes_on = !is_command && self.bursts.is_open(&Speaker::of(event), called.as_ref());
+        let attention = heard.attend(answered.as_ref(), Utc::now());
+        let attention = match attention {
+            // Whoever has just called goes on.
+            Attention::Silent(Silence::NotCalled) if goes_on && !message.text.is_empty() => {
+                Attention::Speak { persona: None }
+            }
             Attention::Speak { .. } | Attention::WordsOnly
-                if !is_command && !self.ctx.tally.allows(&rules, &event.by.person) =>
+                if !is_command
+                    && !goes_on
+                    && !self.ctx.tally.take(&place.rules, &event.by.person) =>
             {
                 Attention::Sign(Reaction::Enough, Silence::TooMuch)
             }
@@ -145,6 +126,59 @@ impl Intake {
                 None
             }
         })
+    }
+
+    /// What was to be done about events that were taken before a restart: the same, whatever the rules have become.
+    pub(super) async fn task_again(&self, batch: &Batch) -> Result<Option<Task>, StoreError> {
+        let leader = batch.leader();
+        let message = match &leader.happened {
+            Happening::Message(message) => message,
+            Happening::Reacted { emoji, .. } => return Ok(verdict(emoji).map(Task::Count)),
+            _ => return self.task(leader).await,
+        };
+        if self.is_for_dialogue(leader, message).await? {
+            return Ok(Some(Task::Dialogue));
+        }
+        if message.text.starts_with('/') {
+            return Ok(Some(Task::Command));
+        }
+        if message.text.is_empty() && message.attachment.is_some() {
+            return Ok(Some(Task::Tell(Sentence::WordsOnly)));
+        }
+        let place = Place::of(&self.ctx, leader);
+        let mut persona = None;
+        for event in &batch.0 {
+            let Happening::Message(message) = &event.happened else {
+                continue;
+            };
+            let answered = self.answered(event, message).await?;
+            persona = persona.or_else(|| place.heard(event, message).whom(answered.as_ref()));
+        }
+        Ok(Some(Task::Answer { persona }))
+    }
+
+    /// Whether a message fills in a form that is asked for one field after another.
+    async fn is_for_dialogue(&self, event: &Event, message: &Message) -> Result<bool, StoreError> {
+        let dialogues = &self.ctx.dialogues;
+        Ok(event.venue.audience == Audience::Private
+            && dialogues
+                .concerns(&event.by.person, &event.id, &message.text)
+                .await?)
+    }
+
+    /// The message of ours that a message answers.
+    async fn answered(
+        &self,
+        event: &Event,
+        message: &Message,
+    ) -> Result<Option<AnsweredMessage>, StoreError> {
+        let Some(ours) = &message.answers else {
+            return Ok(None);
+        };
+        let posted = self.posted_just_now(event, ours).await?;
+        Ok(posted.map(|posted| AnsweredMessage {
+            persona: posted.persona,
+        }))
     }
 
     fn stay_silent(&self, event: &Event, silence: Silence) {
@@ -186,27 +220,36 @@ impl Intake {
                 of: posted.event,
                 persona,
             },
-            Button::Regenerate | Button::Renew => match self.kept_from(event) {
-                Some(silence) => Task::Tell(Sentence::WhySilent(silence)),
-                None => Task::Regenerate {
-                    of: posted.event,
-                    asker: posted.asker,
-                    persona,
-                },
-            },
+            Button::Regenerate | Button::Renew => {
+                let place = Place::of(&self.ctx, event);
+                if !place.rules.has(&persona, &place.library) {
+                    return Ok(Some(Task::Tell(Sentence::AnswersNoMore)));
+                }
+                match self.kept_from(event) {
+                    Some(silence) => Task::Tell(Sentence::WhySilent(silence)),
+                    None => Task::Regenerate {
+                        of: posted.event,
+                        asker: posted.asker,
+                        persona,
+                    },
+                }
+            }
         }))
     }
 
     /// What keeps us from making a reply there now; otherwise it counts as one.
     pub(super) fn kept_from(&self, event: &Event) -> Option<Silence> {
         let rules = self.ctx.house.at(&event.venue.levels);
+        let is_private = event.venue.audience == Audience::Private;
+        if !is_private && rules.answers.rule == Answers::Nothing {
+            return Some(Silence::NotHere);
+        }
         if rules.is_quiet(Utc::now()) {
             return Some(Silence::QuietHours);
         }
-        if !self.ctx.tally.allows(&rules, &event.by.person) {
+        if !self.ctx.tally.take(&rules, &event.by.person) {
             return Some(Silence::TooMuch);
         }
-        self.ctx.tally.count(&rules, &event.by.person);
         None
     }
 
@@ -225,5 +268,29 @@ impl Intake {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(None)
+    }
+}
+
+/// What holds where an event happened.
+struct Place {
+    rules: Holding,
+    library: Arc<Library>,
+}
+
+impl Place {
+    fn of(ctx: &Context, event: &Event) -> Self {
+        Self {
+            rules: ctx.house.at(&event.venue.levels),
+            library: ctx.library_at(&event.venue.levels),
+        }
+    }
+
+    fn heard<'a>(&'a self, event: &'a Event, message: &'a Message) -> Heard<'a> {
+        Heard {
+            event,
+            message,
+            rules: &self.rules,
+            library: &self.library,
+        }
     }
 }

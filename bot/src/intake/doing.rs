@@ -6,7 +6,7 @@ use std::time::Duration;
 use chatfriends_personas::{Language, PersonaId};
 use tokio_util::sync::CancellationToken;
 
-use super::{Intake, Shows, Task, words};
+use super::{Intake, Shows, Task};
 use crate::amend::Amendment;
 use crate::commands::{Answer, Asked};
 use crate::delivery::{Delivered, Delivery, Job};
@@ -51,7 +51,12 @@ impl Intake {
         };
         let batch = &batch;
         let is_dialogue = matches!(task, Task::Dialogue);
+        let is_amendment = matches!(task, Task::Amend { .. });
         let Some((shows, job)) = self.begun(batch, task, stop).await? else {
+            if is_amendment && self.ctx.lanes.is_closed() {
+                // It may have been cut short.
+                return Ok(());
+            }
             return inbox.finish(batch).await;
         };
         let about = job.about.clone();
@@ -374,7 +379,7 @@ pub(super) fn inbound(batch: &Batch) -> Inbound {
     let texts: Vec<String> = batch
         .0
         .iter()
-        .map(|event| clean_text(words(event)))
+        .map(|event| clean_text(event.words()))
         .collect();
     let parts = batch
         .0
@@ -436,7 +441,7 @@ fn asked(inbound: &Inbound) -> Option<Asked> {
 }
 
 fn language(batch: &Batch) -> Language {
-    let text: String = batch.0.iter().map(words).collect();
+    let text: String = batch.0.iter().map(Event::words).collect();
     if text.chars().any(char::is_alphabetic) && !text.starts_with('/') {
         Language::of(&text)
     } else {

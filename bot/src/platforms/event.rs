@@ -36,6 +36,15 @@ impl Event {
             _ => EventId::new(platform, &format!("{}/{}", at.place, message.0)),
         }
     }
+
+    /// What was written; empty where nothing was.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match &self.happened {
+            Happening::Message(message) | Happening::Edited(message) => &message.text,
+            _ => "",
+        }
+    }
 }
 
 /// Where something happened.

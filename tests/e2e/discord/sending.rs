@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::eventually;
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::people::Channel;
@@ -141,5 +143,67 @@ async fn who_is_too_much_altogether_waits_with_everything() {
     one.until_text("Okay.").await;
     other.until_text("Okay.").await;
     assert_eq!(discord.early_retries(), 0);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn looking_for_a_face_is_tried_again_when_its_answer_gets_lost() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    let yun = discord.person("yun");
+    let guild = discord.guild("club");
+    guild.joins(&yun, &[]);
+    let general = guild.channel("general");
+    discord.next("GET", "/channels/*/webhooks").drops_answer();
+    discord.next("POST", "/channels/*/webhooks").drops_answer();
+    general.says(&yun, "Joey, are you there?");
+    let shown = general.until_text("Okay.").await;
+    assert_eq!(shown.name, "Joey");
+    assert_eq!((general.by_bot().len(), general.webhooks().len()), (1, 1));
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn a_message_whose_answer_got_lost_shows_what_was_said_meanwhile() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    let yun = discord.person("yun");
+    let chat = discord.private(&yun);
+    let pen = model.next_written();
+    discord.next("POST", "/channels/*/messages").drops_answer();
+    pen.write("One, two,");
+    chat.says(&yun, "count");
+    chat.until_text("One, two,").await;
+    pen.write(" three.");
+    drop(pen);
+    let shown = chat.until_text("One, two, three.").await;
+    assert_eq!(chat.by_bot().len(), 1, "{shown:?}");
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn a_command_whose_acknowledgement_got_lost_is_answered() {
+    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let daemon = Home::with(&model).on_discord(&discord).start().await;
+    discord.until_connected().await;
+    discord.until_registered("regenerate").await;
+    let yun = discord.person("yun");
+    let chat = discord.private(&yun);
+    chat.says(&yun, "hello");
+    chat.until_text("Okay.").await;
+    discord.expects_refusal(40_060);
+    discord
+        .next("POST", "/interactions/*/*/callback")
+        .drops_answer();
+    let pen = model.next_written();
+    let used = chat.commands(&yun, "regenerate", json!({})).await;
+    assert_eq!(used.response().await.kind, 5, "an answer is announced");
+    pen.write("Something else.");
+    drop(pen);
+    let shown = used.until_text("Something else.").await;
+    assert!(!shown.is_promised);
+    assert_eq!(used.messages().len(), 1);
     drop(daemon);
 }

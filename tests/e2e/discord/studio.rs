@@ -55,6 +55,23 @@ async fn a_persona_is_made_in_a_form_and_answers_in_its_server_only() {
     general.says(&min, "나리야 뭐해?");
     let shown = general.until_text("As You are").await;
     assert_eq!(shown.name, "나리");
+    // A new name is seen at once.
+    let form = command(json!({ "edit": { "name": "nari" } })).await;
+    let kept = general
+        .submits(&yun, &form, json!({ "names": "나래" }))
+        .await;
+    kept.until_text("of 4,096 tokens").await;
+    command(json!({ "publish": { "name": "nari" } }))
+        .await
+        .until_text("version 2.")
+        .await;
+    general.says(&min, "나래야 뭐해?");
+    general
+        .until("the new name", |all| {
+            all.iter()
+                .any(|shown| shown.name == "나래" && shown.content.starts_with("As You are"))
+        })
+        .await;
     let log = general
         .commands(&yun, "settings", json!({ "log": {} }))
         .await;

@@ -119,7 +119,8 @@ impl Budget {
 
 /// Whether Discord leaves enough.
 fn left(limit: &SessionStartLimit) -> Allowance {
-    if limit.remaining > LEFT {
+    // Others' servers may allow fewer than Discord's thousand.
+    if limit.remaining > LEFT.min(limit.total / 10) {
         Allowance::Granted
     } else {
         Allowance::Spent(Duration::from_millis(limit.reset_after))

@@ -54,7 +54,6 @@ pub(super) struct Face {
     token: String,
     channel: ChannelId,
     persona: PersonaId,
-    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,6 +105,8 @@ impl Faces {
                 tracing::debug!(%cause, %channel, "No webhook can be used.");
                 None
             }
+            // Looking for it has shown nobody anything.
+            Err(SendError::Unconfirmed(cause)) => return Err(SendError::Unreachable(cause)),
             Err(error) => return Err(error),
         };
         let known = match found {
@@ -114,7 +115,6 @@ impl Faces {
                 token,
                 channel,
                 persona: persona.clone(),
-                name,
             }),
             None => Known::NotAllowed {
                 since: Instant::now(),
@@ -181,21 +181,21 @@ impl Faces {
         }
     }
 
-    /// Says something; gives back the new message.
+    /// Says something under a name; gives back the new message.
     pub(super) async fn say(
         &self,
         face: &Face,
         thread: Option<ChannelId>,
-        body: &Value,
+        name: &str,
+        mut body: Value,
     ) -> Result<MessageId, Fault> {
         let route = Route::WebhookWithToken {
             webhook_id: face.webhook,
             token: &face.token,
         };
         let query = query(thread, &[("wait", "true")]);
-        let mut body = body.clone();
         // The webhook may have been made under an earlier name.
-        body["username"] = json!(face.name);
+        body["username"] = json!(allowed_name(name));
         let response = self
             .rest
             .send(route, LightMethod::Post, Body::Json(&body), query)

@@ -176,7 +176,7 @@ impl Gateway<'_> {
         match why {
             GivenUp::Spent(rest) => {
                 self.fail(TOO_MANY_SESSIONS);
-                AFTER_REFUSAL.min(*rest)
+                (*rest).clamp(AFTER_TROUBLE, AFTER_REFUSAL)
             }
             GivenUp::WrongToken => {
                 self.fail(UNKNOWN_TOKEN);

@@ -203,15 +203,18 @@ pub(super) fn modal(form: &Form) -> Value {
         .fields
         .iter()
         .map(|field| {
-            let input = json!({
+            let mut input = json!({
                 "type": TEXT_INPUT,
                 "custom_id": field.name,
                 "label": field.label,
                 "style": if field.long { PARAGRAPH } else { SHORT },
-                "value": field.value,
                 "required": field.required,
                 "max_length": field.longest,
             });
+            // Discord takes no empty value for a field that must be filled in.
+            if !field.value.is_empty() {
+                input["value"] = json!(field.value);
+            }
             json!({ "type": ROW, "components": [input] })
         })
         .collect();

@@ -144,7 +144,7 @@ pub async fn look(settings: &DiscordSettings) -> Result<String, String> {
 }
 
 const UNKNOWN_TOKEN: &str = "Discord does not know this token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart";
-const NO_CONTENT: &str = "it may not read messages in servers beyond mentions and answers to it, so it cannot hear calls by name; switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart";
+const NO_CONTENT: &str = "it may not read messages in servers beyond mentions, so it can hear neither calls by name nor answers to a persona; switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart";
 
 /// The link by which the bot is added to a server, with all that it can make use of.
 fn invitation(application: ApplicationId) -> String {

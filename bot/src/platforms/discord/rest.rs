@@ -21,6 +21,8 @@ use crate::settings::DiscordSettings;
 
 /// Longest time for one request.
 const REQUEST: Duration = Duration::from_secs(30);
+/// Longest time for the first answer to an interaction, which Discord takes for three seconds only.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// Makes requests in the bot's name.
 pub(super) struct Rest {
@@ -144,7 +146,7 @@ impl Rest {
         query: Vec<(&'static str, String)>,
     ) -> Result<reqwest::Response, Fault> {
         let request = request(route, LightMethod::Post, body, query);
-        let response = self.wire.send(request).await?;
+        let response = self.wire.send(request, AT_ONCE).await?;
         match retry_after(&response) {
             Some(retry_after) => Err(SendError::Throttled { retry_after }.into()),
             None => successful(response).await,
@@ -174,11 +176,15 @@ fn request<'a>(
 }
 
 impl Wire {
-    async fn send(&self, request: Request<'_>) -> Result<reqwest::Response, Fault> {
+    async fn send(
+        &self,
+        request: Request<'_>,
+        longest: Duration,
+    ) -> Result<reqwest::Response, Fault> {
         let request = request
             .build(&self.client, &self.authorization, self.server.as_deref())
             .map_err(|error| SendError::Refused(error.to_string()))?;
-        Ok(request.send().await.map_err(unconfirmed)?)
+        Ok(request.timeout(longest).send().await.map_err(unconfirmed)?)
     }
 }
 
@@ -189,7 +195,7 @@ impl OwnLimits {
             let retry_after = until.saturating_duration_since(Instant::now());
             return Err(SendError::Throttled { retry_after }.into());
         }
-        let response = wire.send(request).await?;
+        let response = wire.send(request, REQUEST).await?;
         if let Some(retry_after) = retry_after(&response) {
             if response.headers().contains_key("x-ratelimit-global") {
                 self.close_all(retry_after);
@@ -272,6 +278,9 @@ fn http(settings: &DiscordSettings, client: reqwest::Client) -> Http {
     }
 }
 
+/// The remedy where the bot may not do something.
+const NO_PERMISSION: &str = "; give the bot View Channel, Send Messages and, for threads, Send Messages in Threads: Edit Channel > Permissions, or Server Settings > Roles";
+
 /// Discord's own words about an error.
 #[derive(Debug, Default, serde::Deserialize)]
 struct Told {
@@ -299,6 +308,9 @@ struct Refused {
     code: i64,
 }
 
+const ALREADY_ACKNOWLEDGED: i64 = 40_060;
+const MISSING_ACCESS: i64 = 50_001;
+const MISSING_PERMISSIONS: i64 = 50_013;
 const UNKNOWN_WEBHOOK: i64 = 10_015;
 const INVALID_WEBHOOK_TOKEN: i64 = 50_027;
 
@@ -313,6 +325,12 @@ impl Fault {
         let lost = [UNKNOWN_WEBHOOK, INVALID_WEBHOOK_TOKEN];
         self.refused
             .is_some_and(|refused| lost.contains(&refused.code))
+    }
+
+    /// Whether the interaction had an answer already.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.refused
+            .is_some_and(|refused| refused.code == ALREADY_ACKNOWLEDGED)
     }
 
     /// Whether what it was about is gone, or not ours to change.
@@ -359,12 +377,20 @@ impl Told {
             errors,
         } = self;
         let details = errors.map_or_else(String::new, |errors| format!(": {errors}"));
-        let cause = format!("{status} {message} ({code}){details}");
+        let remedy = match code {
+            MISSING_ACCESS | MISSING_PERMISSIONS => NO_PERMISSION,
+            _ => "",
+        };
+        let cause = format!("{status} {message} ({code}){details}{remedy}");
         let refused = Refused { status, code };
         let meaning = match status {
             // Its owner will set another one; what is to be said until then is kept.
             401 if refused.is_wrong_token() => SendError::Unreachable(cause),
             401 | 403 | 404 => SendError::Gone(cause),
+            // serenity waits by itself where it knows how long.
+            429 => SendError::Throttled {
+                retry_after: Duration::from_secs(1),
+            },
             500.. => SendError::Unreachable(cause),
             _ => SendError::Refused(cause),
         };

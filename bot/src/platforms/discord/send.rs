@@ -90,8 +90,8 @@ impl Messenger for Discord {
                 outcome => return outcome,
             }
         }
-        if let Some((face, thread)) = self.face(at, &post.voice).await? {
-            match self.faces.say(&face, thread, &faced(post)).await {
+        if let Some(Speaker { face, thread, name }) = self.face(at, &post.voice).await? {
+            match self.faces.say(&face, thread, name, faced(post)).await {
                 // Somebody has deleted the webhook: the next attempt makes another.
                 Err(fault) if fault.is_lost_webhook() => {
                     self.faces.lost(&face);
@@ -111,9 +111,19 @@ impl Messenger for Discord {
         let route = Route::ChannelMessages {
             channel_id: channel(at)?,
         };
-        let body = with_file(&body, post.file.as_ref());
-        let sent: Value = self.rest.ask(route, LightMethod::Post, body).await?;
-        id_of(&sent)
+        let with_file = with_file(&body, post.file.as_ref());
+        let sent: Value = self.rest.ask(route, LightMethod::Post, with_file).await?;
+        let message = id_of(&sent)?;
+        // A second attempt under one nonce gives the first one's message back, which may show less.
+        let content = |message: &Value| {
+            message["content"]
+                .as_str()
+                .map(|text| text.trim().to_owned())
+        };
+        if content(&sent) != content(&body) {
+            self.edit(at, &message, post).await?;
+        }
+        Ok(message)
     }
 
     async fn ask(&self, at: &Address, form: &Form) -> Result<(), SendError> {
@@ -136,7 +146,7 @@ impl Messenger for Discord {
                 outcome => return outcome,
             }
         }
-        if let Some((face, thread)) = self.face(at, &post.voice).await? {
+        if let Some(Speaker { face, thread, .. }) = self.face(at, &post.voice).await? {
             match self
                 .faces
                 .say_instead(&face, thread, message(of)?, &faced(post))
@@ -177,7 +187,7 @@ impl Messenger for Discord {
 
     async fn remove(&self, at: &Address, of: &MessageId, voice: &Voice) -> Result<(), SendError> {
         // The bot may take away its own messages everywhere, and a webhook's only through the webhook.
-        if let Some((face, thread)) = self.face(at, voice).await? {
+        if let Some(Speaker { face, thread, .. }) = self.face(at, voice).await? {
             match self.faces.take_back(&face, thread, message(of)?).await {
                 // It was said before there was a webhook.
                 Err(fault) if fault.is_gone() => {}
@@ -219,12 +229,12 @@ impl Messenger for Discord {
 }
 
 impl Discord {
-    /// The webhook through which a persona speaks here, and the thread to speak in; `None` where the bot speaks itself.
-    async fn face(
+    /// As whom a persona speaks here; `None` where the bot speaks itself.
+    async fn face<'v>(
         &self,
         at: &Address,
-        voice: &Voice,
-    ) -> Result<Option<(Face, Option<ChannelId>)>, SendError> {
+        voice: &'v Voice,
+    ) -> Result<Option<Speaker<'v>>, SendError> {
         let Voice::Persona { id, name, .. } = voice else {
             return Ok(None);
         };
@@ -235,8 +245,15 @@ impl Discord {
         let parent = parse(&at.place)?;
         let thread = at.thread.as_deref().map(parse).transpose()?;
         let face = self.faces.of(parent, id, name).await?;
-        Ok(face.map(|face| (face, thread)))
+        Ok(face.map(|face| Speaker { face, thread, name }))
     }
+}
+
+/// A persona that speaks through its webhook.
+struct Speaker<'v> {
+    face: Face,
+    thread: Option<ChannelId>,
+    name: &'v str,
 }
 
 /// The interaction that is answered, where it is one.

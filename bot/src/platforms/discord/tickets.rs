@@ -9,7 +9,7 @@ use serenity::all::{InteractionId, LightMethod, MessageId as DiscordMessage, Rou
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
-use super::rest::{Body, Rest};
+use super::rest::{Body, Fault, Rest};
 use super::send::{id_of, with_file};
 use crate::platforms::{File, MessageId, SendError};
 
@@ -103,6 +103,7 @@ impl Tickets {
                 let deferred = json!({ "type": DEFERRED, "data": { "flags": seen.flags() } });
                 match rest.callback(&ticket, Body::Json(&deferred)).await {
                     Ok(_) => *now = State::Deferred,
+                    Err(fault) if fault.is_acknowledged() => *now = State::Deferred,
                     Err(error) => tracing::warn!(%error, "A command could not be acknowledged."),
                 }
             }
@@ -134,20 +135,17 @@ impl Tickets {
         let answered = match *state {
             State::Nothing => {
                 let message = json!({ "type": MESSAGE, "data": body });
-                let answer = rest.callback(ticket, with_file(&message, file)).await?;
-                id_of(&answer["resource"]["message"])?
+                match rest.callback(ticket, with_file(&message, file)).await {
+                    Ok(answer) => id_of(&answer["resource"]["message"])?,
+                    // It had arrived, and the answer to it got lost.
+                    Err(fault) if fault.is_acknowledged() => {
+                        *state = State::Deferred;
+                        complete(ticket, body, file, rest).await?
+                    }
+                    Err(fault) => return Err(fault.into()),
+                }
             }
-            State::Deferred => {
-                let route = Route::WebhookOriginalInteractionResponse {
-                    application_id: rest.application(),
-                    token: &ticket.token,
-                };
-                // Whether it is ephemeral was decided when it was announced.
-                body.as_object_mut().map(|body| body.remove("flags"));
-                let body = with_file(&body, file);
-                let answer: Value = rest.ask(route, LightMethod::Patch, body).await?;
-                id_of(&answer)?
-            }
+            State::Deferred => complete(ticket, body, file, rest).await?,
             State::Answered => follow_up(ticket, with_file(&body, file), rest).await?,
         };
         *state = State::Answered;
@@ -199,6 +197,24 @@ impl Tickets {
     }
 }
 
+/// Puts the answer in the place of what announced it, or of what may have arrived of it before.
+async fn complete(
+    ticket: &Ticket,
+    mut body: Value,
+    file: Option<&File>,
+    rest: &Rest,
+) -> Result<MessageId, SendError> {
+    let route = Route::WebhookOriginalInteractionResponse {
+        application_id: rest.application(),
+        token: &ticket.token,
+    };
+    // Whether it is ephemeral was decided when it was announced.
+    body.as_object_mut().map(|body| body.remove("flags"));
+    let body = with_file(&body, file);
+    let answer: Value = rest.ask(route, LightMethod::Patch, body).await?;
+    id_of(&answer)
+}
+
 async fn follow_up(ticket: &Ticket, body: Body<'_>, rest: &Rest) -> Result<MessageId, SendError> {
     let route = Route::WebhookFollowupMessages {
         application_id: rest.application(),
@@ -215,20 +231,14 @@ async fn follow_up(ticket: &Ticket, body: Body<'_>, rest: &Rest) -> Result<Messa
 
 impl Rest {
     /// The first answer to an interaction; what it gives back names the message, if it is one.
-    pub(super) async fn callback(
-        &self,
-        ticket: &Ticket,
-        answer: Body<'_>,
-    ) -> Result<Value, SendError> {
+    pub(super) async fn callback(&self, ticket: &Ticket, answer: Body<'_>) -> Result<Value, Fault> {
         let route = Route::InteractionResponse {
             interaction_id: ticket.interaction,
             token: &ticket.token,
         };
         let query = vec![("with_response", "true".to_owned())];
         let response = self.send_at_once(route, answer, query).await?;
-        response
-            .json()
-            .await
-            .map_err(|error| SendError::Unconfirmed(error.without_url().to_string()))
+        let answer = response.json().await;
+        Ok(answer.map_err(|error| SendError::Unconfirmed(error.without_url().to_string()))?)
     }
 }
