@@ -20,7 +20,7 @@ use crate::outlet::{Field, Form};
 use crate::platforms::Address;
 use crate::platforms::event::Venue;
 use crate::store::key::Key;
-use crate::store::record::{Found, Record, read, read_all};
+use crate::store::record::{Record, prune, read, update};
 use crate::store::{Store, StoreError};
 
 /// Who has said nothing for so long has forgotten the question.
@@ -98,14 +98,8 @@ impl Dialogues {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
-        let all = read_all::<Dialogue>(store.as_ref(), Key::of(Dialogue::TABLE).under()).await?;
-        let forgotten = all
-            .iter()
-            .filter(|found| found.record.as_ref().is_some_and(Dialogue::is_forgotten));
-        let swaps: Vec<_> = forgotten.map(Found::removed).collect();
-        if !swaps.is_empty() {
-            store.commit(swaps).await?;
-        }
+        let all = Key::of(Dialogue::TABLE).under();
+        prune(store.as_ref(), all, Dialogue::is_forgotten).await?;
         Ok(Self { store })
     }
 
@@ -125,13 +119,11 @@ impl Dialogues {
             answers: Vec::new(),
             touched_ms: now_ms(),
         };
-        loop {
-            let found = self.found(person).await?;
-            match self.store.commit(vec![found.becomes(&dialogue)]).await {
-                Err(StoreError::Conflict) => {}
-                result => return result.map(|()| dialogue.question()),
-            }
-        }
+        update(self.store.as_ref(), of_person(person), |kept| {
+            *kept = Some(dialogue.clone());
+        })
+        .await?;
+        Ok(dialogue.question())
     }
 
     /// Whether a message of somebody's, written in private, belongs to what they are being asked.
@@ -144,8 +136,8 @@ impl Dialogues {
         event: &EventId,
         text: &str,
     ) -> Result<bool, StoreError> {
-        let dialogue = self.found(person).await?.record;
-        Ok(dialogue.is_some_and(|dialogue| {
+        let dialogue = read::<Dialogue>(self.store.as_ref(), of_person(person)).await?;
+        Ok(dialogue.record.is_some_and(|dialogue| {
             let is_said_to_it = !text.is_empty() && Said::of(text).is_some();
             let is_open = dialogue.question().is_some() && is_said_to_it;
             !dialogue.is_forgotten() && (is_open || dialogue.place(event).is_some())
@@ -162,21 +154,18 @@ impl Dialogues {
         event: &EventId,
         text: &str,
     ) -> Result<Step, StoreError> {
-        loop {
-            let found = self.found(person).await?;
-            let Some(mut dialogue) = found.record.clone() else {
-                return Ok(Step::Nothing);
+        let key = of_person(person);
+        update(self.store.as_ref(), key, |kept: &mut Option<Dialogue>| {
+            let Some(dialogue) = kept else {
+                return Step::Nothing;
             };
             let step = dialogue.take(event, text);
-            let swap = match step {
-                Step::Cancelled => found.removed(),
-                _ => found.becomes(&dialogue),
-            };
-            match self.store.commit(vec![swap]).await {
-                Err(StoreError::Conflict) => {}
-                result => return result.map(|()| step),
+            if step == Step::Cancelled {
+                *kept = None;
             }
-        }
+            step
+        })
+        .await
     }
 
     /// Forgets what was asked and answered, once all of it is.
@@ -184,22 +173,16 @@ impl Dialogues {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn close(&self, person: &PersonId) -> Result<(), StoreError> {
-        let found = self.found(person).await?;
-        let is_whole = |dialogue: &Dialogue| dialogue.question().is_none();
-        if !found.record.as_ref().is_some_and(is_whole) {
-            return Ok(());
-        }
-        match self.store.commit(vec![found.removed()]).await {
-            // Another one was begun meanwhile.
-            Ok(()) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let is_whole = |dialogue: &mut Dialogue| dialogue.question().is_none();
+        update(self.store.as_ref(), of_person(person), |kept| {
+            kept.take_if(is_whole);
+        })
+        .await
     }
+}
 
-    async fn found(&self, person: &PersonId) -> Result<Found<Dialogue>, StoreError> {
-        let key = Key::of(Dialogue::TABLE).text(person.as_str());
-        read(self.store.as_ref(), key).await
-    }
+fn of_person(person: &PersonId) -> Key {
+    Key::of(Dialogue::TABLE).text(person.as_str())
 }
 
 /// What a message says to a question.
@@ -416,13 +399,15 @@ mod tests {
     #[tokio::test]
     async fn a_question_is_forgotten_after_a_day() {
         let (store, dialogues) = begun().await;
-        let found = dialogues.found(&person()).await.unwrap();
-        let mut dialogue = found.record.clone().unwrap();
-        dialogue.touched_ms -= LASTS.as_millis() as u64 + 1;
-        store.commit(vec![found.becomes(&dialogue)]).await.unwrap();
+        let key = of_person(&person());
+        let aged = update(store.as_ref(), key.clone(), |kept| {
+            let dialogue: &mut Dialogue = kept.as_mut().unwrap();
+            dialogue.touched_ms -= LASTS.as_millis() as u64 + 1;
+        });
+        aged.await.unwrap();
         assert!(!concerns(&dialogues, "1", "hello").await);
-        let dialogues = Dialogues::open(store).await.unwrap();
-        assert!(dialogues.found(&person()).await.unwrap().record.is_none());
+        Dialogues::open(store.clone()).await.unwrap();
+        assert_eq!(store.get(&key).await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@
 //! Not for what is said and remembered: that is `memory`.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,8 +24,8 @@ use crate::moves::moved;
 use crate::platforms::MessageId;
 use crate::platforms::event::{Event, Happening, Message, Venue};
 use crate::store::key::Key;
-use crate::store::record::{Found, Record, read, read_all};
-use crate::store::{Store, StoreError, Swap};
+use crate::store::record::{Found, Record, prune, read, read_all, retry_on_conflict, update};
+use crate::store::{Store, StoreError};
 
 /// How long it is known that an event was answered. Telegram repeats updates for a day; buttons and edits are honoured as long as this.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -126,7 +127,7 @@ impl Inbox {
     /// When the store cannot be written. Then nothing was kept.
     pub async fn take(&self, event: &Event) -> Result<Arrival, StoreError> {
         let order = self.next_order();
-        loop {
+        retry_on_conflict(|| async {
             let answered = self.answered_record(&event.id).await?;
             let waiting = self.waiting(&event.id).await?;
             if answered.record.is_some() || waiting.record.is_some() {
@@ -139,11 +140,10 @@ impl Inbox {
                 begun: false,
             };
             let swaps = vec![waiting.becomes(&record), answered.stays()];
-            match self.store.commit(swaps).await {
-                Err(StoreError::Conflict) => {}
-                result => return result.map(|()| Arrival::New),
-            }
-        }
+            self.store.commit(swaps).await?;
+            Ok(Arrival::New)
+        })
+        .await
     }
 
     /// Everything that is not answered yet, in the order in which it came, batch by batch.
@@ -203,7 +203,7 @@ impl Inbox {
         event: &EventId,
         changed: Option<&Message>,
     ) -> Result<(), StoreError> {
-        loop {
+        retry_on_conflict(|| async {
             let found = self.waiting(event).await?;
             let Some(mut waiting) = found.record.clone() else {
                 return Ok(());
@@ -223,11 +223,9 @@ impl Inbox {
                     vec![found.removed(), answer.becomes(&answered)]
                 }
             };
-            match self.store.commit(swaps).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+            self.store.commit(swaps).await
+        })
+        .await
     }
 
     /// The events of a batch as they are now, in the order in which they were written; `None` when none of them waits any more.
@@ -250,7 +248,7 @@ impl Inbox {
     /// # Errors
     /// When the store cannot be written.
     pub async fn shown_as(&self, event: &EventId, other: &EventId) -> Result<(), StoreError> {
-        loop {
+        retry_on_conflict(|| async {
             let posts = self.sent(other).await?;
             let found = self.answered_record(event).await?;
             let took_place = |answered: &Answered| {
@@ -261,11 +259,9 @@ impl Inbox {
                 return Ok(());
             };
             let swap = found.becomes(&Answered { posts, ..answered });
-            match self.store.commit(vec![swap]).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+            self.store.commit(vec![swap]).await
+        })
+        .await
     }
 
     /// Notes that the events of a batch are answered together, so that they still are after a restart.
@@ -273,8 +269,8 @@ impl Inbox {
     /// # Errors
     /// When the store cannot be written.
     pub async fn join(&self, batch: &Batch) -> Result<(), StoreError> {
-        let leader = batch.leader().id.clone();
-        loop {
+        let leader = &batch.leader().id;
+        retry_on_conflict(|| async {
             let mut swaps = Vec::new();
             for event in batch.0.iter().skip(1) {
                 let found = self.waiting(&event.id).await?;
@@ -289,11 +285,9 @@ impl Inbox {
             if swaps.is_empty() {
                 return Ok(());
             }
-            match self.store.commit(swaps).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+            self.store.commit(swaps).await
+        })
+        .await
     }
 
     /// Notes that a command is being carried out; `false` when it had been begun before a restart, so that nothing is done twice.
@@ -301,20 +295,12 @@ impl Inbox {
     /// # Errors
     /// When the store cannot be written.
     pub async fn begin(&self, event: &EventId) -> Result<bool, StoreError> {
-        loop {
-            let found = self.waiting(event).await?;
-            let Some(waiting) = found.record.clone().filter(|waiting| !waiting.begun) else {
-                return Ok(false);
-            };
-            let begun = Waiting {
-                begun: true,
-                ..waiting
-            };
-            match self.store.commit(vec![found.becomes(&begun)]).await {
-                Err(StoreError::Conflict) => {}
-                result => return result.map(|()| true),
-            }
-        }
+        let key = of_event(Waiting::TABLE, event);
+        update(self.store.as_ref(), key, |waiting: &mut Option<Waiting>| {
+            let waiting = waiting.as_mut();
+            waiting.is_some_and(|waiting| !mem::replace(&mut waiting.begun, true))
+        })
+        .await
     }
 
     /// What was shown for an event before a restart.
@@ -343,7 +329,7 @@ impl Inbox {
             asker,
             persona,
         } = *post;
-        loop {
+        retry_on_conflict(|| async {
             let found = self.outgoing(event).await?;
             let mut outgoing = found.record.clone().unwrap_or_default();
             if index < outgoing.posts.len() {
@@ -361,11 +347,9 @@ impl Inbox {
                     at_ms: now_ms(),
                 }));
             }
-            match self.store.commit(swaps).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+            self.store.commit(swaps).await
+        })
+        .await
     }
 
     /// Notes that the message number `index`, of which it was not known whether it would arrive, did not, nor any after it.
@@ -373,15 +357,13 @@ impl Inbox {
     /// # Errors
     /// When the store cannot be written.
     pub async fn note_unsent(&self, event: &EventId, index: usize) -> Result<(), StoreError> {
-        loop {
-            let found = self.outgoing(event).await?;
-            let mut outgoing = found.record.clone().unwrap_or_default();
-            outgoing.posts.truncate(index);
-            match self.store.commit(vec![found.becomes(&outgoing)]).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
+        let key = of_event(Outgoing::TABLE, event);
+        update(self.store.as_ref(), key, |sent: &mut Option<Outgoing>| {
+            if let Some(outgoing) = sent {
+                outgoing.posts.truncate(index);
             }
-        }
+        })
+        .await
     }
 
     /// The events of a batch are answered: their words leave the inbox.
@@ -390,7 +372,7 @@ impl Inbox {
     /// When the store cannot be written.
     pub async fn finish(&self, batch: &Batch) -> Result<(), StoreError> {
         let leader = &batch.leader().id;
-        loop {
+        retry_on_conflict(|| async {
             let outgoing = self.outgoing(leader).await?;
             let posts = outgoing.record.clone().unwrap_or_default().posts;
             let mut swaps = vec![outgoing.removed()];
@@ -407,11 +389,9 @@ impl Inbox {
                 swaps.push(self.waiting(&event.id).await?.removed());
                 swaps.push(self.answered_record(&event.id).await?.becomes(&answered));
             }
-            match self.store.commit(swaps).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+            self.store.commit(swaps).await
+        })
+        .await
     }
 
     /// What was shown for an event, whether all of its answer is there or not.
@@ -470,27 +450,10 @@ impl Inbox {
     pub async fn prune(&self) -> Result<usize, StoreError> {
         let before = now_ms().saturating_sub(KEPT.as_millis() as u64);
         let store = self.store.as_ref();
-        let answered = read_all::<Answered>(store, Key::of(Answered::TABLE).under()).await?;
-        let posted = read_all::<Posted>(store, Key::of(Posted::TABLE).under()).await?;
-        let old_answers = answered
-            .iter()
-            .filter(|found| found.record.as_ref().is_some_and(|it| it.at_ms < before))
-            .map(Found::removed);
-        let old_posts = posted
-            .iter()
-            .filter(|found| found.record.as_ref().is_some_and(|it| it.at_ms < before))
-            .map(Found::removed);
-        let old: Vec<Swap> = old_answers.chain(old_posts).collect();
-        let many = old.len();
-        // In portions, so that no commit holds others up for long.
-        for swaps in old.chunks(500) {
-            match self.store.commit(swaps.to_vec()).await {
-                // Something of it has changed; the next time is early enough.
-                Ok(()) | Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(many)
+        let (answered, posted) = (Key::of(Answered::TABLE), Key::of(Posted::TABLE));
+        let answers = prune(store, answered.under(), |it: &Answered| it.at_ms < before).await?;
+        let posts = prune(store, posted.under(), |it: &Posted| it.at_ms < before).await?;
+        Ok(answers + posts)
     }
 
     /// Numbers go up with time, also over restarts.

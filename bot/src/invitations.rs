@@ -16,7 +16,7 @@ use crate::clock::now_ms;
 use crate::identity::PersonId;
 use crate::platforms::event::Event;
 use crate::store::key::Key;
-use crate::store::record::{Found, Record, read, read_all};
+use crate::store::record::{Record, prune, update};
 use crate::store::{Store, StoreError};
 
 /// How long somebody may take to come.
@@ -60,19 +60,13 @@ impl Invitations {
             event: event.clone(),
             until_ms: now + KEPT.as_millis() as u64,
         };
+        let store = self.store.as_ref();
         let all = Key::of(Invitation::TABLE).under();
-        let others = read_all::<Invitation>(self.store.as_ref(), all).await?;
-        let is_old =
-            |found: &&Found<Invitation>| found.record.as_ref().is_none_or(|it| it.until_ms < now);
-        for old in others.iter().filter(is_old) {
-            match self.store.commit(vec![old.removed()]).await {
-                // Somebody else was quicker.
-                Ok(()) | Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let found = self.found(&token).await?;
-        self.store.commit(vec![found.becomes(&invitation)]).await?;
+        prune(store, all, |it: &Invitation| it.until_ms < now).await?;
+        update(store, of_token(&token), |kept| {
+            *kept = Some(invitation.clone());
+        })
+        .await?;
         Ok(token)
     }
 
@@ -85,28 +79,17 @@ impl Invitations {
         token: &Token,
         person: &PersonId,
     ) -> Result<Option<Event>, StoreError> {
-        let found = self.found(token).await?;
-        let Some(invitation) = found.record.clone() else {
-            return Ok(None);
-        };
-        if invitation.event.by.person != *person || invitation.until_ms < now_ms() {
-            return Ok(None);
-        }
-        match self.store.commit(vec![found.removed()]).await {
-            Ok(()) => Ok(Some(invitation.event)),
-            // It was handed out at this very moment.
-            Err(StoreError::Conflict) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn found(&self, token: &Token) -> Result<Found<Invitation>, StoreError> {
-        read(
-            self.store.as_ref(),
-            Key::of(Invitation::TABLE).text(&token.0),
-        )
+        let is_theirs =
+            |it: &mut Invitation| it.event.by.person == *person && it.until_ms >= now_ms();
+        update(self.store.as_ref(), of_token(token), |kept| {
+            kept.take_if(is_theirs).map(|it| it.event)
+        })
         .await
     }
+}
+
+fn of_token(token: &Token) -> Key {
+    Key::of(Invitation::TABLE).text(&token.0)
 }
 
 #[cfg(test)]
@@ -164,14 +147,14 @@ mod tests {
         assert_eq!(accept(&token, &anna).await, Some(anna.clone()));
         assert_eq!(accept(&token, &anna).await, None);
         // An hour later, and the next one sweeps it away.
-        let found = invitations.found(&others).await.unwrap();
-        let old = Invitation {
-            event: ben.clone(),
-            until_ms: now_ms() - 1,
-        };
-        store.commit(vec![found.becomes(&old)]).await.unwrap();
+        let key = of_token(&others);
+        let aged = update(store.as_ref(), key.clone(), |kept| {
+            let invitation: &mut Invitation = kept.as_mut().unwrap();
+            invitation.until_ms = now_ms() - 1;
+        });
+        aged.await.unwrap();
         assert_eq!(accept(&others, &ben).await, None);
         invitations.invite(&anna).await.unwrap();
-        assert!(invitations.found(&others).await.unwrap().record.is_none());
+        assert_eq!(store.get(&key).await.unwrap(), None);
     }
 }

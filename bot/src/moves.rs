@@ -15,7 +15,7 @@ use crate::identity::PlaceId;
 use crate::platforms::MessageId;
 use crate::platforms::event::{Event, Happening, Venue};
 use crate::store::key::Key;
-use crate::store::record::{Record, read, read_all};
+use crate::store::record::{Record, read_all, update};
 use crate::store::{Store, StoreError};
 
 /// All of them. Few places move, so they are kept at hand.
@@ -75,13 +75,10 @@ impl Moves {
             }
         }
         let key = Key::of(Move::TABLE).text(moved.from.place.as_str());
-        loop {
-            let found = read::<Move>(self.store.as_ref(), key.clone()).await?;
-            match self.store.commit(vec![found.becomes(moved)]).await {
-                Err(StoreError::Conflict) => {}
-                result => break result?,
-            }
-        }
+        update(self.store.as_ref(), key, |known| {
+            *known = Some(moved.clone());
+        })
+        .await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(moved.from.place.clone(), moved.clone());
         Ok(true)

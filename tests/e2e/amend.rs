@@ -2,45 +2,29 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chrono::{TimeDelta, Utc};
 use serde_json::json;
 
+use crate::support::apps::{on_discord, on_telegram};
 use crate::support::daemon::Daemon;
-use crate::support::eventually;
-use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::{FakeTelegram, Role};
 use crate::support::home::Home;
+use crate::support::{eventually, these_hours};
 
 const NEW_WORDS: &str = "🔄 Answer the new words";
 const ANOTHER: &str = "🔄 Another answer";
 
-async fn on_telegram() -> (FakeModel, FakeTelegram, Home, Daemon) {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+/// On a Telegram where nobody waits, and which knows what the daemon wants to hear of.
+async fn on_quick_telegram() -> (FakeModel, FakeTelegram, Home, Daemon) {
+    let (model, telegram, home, daemon) = on_telegram().await;
     telegram.set_pace(None);
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
     telegram.until_listening().await;
     (model, telegram, home, daemon)
 }
 
-async fn on_discord() -> (FakeModel, FakeDiscord, Home, Daemon) {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let home = Home::with(&model).on_discord(&discord);
-    let daemon = home.start().await;
-    discord.until_connected().await;
-    (model, discord, home, daemon)
-}
-
-/// Hours that are now.
-fn these_hours() -> String {
-    let hour = |hours| (Utc::now() + TimeDelta::hours(hours)).format("%H:%M");
-    format!("{}-{} UTC", hour(-2), hour(2))
-}
-
 #[tokio::test]
 async fn telegram_new_words_are_known_and_answered_in_place() {
-    let (model, telegram, _home, daemon) = on_telegram().await;
+    let (model, telegram, _home, daemon) = on_quick_telegram().await;
     let prompts = AtomicUsize::new(0);
     model.replies(move |prompt| {
         // Telegram refuses an edit that changes nothing.
@@ -54,13 +38,13 @@ async fn telegram_new_words_are_known_and_answered_in_place() {
     let chat = telegram.private(&yun);
     let said = chat.says(&yun, "My name is Nobody.");
     let shown = chat.until_text("Hello, you!").await;
-    chat.until("the button", |shown| !shown[0].buttons.is_empty())
-        .await;
+    chat.until_button(shown.id, ANOTHER).await;
     chat.edits(&yun, said, "My name is Min.");
-    chat.until("the offer", |shown| {
-        shown[0].buttons == [(NEW_WORDS.to_owned(), "renew".to_owned())]
-    })
-    .await;
+    let offered = chat.until_button(shown.id, NEW_WORDS).await;
+    assert_eq!(
+        offered.buttons,
+        [(NEW_WORDS.to_owned(), "renew".to_owned())]
+    );
     assert_eq!(model.prompts().len(), 1, "nothing is answered unasked");
     chat.presses(&yun, shown.id, NEW_WORDS);
     let again = chat.until_text("Hello, Min!").await;
@@ -68,17 +52,11 @@ async fn telegram_new_words_are_known_and_answered_in_place() {
     assert!(!model.last().contains("Nobody"));
     // It is a reply like any other: yet another one can be had, more than once.
     for number in 3..5 {
-        chat.until("the button", |shown| {
-            shown[0].buttons.iter().any(|button| button.0 == ANOTHER)
-        })
-        .await;
+        chat.until_button(shown.id, ANOTHER).await;
         chat.presses(&yun, shown.id, ANOTHER);
         model.asked(number).await;
     }
-    chat.until("the button", |shown| {
-        shown[0].buttons.iter().any(|button| button.0 == ANOTHER)
-    })
-    .await;
+    chat.until_button(shown.id, ANOTHER).await;
     chat.says(&yun, "What's my name?");
     chat.until_count(2).await;
     let prompt = model.last_to("What's my name?");
@@ -89,7 +67,7 @@ async fn telegram_new_words_are_known_and_answered_in_place() {
 
 #[tokio::test]
 async fn telegram_a_message_that_waits_is_answered_as_it_is_now() {
-    let (model, telegram, _home, daemon) = on_telegram().await;
+    let (model, telegram, _home, daemon) = on_quick_telegram().await;
     telegram.duplicate_updates(true);
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
@@ -98,15 +76,12 @@ async fn telegram_a_message_that_waits_is_answered_as_it_is_now() {
     chat.edits(&yun, said, "I had soup");
     chat.edits(&yun, said, "I had ramen");
     chat.says(&yun, "you know");
-    chat.until_text("Okay.").await;
+    let shown = chat.until_text("Okay.").await;
     assert!(model.last().last().ends_with("so\nI had ramen\nyou know"));
     assert_eq!(model.prompts().len(), 1);
     // Afterwards one of the three is changed; the others stay.
     chat.edits(&yun, said, "I had two\nbowls of rice");
-    chat.until("the offer", |shown| {
-        shown[0].buttons.iter().any(|button| button.0 == NEW_WORDS)
-    })
-    .await;
+    chat.until_button(shown.id, NEW_WORDS).await;
     chat.says(&yun, "right?");
     chat.until_count(2).await;
     let prompt = model.last_to("right?");
@@ -116,7 +91,7 @@ async fn telegram_a_message_that_waits_is_answered_as_it_is_now() {
 
 #[tokio::test]
 async fn telegram_a_change_during_the_reply_is_applied_after_it() {
-    let (model, telegram, home, daemon) = on_telegram().await;
+    let (model, telegram, home, daemon) = on_quick_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let pen = model.next_written();
@@ -129,20 +104,10 @@ async fn telegram_a_change_during_the_reply_is_applied_after_it() {
     daemon.kill();
     drop(pen);
     let daemon = home.start().await;
-    chat.until("the offer", |shown| {
-        shown
-            .iter()
-            .any(|shown| shown.buttons.iter().any(|button| button.0 == NEW_WORDS))
-    })
-    .await;
+    let shown = chat.until_text("Okay.").await;
+    chat.until_button(shown.id, NEW_WORDS).await;
     chat.says(&yun, "What's my name?");
-    eventually("it is asked", async || {
-        model
-            .prompts()
-            .iter()
-            .any(|prompt| prompt.last().ends_with("What's my name?"))
-    })
-    .await;
+    model.asked_for("What's my name?").await;
     let prompt = model.last_to("What's my name?");
     assert_eq!(prompt.block("memory"), ["name: Min"]);
     assert!(!prompt.contains("Nobody"));
@@ -151,7 +116,7 @@ async fn telegram_a_change_during_the_reply_is_applied_after_it() {
 
 #[tokio::test]
 async fn telegram_an_earlier_message_is_changed_without_an_offer() {
-    let (model, telegram, home, daemon) = on_telegram().await;
+    let (model, telegram, home, daemon) = on_quick_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let said = chat.says(&yun, "I live in Busan.");
@@ -178,18 +143,14 @@ async fn telegram_an_earlier_message_is_changed_without_an_offer() {
 
 #[tokio::test]
 async fn telegram_a_reply_stays_when_there_is_no_other() {
-    let (model, telegram, _home, daemon) = on_telegram().await;
+    let (model, telegram, _home, daemon) = on_quick_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let said = chat.says(&yun, "I live in Busan.");
     let shown = chat.until_text("Okay.").await;
-    chat.until("the button", |shown| !shown[0].buttons.is_empty())
-        .await;
+    chat.until_button(shown.id, ANOTHER).await;
     chat.edits(&yun, said, "I live in Seoul.");
-    chat.until("the offer", |shown| {
-        shown[0].buttons.iter().any(|button| button.0 == NEW_WORDS)
-    })
-    .await;
+    chat.until_button(shown.id, NEW_WORDS).await;
     chat.says(&yun, "Hello again");
     chat.until_count(2).await;
     chat.presses(&yun, shown.id, NEW_WORDS);
@@ -200,7 +161,7 @@ async fn telegram_a_reply_stays_when_there_is_no_other() {
 
 #[tokio::test]
 async fn telegram_a_message_becomes_a_call_by_a_change_once() {
-    let (model, telegram, _home, daemon) = on_telegram().await;
+    let (model, telegram, _home, daemon) = on_quick_telegram().await;
     telegram.lets_the_bot_read_everything();
     let (yun, min) = (telegram.person("Yun"), telegram.person("Min"));
     let group = telegram.group("club");
@@ -213,11 +174,7 @@ async fn telegram_a_message_becomes_a_call_by_a_change_once() {
     let shown = group.until_text("Okay.").await;
     assert_eq!(shown.reply_to, Some(forgotten));
     group.edits(&yun, forgotten, "Joey, are you really there?");
-    group
-        .until("the offer", |shown| {
-            shown[0].buttons.iter().any(|button| button.0 == NEW_WORDS)
-        })
-        .await;
+    group.until_button(shown.id, NEW_WORDS).await;
     assert_eq!(model.prompts().len(), 1);
     assert!(!model.last().contains("day"));
     drop(daemon);
@@ -225,7 +182,7 @@ async fn telegram_a_message_becomes_a_call_by_a_change_once() {
 
 #[tokio::test]
 async fn telegram_words_of_distress_are_answered_and_kept_nowhere() {
-    let (model, telegram, _home, daemon) = on_telegram().await;
+    let (model, telegram, _home, daemon) = on_quick_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let said = chat.says(&yun, "I live in Busan.");
@@ -262,7 +219,7 @@ async fn telegram_a_cry_for_help_that_comes_by_a_change_is_answered_at_any_hour(
 
 #[tokio::test]
 async fn telegram_a_sign_says_that_it_sleeps_and_signs_of_people_are_counted() {
-    let (_model, telegram, _home, daemon) = on_telegram().await;
+    let (_model, telegram, _home, daemon) = on_quick_telegram().await;
     telegram.lets_the_bot_read_everything();
     let yun = telegram.person("Yun");
     let group = telegram.group("club");
@@ -297,28 +254,14 @@ async fn telegram_a_sign_says_that_it_sleeps_and_signs_of_people_are_counted() {
 async fn discord_new_words_are_known_and_answered_in_place() {
     let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     let said = general.says(&yun, "Joey, my name is Nobody.");
     let shown = general.until_text("Okay.").await;
-    general
-        .until("the button", |shown| {
-            shown
-                .iter()
-                .any(|shown| shown.buttons.iter().any(|button| button.label == ANOTHER))
-        })
-        .await;
+    general.until_button(shown.id, ANOTHER).await;
     // The preview of a link is no change of anybody's.
     general.unfurls(said, "A page");
     general.edits(&yun, said, "Joey, my name is Min.");
-    general
-        .until("the offer", |shown| {
-            shown
-                .iter()
-                .any(|shown| shown.buttons.iter().any(|button| button.label == NEW_WORDS))
-        })
-        .await;
+    general.until_button(shown.id, NEW_WORDS).await;
     general.unfurls(said, "Another page");
     model.replies(|_| "Hello, Min!".to_owned());
     general.presses(&yun, shown.id, NEW_WORDS);
@@ -334,29 +277,22 @@ async fn discord_new_words_are_known_and_answered_in_place() {
 async fn discord_a_deleted_message_is_forgotten_with_its_reply() {
     let (model, discord, home, daemon) = on_discord().await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    guild.joins(&min, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     let chat = discord.private(&yun);
     for place in [&general, &chat] {
         let others = place.says(&yun, "Joey, I love jazz.");
         place.until_count(1).await;
-        let said = place.says(&yun, "Joey, my name is Secret.");
+        let said = place.says(&yun, "Joey, my name is Yuna.");
         let shown = place.until_count(2).await;
         place.says(&yun, "Joey, hello again");
         place.until_count(3).await;
         place.deletes(said);
-        place
-            .until("the reply goes", |all| {
-                all.iter().all(|it| it.id != shown.id)
-            })
-            .await;
+        place.until_gone(shown.id).await;
         assert_eq!(place.by_bot().len(), 2, "the other replies stay");
         place.says(&yun, "Joey, what's my name?");
         place.until_count(3).await;
         let prompt = model.last_to("what's my name?");
-        assert!(prompt.contains("I love jazz.") && !prompt.contains("Secret"));
+        assert!(prompt.contains("I love jazz.") && !prompt.contains("Yuna"));
         assert!(place.messages().iter().any(|shown| shown.id == others));
     }
     // What nobody had told us is nothing to us.
@@ -364,19 +300,59 @@ async fn discord_a_deleted_message_is_forgotten_with_its_reply() {
     general.deletes(chatter);
     chat.says(&yun, "/memory export");
     let export = chat.until_file().await.content;
-    assert!(!export.contains("Secret"), "{export}");
+    assert!(!export.contains("Yuna"), "{export}");
     drop(daemon);
     let daemon = home.start().await;
-    eventually("it is connected again", async || discord.identifies() == 2).await;
+    discord.until_identified(2).await;
     chat.says(&yun, "Joey, who am I?");
-    eventually("it is asked", async || {
-        model
-            .prompts()
-            .iter()
-            .any(|prompt| prompt.last().ends_with("who am I?"))
-    })
-    .await;
-    assert!(!model.last_to("who am I?").contains("Secret"));
+    model.asked_for("who am I?").await;
+    assert!(!model.last_to("who am I?").contains("Yuna"));
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn discord_messages_that_are_deleted_at_once_are_all_forgotten() {
+    let (model, discord, _home, daemon) = on_discord().await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let general = discord.guild("club").channel("general");
+    let said = [
+        (&yun, "Joey, I love jazz."),
+        (&yun, "Joey, my name is Yuna."),
+        (&min, "Joey, I live in Busan."),
+        (&yun, "Joey, my job is a spy."),
+    ];
+    let (mut messages, mut replies) = (Vec::new(), Vec::new());
+    for (person, words) in said {
+        messages.push(general.says(person, words));
+        replies.push(general.until_count(messages.len()).await.id);
+    }
+    let remembered = async |person| {
+        let used = general
+            .commands(person, "memory", json!({ "show": {} }))
+            .await;
+        used.response().await.content
+    };
+    let before = remembered(&yun).await;
+    assert!(
+        before.contains("name: Yuna") && before.contains("job: spy"),
+        "{before}"
+    );
+    // What was nobody's call goes along.
+    let chatter = general.says(&min, "nobody calls anybody");
+    general.deletes_all(&[messages[1], chatter, messages[3]]);
+    for gone in [replies[1], replies[3]] {
+        general.until_gone(gone).await;
+    }
+    let left: Vec<_> = general.by_bot().iter().map(|shown| shown.id).collect();
+    assert_eq!(left, [replies[0], replies[2]]);
+    let after = remembered(&yun).await;
+    assert!(!after.contains("Yuna") && !after.contains("spy"), "{after}");
+    assert!(remembered(&min).await.contains("lives in: Busan"));
+    general.says(&yun, "Joey, who am I?");
+    general.until_count(3).await;
+    let prompt = model.last_to("who am I?");
+    assert!(prompt.contains("I love jazz.") && prompt.contains("I live in Busan."));
+    assert!(!prompt.contains("Yuna") && !prompt.contains("spy"));
     drop(daemon);
 }
 
@@ -402,9 +378,7 @@ async fn discord_what_is_deleted_before_its_answer_is_not_answered() {
 async fn discord_a_reply_to_a_deleted_message_stops_and_goes() {
     let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     let pen = model.next_written();
     let said = general.says(&yun, "Joey, my name is Secret.");
     pen.write("Well, Secret, ");
@@ -471,27 +445,16 @@ async fn discord_one_of_several_messages_is_deleted() {
     let first = chat.says(&yun, "My name is Secret.");
     let second = chat.says(&yun, "I love jazz.");
     let shown = chat.until_text("Okay.").await;
-    chat.until("the button", |shown| {
-        shown.iter().any(|shown| !shown.buttons.is_empty())
-    })
-    .await;
+    chat.until_button(shown.id, ANOTHER).await;
     // The one that stands for both goes; the other stays, and may go, too.
     chat.deletes(first);
-    chat.until("the offer", |shown| {
-        shown
-            .iter()
-            .any(|shown| shown.buttons.iter().any(|button| button.label == NEW_WORDS))
-    })
-    .await;
+    chat.until_button(shown.id, NEW_WORDS).await;
     chat.says(&yun, "and?");
     chat.until_count(2).await;
     let prompt = model.last_to("and?");
     assert!(prompt.contains("I love jazz.") && !prompt.contains("Secret"));
     chat.deletes(second);
-    chat.until("the reply goes", |all| {
-        all.iter().all(|it| it.id != shown.id)
-    })
-    .await;
+    chat.until_gone(shown.id).await;
     chat.says(&yun, "and now?");
     chat.until_count(2).await;
     assert!(!model.last_to("and now?").contains("jazz"));
@@ -502,9 +465,7 @@ async fn discord_one_of_several_messages_is_deleted() {
 async fn discord_a_sign_says_that_it_sleeps_and_signs_of_people_are_counted() {
     let (_model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     general.says(&yun, "Joey, hello");
     let shown = general.until_text("Okay.").await;
     general.says(&yun, "Joey, hello again");

@@ -519,10 +519,7 @@ async fn an_edited_persona_takes_effect_and_a_broken_edit_does_not() {
     assert_eq!(model.last().system(), "You are edition two.");
 
     home.write("config/personas/joey.toml", "name = \"Joey\"\nlanguages = [\"en\"]\nsystem = \"You are edition three.\"\ngreetng = \"Three!\"\n[sampling]\ntemprature = 0.5\n");
-    eventually("the fault is told", async || {
-        daemon.stderr().contains("a good one before")
-    })
-    .await;
+    daemon.until_logged("a good one before").await;
     for fault in [
         "joey.toml:4",
         "greetng",
@@ -569,10 +566,7 @@ async fn a_told_end_lets_a_running_reply_end() {
     let mut events = daemon.user("yun").begin("joey", "hello").await;
     events.until_text("Before ").await;
     daemon.terminate();
-    eventually("it is stopping", async || {
-        daemon.stderr().contains("Stopping.")
-    })
-    .await;
+    daemon.until_logged("Stopping.").await;
     pen.write("and after.");
     drop(pen);
     assert_eq!(events.rest().await.reply(), "and after.");

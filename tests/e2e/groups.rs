@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use crate::support::apps::{on_discord, on_telegram};
 use crate::support::eventually;
-use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::permissions::MANAGE_GUILD;
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::{FakeTelegram, Role};
@@ -11,14 +11,10 @@ use crate::support::home::Home;
 
 #[tokio::test]
 async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    discord.until_registered("why").await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
     let guild = discord.guild("club");
     let keepers = guild.role("keepers", MANAGE_GUILD);
-    guild.joins(&yun, &[]);
     guild.joins(&min, &[keepers]);
     let general = guild.channel("general");
     general.says(&yun, "Joey, my job is a spy.");
@@ -35,12 +31,7 @@ async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
         "I know of no reply to you here since I was started."
     );
     // A moderator may have it made again, and learns nothing by that.
-    general
-        .until("the button", |all| {
-            all.iter()
-                .any(|one| one.id == shown.id && !one.buttons.is_empty())
-        })
-        .await;
+    general.until_button(shown.id, "regenerate").await;
     model.replies(|_| "A spy, of course.".to_owned());
     general.presses(&min, shown.id, "regenerate");
     general.until_text("A spy, of course.").await;
@@ -55,15 +46,9 @@ async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
 
 #[tokio::test]
 async fn what_came_later_does_not_hide_why_somebody_was_answered_so() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    discord.until_registered("why").await;
+    let (_model, discord, _home, daemon) = on_discord().await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    guild.joins(&min, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     general.says(&yun, "Joey, my job is a spy.");
     general.until_count(1).await;
     general.says(&yun, "Joey, what's my job?");
@@ -89,9 +74,8 @@ async fn what_came_later_does_not_hide_why_somebody_was_answered_so() {
 
 #[tokio::test]
 async fn an_administrator_who_types_a_command_is_one() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let (yun, boss) = (telegram.person("Yun"), telegram.person("Boss"));
     let (private, group) = (telegram.private(&boss), telegram.group("club"));
     private.says(&boss, "/start");
@@ -118,9 +102,8 @@ async fn an_administrator_who_types_a_command_is_one() {
 
 #[tokio::test]
 async fn only_the_one_who_is_answered_and_moderators_stop_or_remake_a_reply() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let (yun, min, boss) = (
         telegram.person("Yun"),
         telegram.person("Min"),
@@ -147,25 +130,15 @@ async fn only_the_one_who_is_answered_and_moderators_stop_or_remake_a_reply() {
     // An administrator may, though Telegram does not tell who they are.
     group.presses(&boss, shown.id, "⏹ Stop");
     pen.unread().await;
-    group
-        .until("the button", |all| {
-            all.iter().any(|one| {
-                one.id == shown.id && one.buttons.iter().any(|(_, word)| word == "regenerate")
-            })
-        })
-        .await;
+    group.until_button(shown.id, "regenerate").await;
     model.replies(|_| "Done.".to_owned());
     group.presses(&boss, shown.id, "🔄 Another answer");
     let again = group.until_text("Done.").await;
     assert_eq!(again.id, shown.id);
     // And it can be made again by the one who asked.
     model.replies(|_| "Done again.".to_owned());
-    group
-        .until("the button", |all| {
-            all.iter()
-                .any(|one| one.id == shown.id && one.text == "Done." && !one.buttons.is_empty())
-        })
-        .await;
+    let again = group.until_button(again.id, "regenerate").await;
+    assert_eq!(again.text, "Done.");
     group.presses(&yun, shown.id, "🔄 Another answer");
     group.until_text("Done again.").await;
     drop(daemon);
@@ -198,9 +171,8 @@ async fn limits_hold_for_other_answers_too() {
 
 #[tokio::test]
 async fn what_hides_before_a_command_does_not_make_it_public() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun");
     let private = telegram.private(&yun);
     let group = telegram.group("club");
@@ -260,9 +232,8 @@ async fn what_follows_a_call_belongs_to_it_and_another_name_begins_anew() {
 
 #[tokio::test]
 async fn who_was_taken_from_a_place_answers_there_no_more() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun");
     let group = telegram.group("club");
     group.has(&yun, Role::Administrator);

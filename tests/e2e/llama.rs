@@ -151,10 +151,7 @@ async fn a_worker_killed_in_the_middle_of_a_reply() {
     let (mut events, mut said) = begin_endless(&yun).await;
     signal("KILL", first);
     // How soon it is noticed, the engine's own tests say.
-    eventually("the operator is told", async || {
-        daemon.stderr().contains("worker died")
-    })
-    .await;
+    daemon.until_logged("worker died").await;
     while let Some(data) = events.next_data().await {
         let chunk: serde_json::Value = serde_json::from_str(&data).unwrap_or_default();
         said.push_str(

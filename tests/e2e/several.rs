@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::support::apps::on_telegram;
 use crate::support::eventually;
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::{Chat, FakeTelegram, Person, Role};
@@ -116,9 +117,8 @@ async fn joey_and_monica(telegram: &FakeTelegram) -> (Chat, [Person; 2]) {
 
 #[tokio::test]
 async fn commands_mean_whoever_spoke_last() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let (group, [_, min]) = joey_and_monica(&telegram).await;
     let private = telegram.private(&min);
     private.says(&min, "/start");
@@ -159,9 +159,8 @@ async fn commands_mean_whoever_spoke_last() {
 
 #[tokio::test]
 async fn what_is_said_to_another_persona_in_a_group_is_shown_and_forgotten() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let (group, [yun, min]) = joey_and_monica(&telegram).await;
     let private = telegram.private(&min);
     private.says(&min, "/start");

@@ -2,10 +2,8 @@
 //!
 //! On Discord the same is done with forms: `discord/studio.rs`.
 
-use crate::support::daemon::Daemon;
-use crate::support::fake_model::FakeModel;
+use crate::support::apps::on_telegram;
 use crate::support::fake_telegram::{Chat, FakeTelegram, Person, Role, Shown};
-use crate::support::home::Home;
 
 /// A group with a moderator who has talked with the bot before, and a member.
 struct Club {
@@ -74,16 +72,9 @@ impl Club {
     }
 }
 
-async fn started() -> (FakeModel, FakeTelegram, Home, Daemon) {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
-    (model, telegram, home, daemon)
-}
-
 #[tokio::test]
 async fn a_persona_is_made_tried_published_and_called_by_name() {
-    let (model, telegram, home, daemon) = started().await;
+    let (model, telegram, home, daemon) = on_telegram().await;
     let club = Club::of(&telegram).await;
     let yun = &club.yun;
     club.makes_nari("You are Nari the gardener.").await;
@@ -140,7 +131,7 @@ async fn a_persona_is_made_tried_published_and_called_by_name() {
 
 #[tokio::test]
 async fn an_edit_outlives_a_restart_and_is_taken_back() {
-    let (model, telegram, home, daemon) = started().await;
+    let (model, telegram, home, daemon) = on_telegram().await;
     let club = Club::of(&telegram).await;
     let yun = &club.yun;
     club.makes_nari("one").await;
@@ -208,7 +199,7 @@ async fn an_edit_outlives_a_restart_and_is_taken_back() {
 
 #[tokio::test]
 async fn nobody_else_may_and_no_other_group_sees_it() {
-    let (_model, telegram, _home, daemon) = started().await;
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     let club = Club::of(&telegram).await;
     let (min, alone) = (&club.min, telegram.private(&club.min));
     club.group.says(min, "/persona create nari");
@@ -248,7 +239,7 @@ async fn nobody_else_may_and_no_other_group_sees_it() {
 
 #[tokio::test]
 async fn whoever_is_no_moderator_any_more_changes_nothing() {
-    let (_model, telegram, home, daemon) = started().await;
+    let (_model, telegram, home, daemon) = on_telegram().await;
     let club = Club::of(&telegram).await;
     club.is_told("/persona create nari", "1/5").await;
     club.answers("Nari", "2/5").await;
@@ -271,7 +262,7 @@ async fn whoever_is_no_moderator_any_more_changes_nothing() {
 
 #[tokio::test]
 async fn a_dialogue_is_given_up_and_help_comes_first_in_it() {
-    let (model, telegram, _home, daemon) = started().await;
+    let (model, telegram, _home, daemon) = on_telegram().await;
     let club = Club::of(&telegram).await;
     club.is_told("/persona create nari", "1/5").await;
     club.answers("나 진짜 죽고 싶어", "109").await;
@@ -286,7 +277,7 @@ async fn a_dialogue_is_given_up_and_help_comes_first_in_it() {
 
 #[tokio::test]
 async fn whoever_has_never_written_to_the_bot_is_invited_to_be_asked() {
-    let (_model, telegram, _home, daemon) = started().await;
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     telegram.set_pace(None);
     telegram.expect_refusals_of("initiate");
     telegram.expect_refusals_of("chat not found");

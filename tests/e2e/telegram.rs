@@ -9,14 +9,14 @@ mod webhook;
 
 use serde_json::json;
 
+use crate::support::apps::on_telegram;
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::{FakeTelegram, Role};
 use crate::support::home::Home;
 
 #[tokio::test]
 async fn a_private_message_is_answered_and_remembered() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     model.replies(|_| "How you doin', Yun?".to_owned());
@@ -24,10 +24,11 @@ async fn a_private_message_is_answered_and_remembered() {
     let shown = chat.until_text("How you doin', Yun?").await;
     assert_eq!(shown.reply_to, None, "nobody else writes here");
     assert!(!chat.actions().is_empty() || shown.edits.len() == 1);
-    chat.until("the button", |shown| {
-        shown[0].buttons == [("🔄 Another answer".to_owned(), "regenerate".to_owned())]
-    })
-    .await;
+    let shown = chat.until_button(shown.id, "regenerate").await;
+    assert_eq!(
+        shown.buttons,
+        [("🔄 Another answer".to_owned(), "regenerate".to_owned())]
+    );
     chat.says(&yun, "What's my name?");
     chat.until_count(2).await;
     assert_eq!(
@@ -40,9 +41,7 @@ async fn a_private_message_is_answered_and_remembered() {
 
 #[tokio::test]
 async fn a_message_is_confirmed_only_when_it_is_stored_and_answered_once_after_a_restart() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
+    let (model, telegram, home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let pen = model.next_withheld();
@@ -63,9 +62,8 @@ async fn a_message_is_confirmed_only_when_it_is_stored_and_answered_once_after_a
 
 #[tokio::test]
 async fn what_comes_twice_is_answered_once() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.duplicate_updates(true);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     chat.says(&yun, "hello");
@@ -78,8 +76,7 @@ async fn what_comes_twice_is_answered_once() {
 
 #[tokio::test]
 async fn a_burst_is_one_turn() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     for text in ["so", "today", "I had pizza"] {
@@ -93,9 +90,8 @@ async fn a_burst_is_one_turn() {
 
 #[tokio::test]
 async fn in_groups_it_speaks_when_it_is_called() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let (yun, min) = (telegram.person("Yun"), telegram.person("Min"));
     let group = telegram.group("club");
     group.joins(&yun);
@@ -116,9 +112,7 @@ async fn in_groups_it_speaks_when_it_is_called() {
 
 #[tokio::test]
 async fn a_moderator_chooses_who_answers_and_nobody_else_does() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
+    let (model, telegram, home, daemon) = on_telegram().await;
     let (yun, min) = (telegram.person("Yun"), telegram.person("Min"));
     let group = telegram.group("club");
     group.has(&yun, Role::Administrator);
@@ -141,9 +135,8 @@ async fn a_moderator_chooses_who_answers_and_nobody_else_does() {
 /// Telegram marks commands in Latin letters only, and with privacy mode on hands over nothing else.
 #[tokio::test]
 async fn korean_commands_are_understood_in_groups() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun").speaking("ko");
     let group = telegram.group("club");
     group.has(&yun, Role::Administrator);
@@ -164,8 +157,7 @@ async fn korean_commands_are_understood_in_groups() {
 /// The other half: what the bot itself says there names commands as they arrive.
 #[tokio::test]
 async fn in_groups_commands_are_named_in_latin_letters() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun").speaking("ko");
     let (group, private) = (telegram.group("club"), telegram.private(&yun));
     private.says(&yun, "/start");
@@ -188,14 +180,12 @@ async fn in_groups_commands_are_named_in_latin_letters() {
 
 #[tokio::test]
 async fn a_button_makes_another_answer_in_its_place() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     chat.says(&yun, "hello");
     let shown = chat.until_text("Okay.").await;
-    chat.until("the button", |shown| !shown[0].buttons.is_empty())
-        .await;
+    chat.until_button(shown.id, "regenerate").await;
     model.replies(|_| "Something else.".to_owned());
     let press = chat.presses(&yun, shown.id, "🔄 Another answer");
     telegram.until_answered(&press).await;
@@ -213,12 +203,9 @@ async fn a_wrong_token_is_said_and_harms_nothing_else() {
         .set("telegram.token", "1:wrong")
         .start()
         .await;
-    crate::support::eventually("the log says it", async || {
-        daemon
-            .stderr()
-            .contains("Telegram does not know this token")
-    })
-    .await;
+    daemon
+        .until_logged("Telegram does not know this token")
+        .await;
     let ready = daemon.get("/readyz").await;
     assert_eq!(ready.status, 200);
     assert!(

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::forget::strike;
 use super::records::{self, FactSheet, OpeningMemory, Sourced, Summary, Window};
+use super::remember::beside;
 use super::{
     Amended, Fact, FactId, Memory, MemoryLimits, Part, Turn, TurnId, TurnRef, extractive, facts,
     recall,
 };
 use crate::identity::{Conversation, EventId, Owner, Scope};
+use crate::store::record::retry_on_conflict;
 use crate::store::{StoreError, Swap};
 
 impl Memory {
@@ -35,12 +37,7 @@ impl Memory {
         message: &EventId,
         words: &str,
     ) -> Result<Option<Amended>, StoreError> {
-        loop {
-            match self.try_amend(message, words).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+        retry_on_conflict(|| self.try_amend(message, words)).await
     }
 
     /// Forgets a message: its words leave the log, what was learnt from them goes, and the lines of the summary that quote them. When no other
@@ -65,7 +62,7 @@ impl Memory {
         as_of: u64,
     ) -> Result<(), StoreError> {
         let store = self.store.as_ref();
-        loop {
+        retry_on_conflict(|| async {
             let found = records::turn(store, &scope.conversation, turn).await?;
             let sheet = records::facts(store, &scope.owner).await?;
             let revision = sheet.record.as_ref().map_or(0, |sheet| sheet.revision);
@@ -78,14 +75,10 @@ impl Memory {
                 amended: false,
                 ..amended
             };
-            match store
-                .commit(vec![found.becomes(&noted), sheet.stays()])
-                .await
-            {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+            let swaps = vec![found.becomes(&noted), sheet.stays()];
+            store.commit(swaps).await
+        })
+        .await
     }
 
     async fn try_amend(
@@ -193,8 +186,7 @@ impl Memory {
         let mut turns = self.turns_of(owner).await?;
         turns.sort_by_key(|(_, turn)| (turn.at_ms, turn.id));
         let (at, new, known, limits) = (at.clone(), new.cloned(), known.clone(), self.limits);
-        // Hundreds of long messages take long enough to hold up others.
-        let work = tokio::task::spawn_blocking(move || {
+        Ok(beside(move || {
             let is_meant = |conversation: &Conversation, turn: &Turn| {
                 *conversation == at.conversation && turn.id == at.turn
             };
@@ -214,10 +206,8 @@ impl Memory {
                 learnt: merged(&known, &before, &replay(&turns, &limits), &at, &limits),
                 told: turns.iter().flat_map(|(_, turn)| values(turn)).collect(),
             }
-        });
-        Ok(work
-            .await
-            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
+        })
+        .await)
     }
 
     /// Takes what is gone out of what a conversation's next prompts are made of.
@@ -256,7 +246,7 @@ impl Memory {
         let mut swaps = Vec::new();
         for (found, turn) in behind {
             if turn.person == owner.person && gone.are_in(&turn.notes) {
-                swaps.push(found.becomes(&without_notes(turn)));
+                swaps.push(found.becomes(&turn.without_notes()));
             }
         }
         window.version += 1;
@@ -273,17 +263,13 @@ impl Memory {
         if recalled || gone.learnt || !gone.values.is_empty() {
             for (found, turn) in &others {
                 if turn.person == owner.person && !turn.notes.is_empty() {
-                    swaps.push(found.becomes(&without_notes(turn)));
+                    swaps.push(found.becomes(&turn.without_notes()));
                 }
             }
         }
         if ends {
             window.opening = None;
-            window.from = records::log(store, conversation)
-                .await?
-                .record
-                .unwrap_or_default()
-                .next;
+            window.from = records::next_turn(store, conversation).await?;
         }
         swaps.push(found.becomes(&window));
         Ok(Mended { swaps, is_last })
@@ -398,14 +384,6 @@ fn gone_values(
     gone
 }
 
-fn without_notes(turn: &Turn) -> Turn {
-    Turn {
-        notes: String::new(),
-        memory_revision: None,
-        ..turn.clone()
-    }
-}
-
 impl Part {
     /// The part that a message with these words is.
     #[must_use]
@@ -446,11 +424,9 @@ fn with_words(turn: &Turn, message: &EventId, words: &str) -> Option<Turn> {
     Some(Turn {
         text,
         parts,
-        // They were looked up for the old words.
-        notes: String::new(),
-        memory_revision: None,
         amended: true,
-        ..turn.clone()
+        // They were looked up for the old words.
+        ..turn.without_notes()
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::records::{self, FactSheet, Summary, Window};
 use super::{Fact, FactId, Forgotten, Memory, Turn, TurnId, TurnRef, extractive};
 use crate::identity::{Conversation, Owner, PersonId};
-use crate::store::record::Found;
+use crate::store::record::{Found, retry_on_conflict};
 use crate::store::{StoreError, Swap};
 
 impl Memory {
@@ -16,12 +16,7 @@ impl Memory {
     /// # Errors
     /// When the store cannot be written. Then nothing was forgotten.
     pub async fn forget_fact(&self, owner: &Owner, fact: FactId) -> Result<bool, StoreError> {
-        loop {
-            match self.try_forget_fact(owner, fact).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+        retry_on_conflict(|| self.try_forget_fact(owner, fact)).await
     }
 
     async fn try_forget_fact(&self, owner: &Owner, fact: FactId) -> Result<bool, StoreError> {
@@ -41,12 +36,7 @@ impl Memory {
     /// # Errors
     /// When the store cannot be written. Then nothing was forgotten.
     pub async fn forget_line(&self, owner: &Owner, line: &str) -> Result<bool, StoreError> {
-        loop {
-            match self.try_forget_line(owner, line).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+        retry_on_conflict(|| self.try_forget_line(owner, line)).await
     }
 
     async fn try_forget_line(&self, owner: &Owner, line: &str) -> Result<bool, StoreError> {
@@ -107,12 +97,7 @@ impl Memory {
     /// # Errors
     /// When the store cannot be written. Then nothing was forgotten.
     pub async fn forget_all(&self, owner: &Owner) -> Result<Forgotten, StoreError> {
-        loop {
-            match self.try_forget_all(owner).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+        retry_on_conflict(|| self.try_forget_all(owner)).await
     }
 
     async fn try_forget_all(&self, owner: &Owner) -> Result<Forgotten, StoreError> {
@@ -200,11 +185,7 @@ impl Memory {
             _ if alone && leaves => {
                 // What led the turns that are gone must not lead the next one, which brings its own notes.
                 window.opening = None;
-                window.from = records::log(store, conversation)
-                    .await?
-                    .record
-                    .unwrap_or_default()
-                    .next;
+                window.from = records::next_turn(store, conversation).await?;
             }
             Scrub::One(_) => {
                 // Memory, summary and recalled words may all hold it; the next message brings its own notes.
@@ -213,11 +194,7 @@ impl Memory {
                     else {
                         continue;
                     };
-                    swaps.push(found.becomes(&Turn {
-                        notes: String::new(),
-                        memory_revision: None,
-                        ..turn.clone()
-                    }));
+                    swaps.push(found.becomes(&turn.without_notes()));
                 }
             }
             Scrub::Person => {}

@@ -10,7 +10,7 @@ use super::records::{self, FactSheet, Log, Saying, Sourced, Summary, Window};
 use super::{Fact, FactId, Memory, Turn, TurnId, TurnRef};
 use crate::identity::{Audience, Conversation, Owner, PlaceId};
 use crate::store::key::Key;
-use crate::store::record::{self, Record};
+use crate::store::record::{self, Record, retry_on_conflict};
 use crate::store::{StoreError, Swap};
 
 /// Turns that go in one commit, so that none holds others up for long.
@@ -56,13 +56,8 @@ impl Memory {
         if from == to {
             return Ok(());
         }
-        loop {
-            match self.try_to_move(from, to).await {
-                // Somebody has said or forgotten something meanwhile. What has moved stays moved.
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+        // Where somebody has said or forgotten something meanwhile, what has moved stays moved.
+        retry_on_conflict(|| self.try_to_move(from, to)).await
     }
 
     async fn try_to_move(&self, from: &PlaceId, to: &PlaceId) -> Result<(), StoreError> {

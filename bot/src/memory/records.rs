@@ -125,6 +125,17 @@ impl Record for Summary {
     const TABLE: &'static str = "summary";
 }
 
+impl Turn {
+    /// As it is sent to the model when what was looked up for it may not be shown any more.
+    pub(super) fn without_notes(&self) -> Self {
+        Self {
+            notes: String::new(),
+            memory_revision: None,
+            ..self.clone()
+        }
+    }
+}
+
 impl FactSheet {
     /// All values, as they are remembered.
     pub(super) fn lines(&self) -> Vec<MemoryLine> {
@@ -162,6 +173,15 @@ pub(super) async fn log(
     conversation: &Conversation,
 ) -> Result<Found<Log>, StoreError> {
     record::read(store, in_conversation(Key::of(Log::TABLE), conversation)).await
+}
+
+/// The number that the next turn of a conversation gets.
+pub(super) async fn next_turn(
+    store: &dyn Store,
+    conversation: &Conversation,
+) -> Result<TurnId, StoreError> {
+    let log = log(store, conversation).await?;
+    Ok(log.record.unwrap_or_default().next)
 }
 
 pub(super) async fn window(
@@ -300,7 +320,7 @@ async fn personas_under<R: Record>(
     Ok(personas)
 }
 
-fn turn_key(conversation: &Conversation, turn: TurnId) -> Key {
+pub(super) fn turn_key(conversation: &Conversation, turn: TurnId) -> Key {
     in_conversation(Key::of(Turn::TABLE), conversation).number(turn.0)
 }
 

@@ -11,6 +11,7 @@ use super::{
     notes, recall,
 };
 use crate::identity::{Conversation, Owner, PersonId, Scope};
+use crate::store::record::{retry_on_conflict, update};
 use crate::store::{Store, StoreError};
 
 impl Memory {
@@ -85,12 +86,7 @@ impl Memory {
     /// When the store cannot be written. Then nothing was kept.
     pub async fn open_turn(&self, scope: &Scope, said: Said) -> Result<TurnId, StoreError> {
         let told = facts::told(&said.text);
-        loop {
-            match self.try_open(scope, &said, &told).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+        retry_on_conflict(|| self.try_open(scope, &said, &told)).await
     }
 
     async fn try_open(
@@ -176,20 +172,13 @@ impl Memory {
         turn: TurnId,
         reply: Spoken,
     ) -> Result<(), StoreError> {
-        loop {
-            let found = records::turn(self.store.as_ref(), &scope.conversation, turn).await?;
-            let Some(open) = found.record.clone() else {
-                return Ok(());
-            };
-            let closed = Turn {
-                reply: Some(reply.clone()),
-                ..open
-            };
-            match self.store.commit(vec![found.becomes(&closed)]).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
+        let key = records::turn_key(&scope.conversation, turn);
+        update(self.store.as_ref(), key, |turn: &mut Option<Turn>| {
+            if let Some(open) = turn {
+                open.reply = Some(reply.clone());
             }
-        }
+        })
+        .await
     }
 
     /// Lets the next message open a new window; what was said stays in the log, facts and summary stay known.
@@ -198,13 +187,9 @@ impl Memory {
     /// When the store cannot be written.
     pub async fn start_anew(&self, scope: &Scope) -> Result<(), StoreError> {
         let (store, conversation) = (self.store.as_ref(), &scope.conversation);
-        loop {
+        retry_on_conflict(|| async {
             let found = records::window(store, conversation).await?;
-            let next = records::log(store, conversation)
-                .await?
-                .record
-                .unwrap_or_default()
-                .next;
+            let next = records::next_turn(store, conversation).await?;
             let version = found.record.as_ref().map_or(0, |window| window.version);
             let anew = Window {
                 version: version + 1,
@@ -212,11 +197,9 @@ impl Memory {
                 begun: next,
                 opening: None,
             };
-            match store.commit(vec![found.becomes(&anew)]).await {
-                Err(StoreError::Conflict) => {}
-                result => return result,
-            }
-        }
+            store.commit(vec![found.becomes(&anew)]).await
+        })
+        .await
     }
 
     pub(super) async fn turns_since(
@@ -255,18 +238,21 @@ impl Memory {
             .collect();
         let (said, owner) = (said.to_owned(), owner.clone());
         let (most, chars) = (self.limits.recalled, self.limits.recalled_chars);
-        // Hundreds of long messages take long enough to hold up others.
-        let work = tokio::task::spawn_blocking(move || {
+        Ok(beside(move || {
             let texts: Vec<_> = own.iter().map(|turn| turn.text.as_str()).collect();
             recall::nearest(&said, &texts, most)
                 .into_iter()
                 .map(|index| line(&own[index], &owner, chars))
                 .collect()
-        });
-        Ok(work
-            .await
-            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
+        })
+        .await)
     }
+}
+
+/// Does work beside the threads that serve everybody: hundreds of long messages take long enough to hold up others.
+pub(super) async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Whether a prompt shows what was sent of the memory with earlier turns.

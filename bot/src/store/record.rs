@@ -60,6 +60,71 @@ pub async fn read_last<R: Record>(
     Ok(Found::new(key, Some(raw))?.record)
 }
 
+/// Changes one record and gives back what the change tells. It is made anew, on top of theirs, when somebody else was quicker; what it leaves
+/// as it was is not written.
+///
+/// # Errors
+/// When the store fails, or the record is not understood. Then nothing has changed.
+pub async fn update<R: Record, T>(
+    store: &dyn Store,
+    key: Key,
+    change: impl Fn(&mut Option<R>) -> T,
+) -> Result<T, StoreError> {
+    retry_on_conflict(|| async {
+        let mut found = read::<R>(store, key.clone()).await?;
+        let told = change(&mut found.record);
+        let swap = match &found.record {
+            Some(record) => found.becomes(record),
+            None => found.removed(),
+        };
+        if swap.becomes != swap.was {
+            store.commit(vec![swap]).await?;
+        }
+        Ok(told)
+    })
+    .await
+}
+
+/// Makes an attempt, which reads, decides and commits, again for as long as others change what it has read. For one record there is [`update`].
+///
+/// # Errors
+/// Those of the attempt.
+pub async fn retry_on_conflict<T, Attempt>(attempt: impl Fn() -> Attempt) -> Result<T, StoreError>
+where
+    // `AsyncFn` would say it shorter, but nobody could spawn what uses it: <https://github.com/rust-lang/rust/issues/134997>
+    Attempt: Future<Output = Result<T, StoreError>>,
+{
+    loop {
+        match attempt().await {
+            Err(StoreError::Conflict) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Removes those records of a range that are old, and tells how many they were. One that changes meanwhile stays until the next time, with those
+/// of its portion.
+///
+/// # Errors
+/// When the store fails, or a record is not understood.
+pub async fn prune<R: Record>(
+    store: &dyn Store,
+    range: Range<Key>,
+    is_old: impl Fn(&R) -> bool,
+) -> Result<usize, StoreError> {
+    let all = read_all::<R>(store, range).await?;
+    let is_old = |found: &&Found<R>| found.record.as_ref().is_some_and(&is_old);
+    let old: Vec<Swap> = all.iter().filter(is_old).map(Found::removed).collect();
+    // In portions, so that no commit holds others up for long.
+    for swaps in old.chunks(500) {
+        match store.commit(swaps.to_vec()).await {
+            Ok(()) | Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(old.len())
+}
+
 impl<R: Record> Found<R> {
     fn new(key: Key, raw: Option<Vec<u8>>) -> Result<Self, StoreError> {
         let parse = |raw: &Vec<u8>| serde_json::from_slice(raw);

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::in_memory::InMemory;
 use super::key::Key;
@@ -110,17 +111,10 @@ async fn keeps_the_contract(store: &dyn Store) {
 async fn counts_every_step(store: Arc<dyn Store>) {
     let count_up = |store: Arc<dyn Store>| async move {
         for _ in 0..20 {
-            loop {
-                let found = record::read::<Count>(store.as_ref(), key("count"))
-                    .await
-                    .unwrap();
-                let next = Count(found.record.as_ref().map_or(0, |count| count.0) + 1);
-                match store.commit(vec![found.becomes(&next)]).await {
-                    Ok(()) => break,
-                    Err(StoreError::Conflict) => {}
-                    Err(error) => panic!("{error}"),
-                }
-            }
+            let counted = record::update(store.as_ref(), key("count"), |count| {
+                *count = Some(Count(count.as_ref().map_or(0, |count: &Count| count.0) + 1));
+            });
+            counted.await.unwrap();
         }
     };
     let writers: Vec<_> = (0..4)
@@ -145,6 +139,75 @@ struct Count(u32);
 
 impl Record for Count {
     const TABLE: &'static str = "count";
+}
+
+/// A store in which somebody else is quicker, once, and that counts what is committed.
+#[derive(Debug, Default)]
+struct Contested {
+    store: InMemory,
+    rival: Mutex<Option<Swap>>,
+    commits: AtomicUsize,
+}
+
+#[async_trait]
+impl Store for Contested {
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get(key).await
+    }
+
+    async fn scan(&self, range: Range<Key>) -> Result<Vec<(Key, Vec<u8>)>, StoreError> {
+        self.store.scan(range).await
+    }
+
+    async fn last(&self, range: Range<Key>) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
+        self.store.last(range).await
+    }
+
+    async fn commit(&self, swaps: Vec<Swap>) -> Result<(), StoreError> {
+        let rival = self.rival.lock().unwrap().take();
+        if let Some(swap) = rival {
+            self.store.commit(vec![swap]).await?;
+        }
+        self.store.commit(swaps).await?;
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_made_on_top_of_a_quicker_one_and_written_only_if_it_is_one() {
+    let store = Contested {
+        rival: Mutex::new(Some(put("count", None, Some("4")))),
+        ..Contested::default()
+    };
+    let update = async |change: fn(&mut Option<Count>)| {
+        let told = |count: &mut Option<Count>| {
+            change(count);
+            count.as_ref().map(|count| count.0)
+        };
+        let told = record::update(&store, key("count"), told).await.unwrap();
+        (told, store.commits.load(Ordering::Relaxed))
+    };
+    let counted = update(|count| count.get_or_insert(Count(0)).0 += 1).await;
+    assert_eq!(counted, (Some(5), 1));
+    assert_eq!(update(|_| ()).await, (Some(5), 1));
+    assert_eq!(update(|count| *count = None).await, (None, 2));
+    assert_eq!(update(|_| ()).await, (None, 2));
+}
+
+#[tokio::test]
+async fn old_records_are_removed_but_not_what_becomes_of_one_meanwhile() {
+    let store = Contested::default();
+    let all = || Key::of("test").under();
+    let fill = (0..1_000).map(|number| put(&number.to_string(), None, Some("1")));
+    store.commit(fill.collect()).await.unwrap();
+    *store.rival.lock().unwrap() = Some(put("0", Some("1"), Some("7")));
+    let is_old = |count: &Count| count.0 < 5;
+    record::prune(&store, all(), is_old).await.unwrap();
+    // The rest of its portion waits for the next time.
+    assert_eq!(shown(&store).await.len(), 500);
+    record::prune(&store, all(), is_old).await.unwrap();
+    assert_eq!(shown(&store).await, ["7"]);
 }
 
 /// Opens a store that was closed just now. A process that another test is starting holds copies of all open files for a moment, and with

@@ -2,22 +2,20 @@
 
 use serde_json::{Value, json};
 
+use super::write_route;
+use crate::support::apps::on_discord;
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::permissions::{MANAGE_CHANNELS, MANAGE_GUILD};
 use crate::support::fake_model::FakeModel;
 use crate::support::home::Home;
+use crate::support::these_hours;
 
 #[tokio::test]
 async fn slash_commands_are_registered_and_answered_in_their_language() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let home = Home::with(&model).on_discord(&discord);
-    let daemon = home.start().await;
-    discord.until_connected().await;
+    let (_model, discord, home, daemon) = on_discord().await;
     discord.until_registered("persona").await;
     let yun = discord.person("yun").speaking("ko");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     let used = general
         .commands(&yun, "persona", json!({ "show": {} }))
         .await;
@@ -47,15 +45,11 @@ async fn slash_commands_are_registered_and_answered_in_their_language() {
 
 #[tokio::test]
 async fn only_those_who_manage_a_channel_choose_who_answers_there() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    discord.until_registered("persona").await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
     let guild = discord.guild("club");
     let keepers = guild.role("keepers", MANAGE_CHANNELS);
     guild.joins(&yun, &[keepers]);
-    guild.joins(&min, &[]);
     let (general, kitchen) = (guild.channel("general"), guild.channel("kitchen"));
     let set = json!({ "set": { "name": "monica mechuri" } });
     let refused = general.commands(&min, "persona", set.clone()).await;
@@ -97,11 +91,7 @@ async fn only_those_who_manage_a_channel_choose_who_answers_there() {
 
 #[tokio::test]
 async fn a_command_that_takes_long_is_acknowledged_in_time() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    discord.until_registered("regenerate").await;
-
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     chat.says(&yun, "hello");
@@ -121,20 +111,12 @@ async fn the_rules_of_a_place_decide_to_what_when_and_how_much_it_answers() {
     let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
     let guild = discord.guild("club");
     let home = Home::with(&model).on_discord(&discord);
-    home.write(
-        "config/local.toml",
-        format!(
-            "[[route]]\nat = \"discord:server/{}\"\npersonas = [\"ross\"]\n",
-            guild.id()
-        ),
-    );
+    write_route(&home, &guild, "personas = [\"ross\"]");
     let daemon = home.start().await;
     discord.until_connected().await;
-    discord.until_registered("settings").await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
     let keepers = guild.role("keepers", MANAGE_GUILD);
     guild.joins(&yun, &[keepers]);
-    guild.joins(&min, &[]);
     let general = guild.channel("general");
     let set = async |options: serde_json::Value| {
         general
@@ -164,10 +146,7 @@ async fn the_rules_of_a_place_decide_to_what_when_and_how_much_it_answers() {
     assert!(why.contains("in the last hour"), "{why}");
     set(json!({ "limit": { "whose": "person", "number": "0" } })).await;
 
-    // Any hours around now, wherever the clock stands.
-    let now = chrono::Utc::now();
-    let hour = |minutes: i64| (now + chrono::TimeDelta::minutes(minutes)).format("%H:%M");
-    set(json!({ "quiet": { "hours": format!("{}-{} UTC", hour(-90), hour(90)), "everywhere": true } })).await;
+    set(json!({ "quiet": { "hours": these_hours(), "everywhere": true } })).await;
     general.says(&min, "Ross, are you there?");
     let why = general.commands(&min, "why", json!({})).await;
     assert!(why.response().await.content.contains("quiet hours"));
@@ -185,9 +164,7 @@ async fn the_rules_of_a_place_decide_to_what_when_and_how_much_it_answers() {
 
 #[tokio::test]
 async fn what_only_the_asker_may_see_is_not_told_to_a_typed_command() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (_model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let guild = discord.guild("club");
     guild.joins(&yun, &[guild.role("owners", MANAGE_GUILD)]);
@@ -224,13 +201,9 @@ async fn what_only_the_asker_may_see_is_not_told_to_a_typed_command() {
 
 #[tokio::test]
 async fn what_is_remembered_is_handed_over_as_a_file() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    discord.until_registered("memory").await;
+    let (_model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
     let (general, private) = (guild.channel("general"), discord.private(&yun));
     private.says(&yun, "My name is **Yuna**.");
     private.until_text("Okay.").await;

@@ -2,39 +2,18 @@
 
 use std::time::Duration;
 
+use super::{write_persona, write_route};
+use crate::support::apps::on_discord;
 use crate::support::fake_discord::FakeDiscord;
-use crate::support::fake_discord::people::Guild;
 use crate::support::fake_discord::permissions::MANAGE_WEBHOOKS;
 use crate::support::fake_model::FakeModel;
 use crate::support::home::Home;
 
-fn persona(home: &Home, id: &str, name: &str) {
-    home.write(
-        &format!("config/personas/{id}.toml"),
-        format!(
-            "name = \"{name}\"\nlanguages = [\"en\"]\nsystem = \"You are {id}.\"\ngreeting = \"Hi.\"\n"
-        ),
-    );
-}
-
-fn at_home(home: &Home, guild: &Guild, personas: &[&str]) {
-    home.write(
-        "config/local.toml",
-        format!(
-            "[[route]]\nat = \"discord:server/{}\"\npersonas = {personas:?}\n",
-            guild.id()
-        ),
-    );
-}
-
 #[tokio::test]
 async fn two_replies_at_once_have_one_face() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
-    let guild = discord.guild("club");
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     for _ in 0..2 {
         discord
             .next("GET", "/channels/*/webhooks")
@@ -60,9 +39,9 @@ async fn personas_of_one_name_do_not_share_a_face_and_keep_theirs_over_a_restart
     let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
     let guild = discord.guild("club");
     let home = Home::with(&model).on_discord(&discord);
-    persona(&home, "clyde", "Clyde of Discord");
-    persona(&home, "disco", "Discordia");
-    at_home(&home, &guild, &["clyde", "disco"]);
+    write_persona(&home, "clyde", "Clyde of Discord");
+    write_persona(&home, "disco", "Discordia");
+    write_route(&home, &guild, "personas = [\"clyde\", \"disco\"]");
     model.replies(|prompt| format!("As {}", prompt.system()));
     let daemon = home.start().await;
     discord.until_connected().await;
@@ -89,12 +68,11 @@ async fn where_it_has_no_face_a_persona_s_name_stands_above_its_words() {
     let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
     let guild = discord.guild("club");
     let home = Home::with(&model).on_discord(&discord);
-    persona(&home, "star", "S*t*a*r");
-    at_home(&home, &guild, &["star", "joey"]);
+    write_persona(&home, "star", "S*t*a*r");
+    write_route(&home, &guild, "personas = [\"star\", \"joey\"]");
     let daemon = home.start().await;
     discord.until_connected().await;
     let yun = discord.person("yun");
-    guild.joins(&yun, &[]);
     guild.bot_may_not(MANAGE_WEBHOOKS);
     discord.expects_refusal(50_013);
     let general = guild.channel("general");

@@ -12,16 +12,16 @@ use chatfriends::settings::Settings;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::json;
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::eventually;
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_model::FakeModel;
+use crate::support::{eventually, serving};
 
 /// Stands before a server and speaks TLS as discord.com. Gives its address and its certificate.
 async fn as_discord(server: &str) -> (SocketAddr, reqwest::Certificate) {
@@ -35,8 +35,7 @@ async fn as_discord(server: &str) -> (SocketAddr, reqwest::Certificate) {
         .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let (listener, address) = serving::listen().await;
     let server = server.trim_start_matches("http://").to_owned();
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
@@ -81,8 +80,7 @@ async fn its_rate_limits_are_kept() {
     let running = tokio::spawn(discord::run(bot, client, Arc::clone(&ctx), stop.clone()));
 
     discord.until_connected().await;
-    let guild = discord.guild("club");
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     // One of them is turned away although nothing foretold it.
     discord
         .next("POST", "/channels/*/messages")
@@ -90,7 +88,6 @@ async fn its_rate_limits_are_kept() {
     for name in ["yun", "min", "jun"] {
         let person = discord.person(name);
         discord.private(&person).says(&person, "hello");
-        guild.joins(&person, &[]);
         general.says(&person, "Joey, are you there?");
     }
     general.until_count(3).await;

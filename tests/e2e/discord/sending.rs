@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::support::apps::on_discord;
 use crate::support::eventually;
-use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::people::Channel;
-use crate::support::fake_model::FakeModel;
-use crate::support::home::Home;
 
 const WEBHOOK_POST: &str = "/webhooks/*/*";
 
@@ -21,13 +19,9 @@ fn with(channel: &Channel, words: &str) -> usize {
 
 #[tokio::test]
 async fn what_a_face_may_have_said_is_not_said_again() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (_model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     // The message is there, but the daemon is not told, and no nonce tells a second attempt from a second message.
     discord.next("POST", WEBHOOK_POST).drops_answer();
     general.says(&yun, "Joey, are you there?");
@@ -38,14 +32,9 @@ async fn what_a_face_may_have_said_is_not_said_again() {
 
 #[tokio::test]
 async fn a_restart_in_the_middle_of_a_face_s_message_does_not_double_it() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let home = Home::with(&model).on_discord(&discord);
-    let daemon = home.start().await;
-    discord.until_connected().await;
+    let (_model, discord, home, daemon) = on_discord().await;
     let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     discord.next("POST", WEBHOOK_POST).holds_answer();
     general.says(&yun, "Joey, are you there?");
     general.until_text("Okay.").await;
@@ -58,13 +47,9 @@ async fn a_restart_in_the_middle_of_a_face_s_message_does_not_double_it() {
 
 #[tokio::test]
 async fn a_reply_to_a_thread_that_is_deleted_ends() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     let thread = general.thread("food");
     thread.says(&yun, "Joey, are you there?");
     thread.until_text("Okay.").await;
@@ -74,10 +59,7 @@ async fn a_reply_to_a_thread_that_is_deleted_ends() {
     discord.expects_refusal(10_003);
     thread.vanishes();
     drop(pen);
-    eventually("it is given up", async || {
-        daemon.stderr().contains("A reply cannot be shown.")
-    })
-    .await;
+    daemon.until_logged("A reply cannot be shown.").await;
     let webhooks = |requests: &[String]| {
         let posts = requests.iter();
         posts
@@ -90,9 +72,7 @@ async fn a_reply_to_a_thread_that_is_deleted_ends() {
 
 #[tokio::test]
 async fn a_reply_outlives_a_token_that_is_worth_nothing_for_a_while() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     let pen = model.next_withheld();
@@ -100,18 +80,8 @@ async fn a_reply_outlives_a_token_that_is_worth_nothing_for_a_while() {
     model.asked(1).await;
     discord.revokes_token();
     drop(pen);
-    eventually("it was tried", async || {
-        daemon.stderr().contains("could not be sent yet")
-    })
-    .await;
-    eventually("readyz says it", async || {
-        let ready = daemon.get("/readyz").await.json();
-        ready["discord"]
-            .as_str()
-            .unwrap_or_default()
-            .contains("token")
-    })
-    .await;
+    daemon.until_logged("could not be sent yet").await;
+    daemon.until_ready_says("discord", "token").await;
     discord.restores_token();
     chat.until_text("Okay.").await;
     // It connects again by itself.
@@ -123,9 +93,7 @@ async fn a_reply_outlives_a_token_that_is_worth_nothing_for_a_while() {
 
 #[tokio::test]
 async fn who_is_too_much_altogether_waits_with_everything() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (_model, discord, _home, daemon) = on_discord().await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
     let (one, other) = (discord.private(&yun), discord.private(&min));
     let wait = Duration::from_secs(3);
@@ -148,12 +116,9 @@ async fn who_is_too_much_altogether_waits_with_everything() {
 
 #[tokio::test]
 async fn looking_for_a_face_is_tried_again_when_its_answer_gets_lost() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (_model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
     let general = guild.channel("general");
     discord.next("GET", "/channels/*/webhooks").drops_answer();
     discord.next("POST", "/channels/*/webhooks").drops_answer();
@@ -166,9 +131,7 @@ async fn looking_for_a_face_is_tried_again_when_its_answer_gets_lost() {
 
 #[tokio::test]
 async fn a_message_whose_answer_got_lost_shows_what_was_said_meanwhile() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     let pen = model.next_written();
@@ -185,10 +148,7 @@ async fn a_message_whose_answer_got_lost_shows_what_was_said_meanwhile() {
 
 #[tokio::test]
 async fn a_command_whose_acknowledgement_got_lost_is_answered() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    discord.until_registered("regenerate").await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     chat.says(&yun, "hello");

@@ -2,17 +2,12 @@
 
 use serde_json::json;
 
-use crate::support::fake_discord::FakeDiscord;
+use crate::support::apps::on_discord;
 use crate::support::fake_discord::permissions::{MANAGE_CHANNELS, MANAGE_GUILD};
-use crate::support::fake_model::FakeModel;
-use crate::support::home::Home;
 
 #[tokio::test]
 async fn a_persona_is_made_in_a_form_and_answers_in_its_server_only() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    discord.until_registered("persona").await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
     let guild = discord.guild("club");
     guild.joins(&yun, &[guild.role("owners", MANAGE_GUILD)]);
@@ -94,10 +89,7 @@ async fn a_persona_is_made_in_a_form_and_answers_in_its_server_only() {
 
 #[tokio::test]
 async fn a_persona_is_changed_in_a_form_tried_out_and_taken_back() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
-    discord.until_registered("persona").await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let guild = discord.guild("club");
     guild.joins(&yun, &[guild.role("owners", MANAGE_GUILD)]);

@@ -1,15 +1,11 @@
 //! Talking: in private, in servers and threads, by mention, answer and name; with a face for each persona.
 
-use crate::support::fake_discord::FakeDiscord;
+use crate::support::apps::on_discord;
 use crate::support::fake_discord::permissions::MANAGE_WEBHOOKS;
-use crate::support::fake_model::FakeModel;
-use crate::support::home::Home;
 
 #[tokio::test]
 async fn a_private_message_is_answered_and_remembered() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     chat.says(&yun, "My name is Yun.");
@@ -26,13 +22,9 @@ async fn a_private_message_is_answered_and_remembered() {
 
 #[tokio::test]
 async fn in_servers_it_speaks_when_it_is_called_and_pings_nobody() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
     let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    guild.joins(&min, &[]);
     guild.bot_may_not(MANAGE_WEBHOOKS);
     discord.expects_refusal(50013);
     let general = guild.channel("general");
@@ -52,13 +44,9 @@ async fn in_servers_it_speaks_when_it_is_called_and_pings_nobody() {
 
 #[tokio::test]
 async fn a_persona_has_a_face_of_its_own_where_the_bot_may_give_it_one() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (_model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     general.says(&yun, "Joey, are you there?");
     let shown = general.until_text("Okay.").await;
     assert!(shown.webhook.is_some() && shown.name == "Joey");
@@ -72,21 +60,12 @@ async fn a_persona_has_a_face_of_its_own_where_the_bot_may_give_it_one() {
 
 #[tokio::test]
 async fn a_button_makes_another_answer_in_its_place() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let (yun, min) = (discord.person("yun"), discord.person("min"));
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    guild.joins(&min, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     general.says(&yun, "Joey, are you there?");
     let shown = general.until_text("Okay.").await;
-    general
-        .until("the button", |all| {
-            all.iter().any(|shown| !shown.buttons.is_empty())
-        })
-        .await;
+    general.until_button(shown.id, "regenerate").await;
     model.replies(|_| "Something else.".to_owned());
     general.presses(&yun, shown.id, "regenerate");
     let again = general.until_text("Something else.").await;
@@ -99,13 +78,9 @@ async fn a_button_makes_another_answer_in_its_place() {
 
 #[tokio::test]
 async fn threads_follow_their_channel_and_private_ones_keep_to_themselves() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     general.says(&yun, "Joey, my name is Yun.");
     general.until_count(1).await;
     for (thread, known) in [

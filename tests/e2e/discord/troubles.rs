@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::eventually;
+use super::{write_persona, write_route};
+use crate::support::apps::on_discord;
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::permissions::MANAGE_WEBHOOKS;
 use crate::support::fake_model::FakeModel;
@@ -12,10 +13,7 @@ use crate::support::home::Home;
 
 #[tokio::test]
 async fn a_restart_answers_what_was_not_answered_once() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let home = Home::with(&model).on_discord(&discord);
-    let daemon = home.start().await;
-    discord.until_connected().await;
+    let (model, discord, home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     let pen = model.next_withheld();
@@ -25,7 +23,7 @@ async fn a_restart_answers_what_was_not_answered_once() {
     drop(pen);
     let daemon = home.start().await;
     chat.until_text("Okay.").await;
-    eventually("it is connected again", async || discord.identifies() == 2).await;
+    discord.until_identified(2).await;
     chat.says(&yun, "and now?");
     chat.until_count(2).await;
     drop(daemon);
@@ -40,10 +38,9 @@ async fn a_wrong_token_is_said_and_harms_nothing_else() {
         .set("discord.token", "wrong")
         .start()
         .await;
-    eventually("the log says it", async || {
-        daemon.stderr().contains("Discord does not know this token")
-    })
-    .await;
+    daemon
+        .until_logged("Discord does not know this token")
+        .await;
     let ready = daemon.get("/readyz").await;
     assert_eq!(ready.status, 200);
     assert!(
@@ -58,9 +55,7 @@ async fn a_wrong_token_is_said_and_harms_nothing_else() {
 
 #[tokio::test]
 async fn a_dropped_gateway_is_resumed_and_misses_nothing() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     chat.says(&yun, "before");
@@ -80,9 +75,7 @@ async fn a_dropped_gateway_is_resumed_and_misses_nothing() {
 
 #[tokio::test]
 async fn what_comes_twice_or_is_of_an_unknown_kind_does_no_harm() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     discord.duplicates_events(true);
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
@@ -98,9 +91,7 @@ async fn what_comes_twice_or_is_of_an_unknown_kind_does_no_harm() {
 
 #[tokio::test]
 async fn a_long_reply_is_cut_into_messages_and_whole_in_the_end() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     let code = "let greeting = \"안녕\"; // 👩‍👩‍👧\n".repeat(90);
@@ -108,7 +99,7 @@ async fn a_long_reply_is_cut_into_messages_and_whole_in_the_end() {
     let words = reply.clone();
     model.replies(move |_| words.clone());
     chat.says(&yun, "show me");
-    chat.until_text("That is all.").await;
+    let last = chat.until_text("That is all.").await;
     let shown = chat.by_bot();
     assert!(shown.len() >= 2);
     for message in &shown {
@@ -125,24 +116,16 @@ async fn a_long_reply_is_cut_into_messages_and_whole_in_the_end() {
         .map(|message| message.content.matches("let greeting").count())
         .sum();
     assert_eq!(lines, 90);
-    let buttons: usize = chat
-        .until("the button", |all| {
-            all.iter().any(|shown| !shown.buttons.is_empty())
-        })
-        .await
-        .iter()
-        .map(|shown| shown.buttons.len())
-        .sum();
+    chat.until_button(last.id, "regenerate").await;
+    let buttons: usize = chat.by_bot().iter().map(|shown| shown.buttons.len()).sum();
     assert_eq!(buttons, 1, "only below the end");
     drop(daemon);
 }
 
 #[tokio::test]
 async fn a_slow_reply_grows_by_edits_that_keep_to_the_limits() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
+    let (model, discord, _home, daemon) = on_discord().await;
     discord.limits_messages(2, Duration::from_secs(2));
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     let pen = model.next_written();
@@ -153,17 +136,8 @@ async fn a_slow_reply_grows_by_edits_that_keep_to_the_limits() {
         chat.until_text(word.trim()).await;
     }
     drop(pen);
-    let shown = chat
-        .until("the end", |all| {
-            all.iter().any(|shown| {
-                shown
-                    .buttons
-                    .iter()
-                    .any(|button| button.custom_id == "regenerate")
-            })
-        })
-        .await;
-    let shown = shown.last().unwrap();
+    let shown = chat.until_count(1).await;
+    let shown = chat.until_button(shown.id, "regenerate").await;
     assert_eq!(shown.content, "One, two, three, four");
     assert!(shown.contents.len() >= 4);
     assert_eq!(discord.early_retries(), 0);
@@ -173,9 +147,7 @@ async fn a_slow_reply_grows_by_edits_that_keep_to_the_limits() {
 
 #[tokio::test]
 async fn a_reply_can_be_stopped_below_itself() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     let pen = model.next_written();
@@ -184,43 +156,26 @@ async fn a_reply_can_be_stopped_below_itself() {
     let shown = chat.until_text("One, two,").await;
     chat.presses(&yun, shown.id, "stop");
     pen.unread().await;
-    let all = chat
-        .until("the end", |all| {
-            all.iter().any(|shown| {
-                shown
-                    .buttons
-                    .iter()
-                    .any(|button| button.custom_id == "regenerate")
-            })
-        })
-        .await;
-    assert_eq!(all.last().unwrap().content, "One, two,");
+    let shown = chat.until_button(shown.id, "regenerate").await;
+    assert_eq!(shown.content, "One, two,");
     drop(daemon);
 }
 
 #[tokio::test]
 async fn an_answer_that_got_lost_is_not_doubled_and_a_server_that_is_down_is_waited_for() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let yun = discord.person("yun");
     let chat = discord.private(&yun);
     // The message is there, but the daemon is not told.
     discord.next("POST", "/channels/*/messages").drops_answer();
     chat.says(&yun, "hello");
-    chat.until_text("Okay.").await;
-    chat.until("the button", |all| {
-        all.iter().any(|shown| !shown.buttons.is_empty())
-    })
-    .await;
+    let shown = chat.until_text("Okay.").await;
+    chat.until_button(shown.id, "regenerate").await;
     assert_eq!(chat.by_bot().len(), 1);
     discord.fails_all(503);
     chat.says(&yun, "are you there?");
     model.asked(2).await;
-    eventually("it was tried", async || {
-        daemon.stderr().contains("could not be sent yet")
-    })
-    .await;
+    daemon.until_logged("could not be sent yet").await;
     discord.recovers();
     chat.until_count(2).await;
     drop(daemon);
@@ -233,9 +188,7 @@ async fn without_the_message_content_intent_it_answers_mentions_and_says_what_to
     let daemon = Home::with(&model).on_discord(&discord).start().await;
     discord.until_connected().await;
     let yun = discord.person("yun");
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     general.says(&yun, "Joey, are you there?");
     general.says(&yun, &format!("<@{}> hello", discord.bot_id()));
     general.until_count(1).await;
@@ -245,14 +198,9 @@ async fn without_the_message_content_intent_it_answers_mentions_and_says_what_to
 
 #[tokio::test]
 async fn bots_files_and_empty_messages_are_treated_by_the_rule() {
-    let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
-    let daemon = Home::with(&model).on_discord(&discord).start().await;
-    discord.until_connected().await;
+    let (model, discord, _home, daemon) = on_discord().await;
     let (yun, robot) = (discord.person("yun"), discord.other_bot("robot"));
-    let guild = discord.guild("club");
-    guild.joins(&yun, &[]);
-    guild.joins(&robot, &[]);
-    let general = guild.channel("general");
+    let general = discord.guild("club").channel("general");
     general.says(&robot, &format!("<@{}> hello", discord.bot_id()));
     general.webhook_says("somebody", "Joey, are you there?");
     let chat = discord.private(&yun);
@@ -272,17 +220,10 @@ async fn the_help_card_comes_at_once_whatever_the_rules_and_the_model_do() {
     let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
     let guild = discord.guild("club");
     let home = Home::with(&model).on_discord(&discord);
-    home.write(
-        "config/local.toml",
-        format!(
-            "[[route]]\nat = \"discord:server/{}\"\nanswers = \"nothing\"\n",
-            guild.id()
-        ),
-    );
+    write_route(&home, &guild, "answers = \"nothing\"");
     let daemon = home.start().await;
     discord.until_connected().await;
     let yun = discord.person("yun");
-    guild.joins(&yun, &[]);
     let general = guild.channel("general");
     for _ in 0..3 {
         model.next_refused(500);
@@ -298,31 +239,24 @@ async fn the_help_card_comes_at_once_whatever_the_rules_and_the_model_do() {
 async fn webhooks_that_are_lost_are_made_again_and_names_that_discord_forbids_are_avoided() {
     let (model, discord) = (FakeModel::start().await, FakeDiscord::start().await);
     let home = Home::with(&model).on_discord(&discord);
-    home.write(
-        "config/personas/clyde.toml",
-        "name = \"Clyde of Discord\"\nlanguages = [\"en\"]\nsystem = \"You are Clyde.\"\ngreeting = \"Hi.\"\n",
-    );
+    write_persona(&home, "clyde", "Clyde of Discord");
     let guild = discord.guild("club");
-    home.write(
-        "config/local.toml",
-        format!(
-            "[[route]]\nat = \"discord:server/{}\"\npersonas = [\"clyde\", \"joey\"]\n",
-            guild.id()
-        ),
-    );
+    write_route(&home, &guild, "personas = [\"clyde\", \"joey\"]");
     let daemon = home.start().await;
     discord.until_connected().await;
     let yun = discord.person("yun");
-    guild.joins(&yun, &[]);
     let general = guild.channel("general");
     general.says(&yun, &format!("<@{}> hello", discord.bot_id()));
     let shown = general.until_count(1).await;
     assert!(shown.webhook.is_some() && !shown.name.to_lowercase().contains("discord"));
+    // What a webhook has begun nobody else can end.
+    general.until_button(shown.id, "regenerate").await;
     discord.expects_refusal(10_015);
     general.loses_webhooks();
     model.replies(|_| "Here again.".to_owned());
     general.says(&yun, "Joey, are you there?");
-    general.until_text("Here again.").await;
+    let shown = general.until_text("Here again.").await;
+    general.until_button(shown.id, "regenerate").await;
     // Where the permission is taken away the bot speaks itself.
     discord.expects_refusal(50_013);
     general.loses_webhooks();

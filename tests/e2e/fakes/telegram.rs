@@ -14,7 +14,7 @@ use teloxide::types::*;
 use teloxide::{ApiError, Bot, RequestError};
 
 use crate::support::fake_telegram::{Document, FakeTelegram, Pace, Role, Shown};
-use crate::support::{eventually, in_time};
+use crate::support::{eventually, in_time, serving};
 
 fn bot(telegram: &FakeTelegram) -> Bot {
     let client = teloxide::net::default_reqwest_settings()
@@ -693,23 +693,8 @@ async fn takes_documents_and_drafts() {
     };
     assert_eq!(chat.documents(), [document]);
     assert!(chat.last().reply_to.is_some());
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let url = format!(
-        "{}/bot{}/sendMessageDraft",
-        telegram.url(),
-        telegram.token()
-    );
     let draft = json!({ "chat_id": chat.id(), "draft_id": 1, "text": "Hel" });
-    let answer: Value = client
-        .post(url)
-        .json(&draft)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(answer, json!({ "ok": true, "result": true }));
+    assert_eq!(telegram.by_hand("sendMessageDraft", draft).await, true);
     assert_eq!(chat.drafts(), [(1, "Hel".to_owned())]);
 }
 
@@ -730,8 +715,8 @@ async fn delivers_to_a_webhook() {
             StatusCode::OK
         }
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (listener, address) = serving::listen().await;
+    let url = format!("http://{address}/hook");
     tokio::spawn(axum::serve(listener, Router::new().route("/hook", post(hook))).into_future());
     bot.set_webhook(url.parse().unwrap())
         .secret_token("s3cret")

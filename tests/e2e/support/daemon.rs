@@ -92,6 +92,23 @@ impl Daemon {
         .await;
     }
 
+    /// Waits until `/readyz` says this of an app.
+    pub(crate) async fn until_ready_says(&self, app: &str, words: &str) {
+        eventually(&format!("{app} is {words:?} in /readyz"), async || {
+            let ready = self.get("/readyz").await.json();
+            ready[app].as_str().unwrap_or_default().contains(words)
+        })
+        .await;
+    }
+
+    /// Waits until its log says this.
+    pub(crate) async fn until_logged(&self, words: &str) {
+        eventually(&format!("the log says {words:?}"), async || {
+            self.stderr().contains(words)
+        })
+        .await;
+    }
+
     /// Someone who talks to it.
     pub(crate) fn user(&self, user: &str) -> Person {
         Person::new(self.address).named("x-user-id", user)

@@ -17,9 +17,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
-use super::in_time;
+use super::{in_time, serving};
 
 /// What a chat template may add to a message.
 const MESSAGE_OVERHEAD: usize = 16;
@@ -117,12 +117,7 @@ impl FakeModel {
     }
 
     async fn serve(context: usize, strict: bool) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has free ports");
-        let address = listener
-            .local_addr()
-            .expect("a bound listener has an address");
+        let (listener, address) = serving::listen().await;
         let state = Arc::new(Served {
             context,
             strict,
@@ -136,15 +131,10 @@ impl FakeModel {
             .route("/v1/models", get(models))
             .route("/v1/chat/completions", post(completions))
             .with_state(Arc::clone(&state));
-        let stop = CancellationToken::new();
-        tokio::spawn(
-            stop.clone()
-                .run_until_cancelled_owned(axum::serve(listener, router).into_future()),
-        );
         Self {
             url: format!("http://{address}/v1"),
             state,
-            _stop: stop.drop_guard(),
+            _stop: serving::until_dropped(axum::serve(listener, router).into_future()),
         }
     }
 
@@ -221,13 +211,20 @@ impl FakeModel {
 
     /// Waits until there were so many.
     pub(crate) async fn asked(&self, prompts: usize) {
+        self.until_prompts(|all| all.len() >= prompts).await;
+    }
+
+    /// Waits until it is asked for an answer to these words.
+    pub(crate) async fn asked_for(&self, words: &str) {
+        let asking = |prompt: &Prompt| prompt.last().ends_with(words);
+        self.until_prompts(|all| all.iter().any(asking)).await;
+    }
+
+    async fn until_prompts(&self, hold: impl FnMut(&Vec<Prompt>) -> bool) {
         let mut seen = self.state.prompts.subscribe();
-        in_time(
-            "the model is asked",
-            seen.wait_for(|all| all.len() >= prompts),
-        )
-        .await
-        .expect("the sender lives in self");
+        in_time("the model is asked", seen.wait_for(hold))
+            .await
+            .expect("the sender lives in self");
     }
 }
 

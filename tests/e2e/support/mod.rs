@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{TimeDelta, Utc};
+
+pub(crate) mod apps;
 pub(crate) mod daemon;
 pub(crate) mod fake_discord;
 pub(crate) mod fake_model;
@@ -9,6 +12,7 @@ pub(crate) mod fake_telegram;
 pub(crate) mod home;
 pub(crate) mod http;
 pub(crate) mod multipart;
+pub(crate) mod serving;
 
 /// Longer than anything takes on a busy machine; a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,4 +32,10 @@ pub(crate) async fn in_time<T>(what: &str, coming: impl Future<Output = T>) -> T
         Ok(come) => come,
         Err(_) => panic!("not in {PATIENCE:?}: {what}"),
     }
+}
+
+/// Hours that are now, wherever the clock stands.
+pub(crate) fn these_hours() -> String {
+    let hour = |hours| (Utc::now() + TimeDelta::hours(hours)).format("%H:%M");
+    format!("{}-{} UTC", hour(-2), hour(2))
 }

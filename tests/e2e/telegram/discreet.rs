@@ -1,8 +1,7 @@
 //! What only the asker is to see, though they asked where others read along.
 
-use crate::support::fake_model::FakeModel;
+use crate::support::apps::on_telegram;
 use crate::support::fake_telegram::{Chat, FakeTelegram, Person, Role};
-use crate::support::home::Home;
 
 /// What somebody tells in a group, and waits for the answer to.
 async fn tells(telegram: &FakeTelegram, group: &Chat, person: &Person, words: &str) {
@@ -28,8 +27,7 @@ fn invitation(telegram: &FakeTelegram, buttons: &[(String, String)]) -> String {
 
 #[tokio::test]
 async fn what_is_remembered_of_somebody_in_a_group_is_told_to_them_alone() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let (group, private) = (telegram.group("club"), telegram.private(&yun));
     private.says(&yun, "My name is Yuna.");
@@ -48,11 +46,9 @@ async fn what_is_remembered_of_somebody_in_a_group_is_told_to_them_alone() {
 
 #[tokio::test]
 async fn whoever_has_never_written_to_the_bot_is_invited_and_nobody_else_gets_in() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (_model, telegram, home, daemon) = on_telegram().await;
     telegram.expect_refusals_of("can't initiate conversation");
     telegram.expect_refusals_of("chat not found");
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
     let (yun, min) = (telegram.person("Yun"), telegram.person("Min"));
     let group = telegram.group("club");
     tells(&telegram, &group, &min, "My name is Minnie.").await;
@@ -80,9 +76,8 @@ async fn whoever_has_never_written_to_the_bot_is_invited_and_nobody_else_gets_in
 
 #[tokio::test]
 async fn what_nobody_has_told_may_be_read_by_all_when_it_cannot_be_told_alone() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     telegram.expect_refusals_of("can't initiate conversation");
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let min = telegram.person("Min");
     drop(telegram.private(&min));
     let group = telegram.group("club");
@@ -94,8 +89,7 @@ async fn what_nobody_has_told_may_be_read_by_all_when_it_cannot_be_told_alone() 
 
 #[tokio::test]
 async fn what_is_remembered_is_handed_over_as_a_file() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let (group, private) = (telegram.group("club"), telegram.private(&yun));
     private.says(&yun, "My name is **Yuna**.");
@@ -126,9 +120,8 @@ async fn what_is_remembered_is_handed_over_as_a_file() {
 
 #[tokio::test]
 async fn what_moderators_did_is_never_told_to_a_group() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     telegram.expect_refusals_of("can't initiate conversation");
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun");
     let private = telegram.private(&yun);
     let group = telegram.group("club");
@@ -151,8 +144,7 @@ async fn what_moderators_did_is_never_told_to_a_group() {
 
 #[tokio::test]
 async fn an_anonymous_administrator_may_rule_but_is_nobody_to_be_told_something() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     let group = telegram.group("club");
     let anonymous = group.anonymous_admin();
     let impostor = group.as_channel("club");
@@ -168,17 +160,13 @@ async fn an_anonymous_administrator_may_rule_but_is_nobody_to_be_told_something(
 
 #[tokio::test]
 async fn a_button_that_is_not_theirs_says_so_to_them_alone() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (model, telegram, _home, daemon) = on_telegram().await;
     let (yun, min) = (telegram.person("Yun"), telegram.person("Min"));
     let group = telegram.group("club");
     group.has(&yun, Role::Member);
     group.joins(&min);
     tells(&telegram, &group, &yun, "hello").await;
-    let shown = group
-        .until("the button", |shown| !shown[0].buttons.is_empty())
-        .await
-        .remove(0);
+    let shown = group.until_button(group.last().id, "regenerate").await;
     let press = group.presses(&min, shown.id, "🔄 Another answer");
     let answered = telegram.until_answered(&press).await;
     assert!(answered.is_alert && answered.text.contains("the person I answered"));

@@ -1,13 +1,13 @@
 //! Replies in the making: drafts in private chats, edits elsewhere.
 
+use crate::support::apps::on_telegram;
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::FakeTelegram;
 use crate::support::home::Home;
 
 #[tokio::test]
 async fn a_reply_grows_as_a_draft_and_is_posted_once() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let pen = model.next_written();

@@ -1,19 +1,12 @@
 //! What Telegram shows of the bot before anybody writes.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::support::apps::on_telegram;
 use crate::support::eventually;
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::FakeTelegram;
 use crate::support::home::Home;
-
-/// Does something with the bot's token that its operator would do.
-async fn asks(telegram: &FakeTelegram, method: &str, arguments: Value) {
-    let address = format!("{}/bot{}/{method}", telegram.url(), telegram.token());
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let response = client.post(address).json(&arguments).send().await.unwrap();
-    assert!(response.status().is_success());
-}
 
 /// Waits for the last thing that is looked at.
 async fn until_looked_at(telegram: &FakeTelegram, times: usize) {
@@ -25,9 +18,7 @@ async fn until_looked_at(telegram: &FakeTelegram, times: usize) {
 
 #[tokio::test]
 async fn the_commands_are_in_the_menus_in_both_languages() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
+    let (_model, telegram, home, daemon) = on_telegram().await;
     eventually("the profile is set", async || {
         telegram.profile("short_description", "ko").is_some()
     })
@@ -68,7 +59,7 @@ async fn the_commands_are_in_the_menus_in_both_languages() {
 async fn what_its_operator_has_written_stays() {
     let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
     let own = json!({ "description": "The club's own bot" });
-    asks(&telegram, "setMyDescription", own).await;
+    telegram.by_hand("setMyDescription", own).await;
     let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     until_looked_at(&telegram, 2).await;
     let shown = telegram.profile("description", "");

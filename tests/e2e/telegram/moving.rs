@@ -1,14 +1,11 @@
 //! A group becomes a supergroup: the talk goes on there.
 
-use crate::support::fake_model::FakeModel;
-use crate::support::fake_telegram::{FakeTelegram, Role};
-use crate::support::home::Home;
+use crate::support::apps::on_telegram;
+use crate::support::fake_telegram::Role;
 
 #[tokio::test]
 async fn what_a_group_was_goes_on_in_its_supergroup() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
+    let (model, telegram, home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let group = telegram.basic_group("club");
     group.has(&yun, Role::Administrator);
@@ -39,9 +36,8 @@ async fn what_a_group_was_goes_on_in_its_supergroup() {
 
 #[tokio::test]
 async fn a_reply_that_runs_meanwhile_arrives_in_the_supergroup_and_is_remembered() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.expect_refusals_of("upgraded to a supergroup");
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun");
     let group = telegram.basic_group("club");
     let call = |words: &str| format!("@{} {words}", telegram.bot_username());
@@ -67,10 +63,8 @@ async fn a_reply_that_runs_meanwhile_arrives_in_the_supergroup_and_is_remembered
 
 #[tokio::test]
 async fn a_move_that_nobody_told_is_found_out_by_writing() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, home, daemon) = on_telegram().await;
     telegram.expect_refusals_of("upgraded to a supergroup");
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
     let yun = telegram.person("Yun");
     let group = telegram.basic_group("club");
     let call = |words: &str| format!("@{} {words}", telegram.bot_username());
@@ -98,9 +92,8 @@ async fn a_move_that_nobody_told_is_found_out_by_writing() {
 
 #[tokio::test]
 async fn a_reply_that_was_begun_goes_on_in_the_supergroup() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.expect_refusals_of("upgraded to a supergroup");
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun");
     let group = telegram.basic_group("club");
     let pen = model.next_written();

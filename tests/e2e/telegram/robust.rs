@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::support::apps::on_telegram;
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::FakeTelegram;
 use crate::support::home::Home;
@@ -17,12 +18,9 @@ async fn a_second_poller_is_named_and_waited_for() {
         "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
     );
     let daemon = Home::with(&model).on_telegram(&telegram).start().await;
-    eventually("it is named", async || {
-        let ready = daemon.get("/readyz").await.json();
-        let trouble = ready["telegram"].as_str().unwrap_or_default().to_owned();
-        trouble.contains("another program takes this bot's messages")
-    })
-    .await;
+    daemon
+        .until_ready_says("telegram", "another program takes this bot's messages")
+        .await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     chat.says(&yun, "hello");
@@ -54,9 +52,8 @@ async fn what_nobody_there_has_said_is_ignored() {
 
 #[tokio::test]
 async fn what_is_no_text_gets_a_sentence_or_silence() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.lets_the_bot_read_everything();
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun");
     let (chat, group) = (telegram.private(&yun), telegram.group("club"));
     chat.sends_sticker(&yun, "👍");
@@ -83,9 +80,8 @@ async fn what_is_no_text_gets_a_sentence_or_silence() {
 /// Ten pictures that are sent at once are ten messages.
 #[tokio::test]
 async fn an_album_is_answered_once() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.set_pace(None);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     chat.sends_album(&yun, 10, "");
@@ -104,8 +100,7 @@ async fn an_album_is_answered_once() {
 
 #[tokio::test]
 async fn a_message_that_is_too_long_is_answered_with_the_limit() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     chat.says(&yun, &"길".repeat(4_096));
@@ -116,9 +111,8 @@ async fn a_message_that_is_too_long_is_answered_with_the_limit() {
 
 #[tokio::test]
 async fn a_long_reply_is_cut_into_whole_messages() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, _home, daemon) = on_telegram().await;
     telegram.set_pace(None);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let code: String = (0..300)
@@ -152,8 +146,7 @@ async fn a_long_reply_is_cut_into_whole_messages() {
 
 #[tokio::test]
 async fn whoever_must_wait_waits_and_shows_the_end() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.group("club");
     let pen = model.next_written();
@@ -164,20 +157,17 @@ async fn whoever_must_wait_waits_and_shows_the_end() {
     telegram.next("editMessageText").must_wait(3);
     pen.write(" upon a time.");
     drop(pen);
-    chat.until_text("Once upon a time.").await;
+    let shown = chat.until_text("Once upon a time.").await;
     assert!(begun.elapsed() >= Duration::from_secs(3));
-    chat.until("the button", |shown| !shown[0].buttons.is_empty())
-        .await;
+    chat.until_button(shown.id, "regenerate").await;
     assert_eq!(chat.messages().len(), 1);
     drop(daemon);
 }
 
 #[tokio::test]
 async fn who_has_blocked_the_bot_holds_nobody_up() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
+    let (model, telegram, home, daemon) = on_telegram().await;
     telegram.expect_refusals_of("bot was blocked");
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
     let (yun, min) = (telegram.person("Yun"), telegram.person("Min"));
     let (hers, his) = (telegram.private(&yun), telegram.private(&min));
     let pen = model.written_to("hello");
@@ -210,9 +200,7 @@ async fn who_has_blocked_the_bot_holds_nobody_up() {
 
 #[tokio::test]
 async fn what_may_have_arrived_is_not_repeated_and_its_reader_is_told() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
+    let (_model, telegram, home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     telegram.next("sendMessage").works_and_drops_connection();
@@ -237,25 +225,21 @@ async fn what_may_have_arrived_is_not_repeated_and_its_reader_is_told() {
 /// Telegram shows each message that it takes, perhaps with what no one knows yet.
 #[tokio::test]
 async fn a_message_that_is_shown_in_a_new_way_was_sent_all_the_same() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let of_the_future = json!({ "chat": { "id": chat.id(), "type": "planet" }, "text": 5 });
     let message = telegram.next("sendMessage");
     message.works_and_shows(of_the_future.clone());
     chat.says(&yun, "hello");
-    let shown = chat
-        .until("the button", |shown| {
-            shown.last().is_some_and(|shown| !shown.buttons.is_empty())
-        })
-        .await;
+    let shown = chat.until_text("Okay.").await;
+    chat.until_button(shown.id, "regenerate").await;
     assert_eq!(chat.texts(), ["Okay."]);
     // It is known by its number.
     model.replies(|_| "Something else.".to_owned());
     let edit = telegram.next("editMessageText");
     edit.works_and_shows(of_the_future);
-    chat.presses(&yun, shown[0].id, "🔄 Another answer");
+    chat.presses(&yun, shown.id, "🔄 Another answer");
     chat.until_text("Something else.").await;
     model.replies(|_| "Well.".to_owned());
     chat.says(&yun, "and now?");
@@ -288,8 +272,7 @@ async fn what_people_wrote_is_not_told_when_it_cannot_be_read() {
 
 #[tokio::test]
 async fn a_server_that_fails_for_a_while_is_waited_for() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (_model, telegram, _home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     telegram.next("sendMessage").refuses(502, "Bad Gateway");
@@ -301,8 +284,7 @@ async fn a_server_that_fails_for_a_while_is_waited_for() {
 
 #[tokio::test]
 async fn updates_that_come_out_of_order_are_all_answered() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let daemon = Home::with(&model).on_telegram(&telegram).start().await;
+    let (model, telegram, _home, daemon) = on_telegram().await;
     let (yun, min) = (telegram.person("Yun"), telegram.person("Min"));
     let (hers, his) = (telegram.private(&yun), telegram.private(&min));
     telegram.reorder_next(4);
@@ -328,9 +310,7 @@ async fn updates_that_come_out_of_order_are_all_answered() {
 
 #[tokio::test]
 async fn a_reply_that_runs_at_the_end_is_finished_and_not_doubled() {
-    let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
-    let home = Home::with(&model).on_telegram(&telegram);
-    let daemon = home.start().await;
+    let (model, telegram, home, daemon) = on_telegram().await;
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let pen = model.next_written();

@@ -8,13 +8,13 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 use crate::support::daemon::Daemon;
-use crate::support::eventually;
 use crate::support::fake_model::FakeModel;
 use crate::support::fake_telegram::FakeTelegram;
 use crate::support::home::Home;
+use crate::support::{eventually, serving};
 
 /// The public name under which Telegram finds the daemon; it passes on to wherever that is.
 struct Proxy {
@@ -27,19 +27,13 @@ type To = Arc<Mutex<Option<SocketAddr>>>;
 
 impl Proxy {
     async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/for-telegram", listener.local_addr().unwrap());
+        let (listener, address) = serving::listen().await;
         let to = To::default();
         let router = Router::new().fallback(pass).with_state(Arc::clone(&to));
-        let stop = CancellationToken::new();
-        tokio::spawn(
-            stop.clone()
-                .run_until_cancelled_owned(axum::serve(listener, router).into_future()),
-        );
         Self {
-            url,
+            url: format!("http://{address}/for-telegram"),
             to,
-            _stop: stop.drop_guard(),
+            _stop: serving::until_dropped(axum::serve(listener, router).into_future()),
         }
     }
 
@@ -164,17 +158,12 @@ async fn whoever_polls_again_takes_its_own_webhook_back() {
 async fn a_webhook_of_somebody_else_is_named_and_left_alone() {
     let (model, telegram) = (FakeModel::start().await, FakeTelegram::start().await);
     telegram.expect_refusals_of("webhook is active");
-    let address = format!("{}/bot{}/setWebhook", telegram.url(), telegram.token());
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let theirs = json!({ "url": "http://127.0.0.1:9/theirs" });
-    client.post(address).json(&theirs).send().await.unwrap();
+    telegram.by_hand("setWebhook", theirs).await;
     let daemon = Home::with(&model).on_telegram(&telegram).start().await;
-    eventually("it is named", async || {
-        let ready = daemon.get("/readyz").await.json();
-        let trouble = ready["telegram"].as_str().unwrap_or_default().to_owned();
-        trouble.contains("a webhook is set for this bot")
-    })
-    .await;
+    daemon
+        .until_ready_says("telegram", "a webhook is set for this bot")
+        .await;
     assert!(telegram.webhook().is_some());
     drop(daemon);
 }

@@ -14,7 +14,7 @@ use serenity::all::SessionStartLimit;
 
 use crate::clock::now_ms;
 use crate::store::key::Key;
-use crate::store::record::{Record, read};
+use crate::store::record::{Record, update};
 use crate::store::{Store, StoreError};
 
 /// A bot that reconnects more often is broken; far enough from Discord's own limit that another program may share the token.
@@ -93,27 +93,20 @@ impl Budget {
     }
 
     async fn spend(&self, begun: u64) -> Result<Allowance, StoreError> {
-        loop {
-            let found = self.read().await?;
-            let spent = found.record.unwrap_or_default();
+        let key = Key::of(Spent::TABLE);
+        update(self.store.as_ref(), key, |kept: &mut Option<Spent>| {
+            let spent = kept.unwrap_or_default();
             if begun == 0 {
-                return Ok(spent.allowance(now_ms()));
+                return spent.allowance(now_ms());
             }
-            let spent = spent.with_more(begun, now_ms());
-            match self.store.commit(vec![found.becomes(&spent)]).await {
-                Ok(()) => return Ok(spent.allowance(now_ms())),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error),
-            }
-        }
+            let spent = kept.insert(spent.with_more(begun, now_ms()));
+            spent.allowance(now_ms())
+        })
+        .await
     }
 
     fn count(&self) -> std::sync::MutexGuard<'_, Count> {
         self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn read(&self) -> Result<crate::store::record::Found<Spent>, StoreError> {
-        read(self.store.as_ref(), Key::of(Spent::TABLE)).await
     }
 }
 

@@ -20,7 +20,7 @@ use super::send::id_of;
 use crate::platforms::{MessageId, SendError};
 use crate::store::Store;
 use crate::store::key::Key;
-use crate::store::record::{Record, read};
+use crate::store::record::{Record, read, update};
 
 /// Where it was not allowed it is asked again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(600);
@@ -166,13 +166,14 @@ impl Faces {
 
     /// Keeps whose a webhook is. Without that it is found by its name, which is nearly always enough.
     async fn keep(&self, channel: ChannelId, persona: &PersonaId, webhook: WebhookId) {
-        let kept = async {
-            let found = read::<Owners>(self.store.as_ref(), key(channel)).await?;
-            let mut owners = found.record.clone().unwrap_or_default();
-            owners.0.insert(persona.clone(), webhook);
-            self.store.commit(vec![found.becomes(&owners)]).await
-        };
-        // Nobody else writes this record: the channel is locked.
+        let kept = update(
+            self.store.as_ref(),
+            key(channel),
+            |owners: &mut Option<Owners>| {
+                let owners = owners.get_or_insert_default();
+                owners.0.insert(persona.clone(), webhook);
+            },
+        );
         if let Err(error) = kept.await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,

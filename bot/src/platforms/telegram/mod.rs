@@ -27,6 +27,7 @@ use self::send::Telegram;
 use self::trouble::told;
 use self::webhook::Brought;
 use super::health::{Health, State};
+use crate::back_off::BackOff;
 use crate::context::Context;
 use crate::identity::Platform;
 use crate::intake::Intake;
@@ -46,7 +47,7 @@ const ALLOWED: [AllowedUpdate; 5] = [
 ];
 /// Somebody must make a new token; until then it is looked at now and then.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
-/// Another program polls with the same token; one of the two has to go.
+/// Another program polls with the same token; one of the two has to go. What is left of an earlier run goes away by itself.
 const AFTER_CONFLICT: Duration = Duration::from_secs(15);
 const AFTER_FIRST_CONFLICT: Duration = Duration::from_secs(3);
 
@@ -106,7 +107,7 @@ fn bot(settings: &TelegramSettings) -> anyhow::Result<Bot> {
 /// Waits until Telegram knows us.
 async fn introduced(bot: &Bot, health: &Health) -> Me {
     health.note(Platform::Telegram, State::Connecting);
-    let mut back_off = BackOff::default();
+    let mut setbacks = Setbacks::none();
     loop {
         match bot.get_me().send().await {
             Ok(me) => {
@@ -121,7 +122,7 @@ async fn introduced(bot: &Bot, health: &Health) -> Me {
                 }
                 return me;
             }
-            Err(error) => sleep(back_off.after(&error, health)).await,
+            Err(error) => sleep(setbacks.after(&error, health)).await,
         }
     }
 }
@@ -144,7 +145,7 @@ impl Ear<'_> {
     /// Asks for updates for ever. An update is confirmed by asking for those behind it, and that is done only when it is in the inbox.
     async fn poll(&self) -> Infallible {
         let (health, mut offset) = (&self.ctx.health, 0);
-        let mut back_off = BackOff::default();
+        let mut setbacks = Setbacks::none();
         loop {
             let request = self
                 .bot
@@ -160,11 +161,11 @@ impl Ear<'_> {
                     continue;
                 }
                 Err(error) => {
-                    sleep(back_off.after(&error, health)).await;
+                    sleep(setbacks.after(&error, health)).await;
                     continue;
                 }
             };
-            back_off = BackOff::default();
+            setbacks = Setbacks::none();
             health.note(
                 Platform::Telegram,
                 State::Connected(self.me.username().to_owned()),
@@ -309,42 +310,69 @@ pub async fn check(settings: &TelegramSettings) -> Result<String, String> {
 }
 
 /// How long to wait after errors in a row.
-#[derive(Debug, Default)]
-struct BackOff(u32);
+#[derive(Debug)]
+struct Setbacks {
+    conflicts: BackOff,
+    others: BackOff,
+}
 
-impl BackOff {
+impl Setbacks {
+    /// There was none yet.
+    fn none() -> Self {
+        Self {
+            conflicts: BackOff::new(AFTER_FIRST_CONFLICT, AFTER_CONFLICT),
+            others: BackOff::new(Duration::from_secs(1), Duration::from_secs(32)),
+        }
+    }
+
     fn after(&mut self, error: &RequestError, health: &Health) -> Duration {
         let note = |state| health.note(Platform::Telegram, state);
         match error {
-            RequestError::RetryAfter(seconds) => return seconds.duration(),
+            RequestError::RetryAfter(seconds) => seconds.duration(),
             RequestError::Api(error) if is_wrong_token(error) => {
                 note(State::Failed(WRONG_TOKEN.to_owned()));
-                return AFTER_REFUSAL;
+                AFTER_REFUSAL
             }
             RequestError::Api(error) if says(error, "terminated by other") => {
                 note(State::Waiting("another program takes this bot's messages; stop it, or give this one a bot of its own".to_owned()));
-                self.0 += 1;
-                // What is left of an earlier run goes away by itself.
-                return if self.0 == 1 {
-                    AFTER_FIRST_CONFLICT
-                } else {
-                    AFTER_CONFLICT
-                };
+                self.conflicts.wait()
             }
             RequestError::Api(error) if is_webhook_set(error) => {
                 note(State::Failed("a webhook is set for this bot; delete it with deleteWebhook, or set telegram.webhook_url".to_owned()));
-                return AFTER_CONFLICT;
+                AFTER_CONFLICT
             }
             RequestError::Api(error) => {
                 note(State::Waiting(format!("Telegram refuses: {error}")));
+                self.others.wait()
             }
-            other => note(State::Waiting(format!(
-                "Telegram cannot be reached: {}",
-                told(other)
-            ))),
+            other => {
+                let told = told(other);
+                note(State::Waiting(format!(
+                    "Telegram cannot be reached: {told}"
+                )));
+                self.others.wait()
+            }
         }
-        let wait = Duration::from_secs(1 << self.0.min(5));
-        self.0 += 1;
-        wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_by_the_kind_of_trouble() {
+        let (mut setbacks, health) = (Setbacks::none(), Health::default());
+        let mut seconds = |error: ApiError| {
+            let error = RequestError::Api(error);
+            setbacks.after(&error, &health).as_secs()
+        };
+        let rival = || ApiError::TerminatedByOtherGetUpdates;
+        let other = || ApiError::Unknown("Internal Server Error".to_owned());
+        assert_eq!([0; 7].map(|_| seconds(other())), [1, 2, 4, 8, 16, 32, 32]);
+        // What is left of an earlier run goes away by itself, and a rival does not.
+        assert_eq!([0; 4].map(|_| seconds(rival())), [3, 6, 12, 15]);
+        assert_eq!(seconds(ApiError::InvalidToken), 300);
+        assert_eq!(seconds(other()), 32);
     }
 }

@@ -20,12 +20,12 @@ use teloxide::{Bot, RequestError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
-use super::{ALLOWED, BackOff};
+use super::{ALLOWED, Setbacks};
 use crate::identity::Platform;
 use crate::platforms::health::{Health, State};
 use crate::settings::WebhookSettings;
 use crate::store::key::Key;
-use crate::store::record::{Found, Record, read};
+use crate::store::record::{Record, read, update};
 use crate::store::{Store, StoreError};
 
 /// Where the web server takes them.
@@ -111,17 +111,20 @@ impl Webhook {
         &self,
         settings: &WebhookSettings,
     ) -> Result<(String, mpsc::Receiver<Brought>), StoreError> {
-        let found = self.kept().await?;
-        let secret = match (&settings.secret, &found.record) {
-            (Some(secret), _) => secret.reveal().to_owned(),
-            (None, Some(kept)) => kept.secret.clone(),
-            (None, None) => URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()),
-        };
-        let kept = Kept {
-            secret: secret.clone(),
-            url: settings.url.to_string(),
-        };
-        self.store.commit(vec![found.becomes(&kept)]).await?;
+        let key = Key::of(Kept::TABLE);
+        let secret = update(self.store.as_ref(), key, |kept: &mut Option<Kept>| {
+            let secret = match (&settings.secret, &*kept) {
+                (Some(secret), _) => secret.reveal().to_owned(),
+                (None, Some(kept)) => kept.secret.clone(),
+                (None, None) => URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()),
+            };
+            *kept = Some(Kept {
+                secret: secret.clone(),
+                url: settings.url.to_string(),
+            });
+            secret
+        })
+        .await?;
         let (updates, brought) = mpsc::channel(WAITING);
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         *open = Some(Open {
@@ -133,7 +136,8 @@ impl Webhook {
 
     /// Takes back a webhook of ours, when we are to poll again; `false` when the one that is set is another's.
     pub(super) async fn withdraw(&self, bot: &Bot) -> bool {
-        let Ok(Some(kept)) = self.kept().await.map(|found| found.record) else {
+        let kept = read::<Kept>(self.store.as_ref(), Key::of(Kept::TABLE)).await;
+        let Ok(Some(kept)) = kept.map(|found| found.record) else {
             return false;
         };
         match bot.get_webhook_info().send().await {
@@ -152,10 +156,6 @@ impl Webhook {
             _ => false,
         }
     }
-
-    async fn kept(&self) -> Result<Found<Kept>, StoreError> {
-        read(self.store.as_ref(), Key::of(Kept::TABLE)).await
-    }
 }
 
 /// Registers the webhook and looks now and then whether updates come through.
@@ -166,19 +166,19 @@ pub(super) async fn register(
     secret: &str,
     health: &Health,
 ) {
-    let mut back_off = BackOff::default();
+    let mut setbacks = Setbacks::none();
     // Which secret is registered nobody tells, so it is set once more at the start.
     let mut is_set = false;
     loop {
         match look(bot, settings, secret, is_set).await {
             Ok(state) => {
                 is_set = true;
-                back_off = BackOff::default();
+                setbacks = Setbacks::none();
                 let fine = || State::Connected(me.username().to_owned());
                 health.note(Platform::Telegram, state.unwrap_or_else(fine));
                 sleep(LOOK_AFTER).await;
             }
-            Err(error) => sleep(back_off.after(&error, health)).await,
+            Err(error) => sleep(setbacks.after(&error, health)).await,
         }
     }
 }

@@ -5,16 +5,13 @@ use std::time::Duration;
 use serde_json::json;
 use serenity::all::GatewayIntents;
 
-use super::{Bot, Event, INTENTS};
+use super::{Bot, Event, INTENTS, in_a_channel};
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::in_time;
 
 #[tokio::test]
 async fn resumes_and_replays() {
-    let discord = FakeDiscord::start().await;
-    let general = discord.guild("club").channel("general");
-    let yun = discord.person("yun");
-    let mut bot = Bot::start(&discord).await;
+    let (discord, general, yun, mut bot) = in_a_channel().await;
     for (times, lose) in [
         FakeDiscord::drops_gateway,
         |discord: &FakeDiscord| discord.closes_gateway(4000),
@@ -34,10 +31,7 @@ async fn resumes_and_replays() {
 
 #[tokio::test]
 async fn an_invalid_session_begins_anew() {
-    let discord = FakeDiscord::start().await;
-    let general = discord.guild("club").channel("general");
-    let yun = discord.person("yun");
-    let mut bot = Bot::start(&discord).await;
+    let (discord, general, yun, mut bot) = in_a_channel().await;
     discord.invalidates_session();
     general.says(&yun, "nobody hears this");
     discord.until_identified(2).await;
@@ -76,10 +70,7 @@ async fn without_the_intent_only_what_concerns_the_bot_has_words() {
 
 #[tokio::test]
 async fn events_come_twice_late_or_not_in_order() {
-    let discord = FakeDiscord::start().await;
-    let general = discord.guild("club").channel("general");
-    let yun = discord.person("yun");
-    let mut bot = Bot::start(&discord).await;
+    let (discord, general, yun, mut bot) = in_a_channel().await;
     discord.duplicates_events(true);
     general.says(&yun, "twice");
     assert_eq!(bot.message().await.id, bot.message().await.id);
@@ -130,10 +121,7 @@ async fn a_revoked_token_ends_the_client() {
 
 #[tokio::test]
 async fn a_forgotten_session_and_a_gateway_that_is_away() {
-    let discord = FakeDiscord::start().await;
-    let general = discord.guild("club").channel("general");
-    let yun = discord.person("yun");
-    let mut bot = Bot::start(&discord).await;
+    let (discord, general, yun, mut bot) = in_a_channel().await;
     discord.refuses_gateway(true);
     discord.forgets_sessions();
     discord.drops_gateway();

@@ -11,7 +11,7 @@ use serenity::all::{
     EditInteractionResponse, InputTextStyle, Interaction,
 };
 
-use super::{Bot, register};
+use super::{Bot, in_a_channel, register};
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::permissions::MANAGE_GUILD;
 
@@ -30,9 +30,7 @@ async fn a_slash_command_is_answered_later() {
         let used = channel
             .commands(&yun, "페르소나", json!({ "set": { "name": "mina" } }))
             .await;
-        let Interaction::Command(command) = bot.interaction().await else {
-            panic!("no command");
-        };
+        let command = bot.command().await;
         assert_eq!(command.locale, "ko");
         assert_eq!(command.member.is_some(), command.guild_id.is_some());
         command.defer_ephemeral(&bot.http).await.expect("deferred");
@@ -56,18 +54,13 @@ async fn a_slash_command_is_answered_later() {
 
 #[tokio::test]
 async fn a_late_or_second_answer_is_refused() {
-    let discord = FakeDiscord::start().await;
+    let (discord, general, yun, mut bot) = in_a_channel().await;
     discord.expect_refusals();
-    let general = discord.guild("club").channel("general");
-    let yun = discord.person("yun");
-    let mut bot = Bot::start(&discord).await;
     register(&bot).await;
     let used = general
         .commands(&yun, "persona", json!({ "set": { "name": "mina" } }))
         .await;
-    let Interaction::Command(command) = bot.interaction().await else {
-        panic!("no command");
-    };
+    let command = bot.command().await;
     let edit = || EditInteractionResponse::new().content("x");
     command
         .edit_response(&bot.http, edit())
@@ -84,9 +77,7 @@ async fn a_late_or_second_answer_is_refused() {
         .commands(&yun, "persona", json!({ "set": { "name": "mina" } }))
         .await;
     late.ages(Duration::from_secs(3));
-    let Interaction::Command(command) = bot.interaction().await else {
-        panic!("no command");
-    };
+    let command = bot.command().await;
     command.defer(&bot.http).await.expect_err("too late");
     let codes: Vec<u64> = discord
         .refusals()
@@ -99,10 +90,7 @@ async fn a_late_or_second_answer_is_refused() {
 
 #[tokio::test]
 async fn buttons_modals_and_choices() {
-    let discord = FakeDiscord::start().await;
-    let general = discord.guild("club").channel("general");
-    let yun = discord.person("yun");
-    let mut bot = Bot::start(&discord).await;
+    let (discord, general, yun, mut bot) = in_a_channel().await;
     register(&bot).await;
 
     let typed = general
@@ -130,9 +118,7 @@ async fn buttons_modals_and_choices() {
     let used = general
         .commands(&yun, "persona", json!({ "set": { "name": "mina" } }))
         .await;
-    let Interaction::Command(command) = bot.interaction().await else {
-        panic!("no command");
-    };
+    let command = bot.command().await;
     let row = CreateActionRow::Buttons(vec![
         CreateButton::new("forget").label("Forget"),
         CreateButton::new("rename").label("Rename"),
@@ -154,9 +140,7 @@ async fn buttons_modals_and_choices() {
     );
 
     let pressed = general.presses(&yun, asked.id, "Rename");
-    let Interaction::Component(component) = bot.interaction().await else {
-        panic!("no component");
-    };
+    let component = bot.component().await;
     let input = CreateInputText::new(InputTextStyle::Short, "Name", "name");
     let modal = CreateModal::new("rename", "A new name")
         .components(vec![CreateActionRow::InputText(input)]);
@@ -193,9 +177,7 @@ async fn buttons_modals_and_choices() {
     let again = general
         .commands(&yun, "persona", json!({ "set": { "name": "mina" } }))
         .await;
-    let Interaction::Command(command) = bot.interaction().await else {
-        panic!("no command");
-    };
+    let command = bot.command().await;
     let rows = vec![CreateActionRow::Buttons(vec![
         CreateButton::new("x".repeat(101)).label("Long"),
     ])];
@@ -227,9 +209,7 @@ async fn menus_and_members_permissions() {
         .await
         .expect("sent");
     general.chooses(&yun, asked.id.get(), "who", &["mina"]);
-    let Interaction::Component(component) = bot.interaction().await else {
-        panic!("no component");
-    };
+    let component = bot.component().await;
     let member = component.member.clone().expect("in a guild");
     assert!(member.permissions.expect("computed").manage_guild());
     component.defer(&bot.http).await.expect("acknowledged");

@@ -8,7 +8,7 @@ use serenity::all::{
     GetMessages, GuildId, HttpError, Nonce, ReactionType, UserId,
 };
 
-use super::{Bot, Event, http};
+use super::{Bot, Event, http, in_a_channel};
 use crate::support::fake_discord::FakeDiscord;
 use crate::support::fake_discord::mentions::{Ping, Pinged};
 use crate::support::fake_discord::permissions::{MANAGE_WEBHOOKS, SEND_MESSAGES, VIEW_CHANNEL};
@@ -269,10 +269,7 @@ async fn knows_whom_a_message_pings() {
 
 #[tokio::test]
 async fn people_edit_delete_react_and_show_pictures() {
-    let discord = FakeDiscord::start().await;
-    let general = discord.guild("club").channel("general");
-    let yun = discord.person("yun");
-    let mut bot = Bot::start(&discord).await;
+    let (_discord, general, yun, mut bot) = in_a_channel().await;
     assert!(matches!(bot.next().await, Event::Guild(name) if name == "club"));
     let said = general.says(&yun, "helo");
     general.edits(&yun, said, "hello");

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use serenity::all::{
-    ChannelId, Command, CommandOptionType, Context, CreateAllowedMentions, CreateCommand,
-    CreateCommandOption, EventHandler, GatewayIntents, GuildId, Http, HttpBuilder, Interaction,
-    Message, MessageId, MessageUpdateEvent, Reaction, Ready, ResumedEvent, async_trait,
+    ChannelId, Command, CommandInteraction, CommandOptionType, ComponentInteraction, Context,
+    CreateAllowedMentions, CreateCommand, CreateCommandOption, EventHandler, GatewayIntents,
+    GuildId, Http, HttpBuilder, Interaction, Message, MessageId, MessageUpdateEvent, Reaction,
+    Ready, ResumedEvent, async_trait,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::support::fake_discord::FakeDiscord;
+use crate::support::fake_discord::people::{Channel, Person};
 use crate::support::in_time;
 
 mod gateway;
@@ -92,6 +94,15 @@ impl EventHandler for Handler {
     }
 }
 
+/// A bot in a channel with somebody.
+async fn in_a_channel() -> (FakeDiscord, Channel, Person, Bot) {
+    let discord = FakeDiscord::start().await;
+    let general = discord.guild("club").channel("general");
+    let yun = discord.person("yun");
+    let bot = Bot::start(&discord).await;
+    (discord, general, yun, bot)
+}
+
 fn http(discord: &FakeDiscord) -> HttpBuilder {
     HttpBuilder::new(discord.token())
         .proxy(discord.url())
@@ -135,6 +146,16 @@ impl Bot {
                 return *message;
             }
         }
+    }
+
+    async fn command(&mut self) -> CommandInteraction {
+        let interaction = self.interaction().await;
+        interaction.command().expect("a command")
+    }
+
+    async fn component(&mut self) -> ComponentInteraction {
+        let interaction = self.interaction().await;
+        interaction.message_component().expect("a component")
     }
 
     async fn interaction(&mut self) -> Interaction {

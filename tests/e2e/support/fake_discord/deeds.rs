@@ -99,27 +99,14 @@ impl Channel {
 
     /// Presses a button, which is named by its label or its custom id.
     pub(crate) fn presses(&self, person: &Person, message: Id, button: &str) -> Interaction {
-        let id = self.served.change(|world| {
-            let state = &world.channels[&self.id];
-            let found = state
-                .message(message)
-                .unwrap_or_else(|| panic!("message {message} is not here"));
-            assert!(
-                found.only_for.is_none_or(|user| user == person.id),
-                "they do not see the message"
-            );
-            let buttons = Button::all(&found.json["components"]);
-            let fits =
-                |candidate: &&Button| candidate.label == button || candidate.custom_id == button;
-            let pressed = buttons.iter().find(fits);
+        self.uses_component(person, message, |rows| {
+            let buttons = Button::all(rows);
+            let pressed = buttons.iter().find(|known| known.is(button));
             let pressed =
                 pressed.unwrap_or_else(|| panic!("no button {button:?} among {buttons:?}"));
             assert!(!pressed.is_disabled, "the button {button:?} is disabled");
-            let data = json!({ "component_type": 2, "id": 2, "custom_id": pressed.custom_id });
-            world.enters(self.id, person.id);
-            world.interact(COMPONENT, self.id, person.id, data, Some(message))
-        });
-        self.interaction(id)
+            json!({ "component_type": 2, "id": 2, "custom_id": pressed.custom_id })
+        })
     }
 
     /// Chooses in a menu.
@@ -130,19 +117,14 @@ impl Channel {
         menu: &str,
         values: &[&str],
     ) -> Interaction {
-        let id = self.served.change(|world| {
-            let state = &world.channels[&self.id];
-            let found = state
-                .message(message)
-                .unwrap_or_else(|| panic!("message {message} is not here"));
-            let rows = found.json["components"].as_array().into_iter().flatten();
-            let mut menus = rows
+        self.uses_component(person, message, |rows| {
+            let inner = rows.as_array().into_iter().flatten();
+            let mut menus = inner
                 .filter_map(|row| row["components"].as_array())
                 .flatten();
             let chosen =
                 menus.find(|component| component["custom_id"] == menu && component["type"] == 3);
-            let chosen =
-                chosen.unwrap_or_else(|| panic!("no menu {menu:?}: {}", found.json["components"]));
+            let chosen = chosen.unwrap_or_else(|| panic!("no menu {menu:?}: {rows}"));
             for value in values {
                 let mut options = chosen["options"].as_array().into_iter().flatten();
                 assert!(
@@ -150,7 +132,27 @@ impl Channel {
                     "{value:?} is not in {chosen}"
                 );
             }
-            let data = json!({ "component_type": 3, "id": 2, "custom_id": menu, "values": values });
+            json!({ "component_type": 3, "id": 2, "custom_id": menu, "values": values })
+        })
+    }
+
+    /// Does something with what stands below a message: its rows of components become the interaction's data.
+    fn uses_component(
+        &self,
+        person: &Person,
+        message: Id,
+        choose: impl FnOnce(&Value) -> Value,
+    ) -> Interaction {
+        let id = self.served.change(|world| {
+            let state = &world.channels[&self.id];
+            let found = state
+                .message(message)
+                .unwrap_or_else(|| panic!("message {message} is not here"));
+            assert!(
+                found.only_for.is_none_or(|user| user == person.id),
+                "they do not see the message"
+            );
+            let data = choose(&found.json["components"]);
             world.enters(self.id, person.id);
             world.interact(COMPONENT, self.id, person.id, data, Some(message))
         });

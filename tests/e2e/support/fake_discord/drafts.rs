@@ -25,6 +25,9 @@ pub(super) const FIELDS: &[&str] = &[
     "flags",
     "poll",
 ];
+/// What only messages through a webhook, and those that follow an interaction's first answer, have.
+pub(super) const WEBHOOK_FIELDS: &[&str] =
+    &["username", "avatar_url", "thread_name", "applied_tags"];
 /// The fields of an edit.
 pub(super) const EDIT_FIELDS: &[&str] = &[
     "content",
@@ -80,11 +83,7 @@ impl Draft {
             (Value::Null, _) => 0,
             (_, Some(bits)) if bits & !allowed_flags == 0 => bits,
             _ => {
-                form.wrong(
-                    "flags",
-                    "BITFIELD_VALIDATE",
-                    "These flags cannot be set here.",
-                );
+                wrong_flags(form);
                 0
             }
         };
@@ -117,6 +116,13 @@ impl Draft {
             allowed_mentions: mentions::allowed(form),
             flags,
             tts: form.flag("tts"),
+        }
+    }
+
+    /// Only answers to interactions may be for one person.
+    pub(super) fn must_be_for_all(&self, form: &mut Form) {
+        if self.flags & EPHEMERAL != 0 {
+            wrong_flags(form);
         }
     }
 
@@ -155,6 +161,11 @@ impl Post {
             is_ours: false,
         }
     }
+}
+
+fn wrong_flags(form: &mut Form) {
+    let message = "These flags cannot be set here.";
+    form.wrong("flags", "BITFIELD_VALIDATE", message);
 }
 
 fn embeds(form: &mut Form) -> Value {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::calls::Call;
 use super::components;
-use super::drafts::{Draft, EDIT_FIELDS, EPHEMERAL, FIELDS, LOADING, Post};
+use super::drafts::{Draft, EPHEMERAL, FIELDS, LOADING, Post, WEBHOOK_FIELDS};
 use super::form::Form;
 use super::refusal::{Outcome, Refusal, Reply};
 use super::world::{Id, World};
@@ -97,9 +97,7 @@ impl World {
     }
 
     fn answer_with_message(&mut self, call: &Call, id: Id, data: &Value) -> Result<Id, Refusal> {
-        let mut form = Form::of(Some(data), FIELDS)?;
-        let draft = Draft::read(&mut form);
-        self.finish(call, &form)?;
+        let draft = self.read_draft(call, Some(data), FIELDS)?;
         if draft.is_empty() {
             return Err(Refusal::empty_message());
         }
@@ -109,18 +107,14 @@ impl World {
     fn promise_message(&mut self, call: &Call, id: Id, data: &Value) -> Result<Id, Refusal> {
         // Clients send the other fields too; Discord looks at the flags only.
         let data = (!data.is_null()).then_some(data);
-        let mut form = Form::of(data, FIELDS)?;
-        let mut draft = Draft::read(&mut form);
-        self.finish(call, &form)?;
+        let mut draft = self.read_draft(call, data, FIELDS)?;
         draft.flags |= LOADING;
         draft.content = None;
         Ok(self.post_for(id, draft))
     }
 
     fn update_message(&mut self, call: &Call, id: Id, data: &Value) -> Result<Id, Refusal> {
-        let mut form = Form::of(Some(data), FIELDS)?;
-        let draft = Draft::read(&mut form);
-        self.finish(call, &form)?;
+        let draft = self.read_draft(call, Some(data), FIELDS)?;
         let interaction = self.interaction(id);
         let (channel, message) = (
             interaction.channel,
@@ -191,7 +185,7 @@ impl World {
         }
         match (call.method.as_str(), rest) {
             ("POST", []) => self.follow_up(call, id),
-            (method, ["messages", message]) => {
+            (_, ["messages", message]) => {
                 let message = match *message {
                     "@original" => original,
                     message => message.parse().ok(),
@@ -205,35 +199,15 @@ impl World {
                     .filter(is_ours)
                     .ok_or_else(|| Refusal::unknown("Message"))?
                     .id;
-                match method {
-                    "GET" => {}
-                    "PATCH" => {
-                        let mut form = Form::of(call.body()?.as_ref(), EDIT_FIELDS)?;
-                        let draft = Draft::read(&mut form);
-                        self.finish(call, &form)?;
-                        self.change_message(channel, message, draft)?;
-                    }
-                    "DELETE" => {
-                        self.remove_message(channel, message);
-                        return Ok(Reply::Nothing);
-                    }
-                    _ => return self.unknown_route(call),
-                }
-                Ok(Reply::Json(self.message_json(channel, message)))
+                self.take_own_message(call, channel, message)
             }
             _ => self.unknown_route(call),
         }
     }
 
     fn follow_up(&mut self, call: &Call, id: Id) -> Outcome {
-        let fields = [
-            FIELDS,
-            &["username", "avatar_url", "thread_name", "applied_tags"],
-        ]
-        .concat();
-        let mut form = Form::of(call.body()?.as_ref(), &fields)?;
-        let draft = Draft::read(&mut form);
-        self.finish(call, &form)?;
+        let fields = [FIELDS, WEBHOOK_FIELDS].concat();
+        let draft = self.read_draft(call, call.body()?.as_ref(), &fields)?;
         if draft.is_empty() {
             return Err(Refusal::empty_message());
         }

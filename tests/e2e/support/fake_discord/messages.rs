@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::calls::Call;
-use super::drafts::{Draft, EDIT_FIELDS, EPHEMERAL, FIELDS, Post};
+use super::drafts::{Draft, EDIT_FIELDS, FIELDS, Post};
 use super::form::Form;
 use super::permissions::{
     MANAGE_MESSAGES, READ_MESSAGE_HISTORY, SEND_MESSAGES, SEND_MESSAGES_IN_THREADS, VIEW_CHANNEL,
@@ -42,6 +42,18 @@ impl World {
             ));
         }
         form.check()
+    }
+
+    /// What a message is to say, of a body that has these fields and no others.
+    pub(super) fn read_draft(
+        &mut self,
+        call: &Call,
+        body: Option<&Value>,
+        fields: &[&str],
+    ) -> Result<Draft, Refusal> {
+        let mut form = Form::of(body, fields)?;
+        let draft = Draft::read(&mut form);
+        self.finish(call, &form).map(|()| draft)
     }
 
     /// A channel that the bot sees.
@@ -91,13 +103,7 @@ impl World {
         let known = [FIELDS, CHANNEL_FIELDS].concat();
         let mut form = Form::of(call.body()?.as_ref(), &known)?;
         let draft = Draft::read(&mut form);
-        if draft.flags & EPHEMERAL != 0 {
-            form.wrong(
-                "flags",
-                "BITFIELD_VALIDATE",
-                "These flags cannot be set here.",
-            );
-        }
+        draft.must_be_for_all(&mut form);
         let nonce = form.get("nonce").clone();
         let is_enforced = form.flag("enforce_nonce");
         if !matches!(nonce, Value::Null | Value::Number(_)) {
@@ -181,9 +187,24 @@ impl World {
         if author != Some(self.bot) {
             return Err(Refusal::not_the_author());
         }
-        let mut form = Form::of(call.body()?.as_ref(), EDIT_FIELDS)?;
-        let draft = Draft::read(&mut form);
-        self.finish(call, &form)?;
+        self.change_by_call(call, channel, id)
+    }
+
+    /// The requests to one message of a webhook or an interaction, whose token is the right to it.
+    pub(super) fn take_own_message(&mut self, call: &Call, channel: Id, id: Id) -> Outcome {
+        match call.method.as_str() {
+            "GET" => Ok(Reply::Json(self.message_json(channel, id))),
+            "PATCH" => self.change_by_call(call, channel, id),
+            "DELETE" => {
+                self.remove_message(channel, id);
+                Ok(Reply::Nothing)
+            }
+            _ => self.unknown_route(call),
+        }
+    }
+
+    fn change_by_call(&mut self, call: &Call, channel: Id, id: Id) -> Outcome {
+        let draft = self.read_draft(call, call.body()?.as_ref(), EDIT_FIELDS)?;
         self.change_message(channel, id, draft)?;
         Ok(Reply::Json(self.message_json(channel, id)))
     }

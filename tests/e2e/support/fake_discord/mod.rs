@@ -25,7 +25,7 @@ use axum::Router;
 use axum::routing::get;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 mod calls;
 mod commands;
@@ -54,6 +54,7 @@ pub(crate) mod troubles;
 mod webhooks;
 mod world;
 
+use super::serving;
 use mentions::Ping;
 use world::{Id, World};
 
@@ -72,12 +73,7 @@ pub(crate) struct Served {
 
 impl FakeDiscord {
     pub(crate) async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has free ports");
-        let address = listener
-            .local_addr()
-            .expect("a bound listener has an address");
+        let (listener, address) = serving::listen().await;
         let served = Arc::new(Served {
             world: Mutex::new(World::new(format!("ws://{address}"))),
             changed: watch::channel(()).0,
@@ -87,13 +83,10 @@ impl FakeDiscord {
             .fallback(rest::answer)
             .with_state(Arc::clone(&served))
             .into_make_service_with_connect_info::<line::Cut>();
-        let stop = CancellationToken::new();
-        let serving = axum::serve(line::Lines(listener), router).into_future();
-        tokio::spawn(stop.clone().run_until_cancelled_owned(serving));
         Self {
             url: format!("http://{address}"),
             served,
-            _stop: stop.drop_guard(),
+            _stop: serving::until_dropped(axum::serve(line::Lines(listener), router).into_future()),
         }
     }
 

@@ -332,6 +332,18 @@ impl Channel {
             .change(|world| world.remove_message(self.id, message));
     }
 
+    /// A moderator deletes several messages of a guild at once.
+    pub(crate) fn deletes_all(&self, messages: &[Id]) {
+        self.served.change(|world| {
+            let is_in_guild = world.channels[&self.id].guild.is_some();
+            assert!(
+                is_in_guild && (2..=100).contains(&messages.len()),
+                "Discord does not do that"
+            );
+            world.remove_messages(self.id, messages);
+        });
+    }
+
     pub(crate) fn reacts(&self, person: &Person, message: Id, emoji: &str) {
         self.served.change(|world| {
             world.enters(self.id, person.id);

@@ -1,9 +1,9 @@
 //! Messages come into being, change and go; the gateway and those who are pinged hear of it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::drafts::{Draft, LOADING, Post};
-use super::mentions;
+use super::mentions::{self, Ping, Pinged};
 use super::permissions::MENTION_EVERYONE;
 use super::refusal::Refusal;
 use super::sessions::{GUILD_MESSAGES, PRIVATE_MESSAGES};
@@ -72,10 +72,7 @@ impl World {
             }
         }
         if post.is_ours && post.only_for.is_none() {
-            let pings = pinged
-                .into_iter()
-                .map(|whom| mentions::Ping { message: id, whom });
-            self.pings.extend(pings);
+            self.note_pings(id, pinged);
         }
         let is_loading = post.draft.flags & LOADING != 0;
         let message = MessageState {
@@ -159,32 +156,48 @@ impl World {
         }
         // Edits ping nobody, but completing a promised message does.
         if was_loading && message.only_for.is_none() {
-            let pings = pinged
-                .into_iter()
-                .map(|whom| mentions::Ping { message: id, whom });
-            self.pings.extend(pings);
+            self.note_pings(id, pinged);
         }
         self.announce("MESSAGE_UPDATE", channel, id);
         Ok(())
     }
 
     pub(super) fn remove_message(&mut self, channel: Id, id: Id) {
+        if self.hide_message(channel, id) {
+            let event = json!({ "id": id.to_string(), "channel_id": channel.to_string() });
+            self.announce_removal("MESSAGE_DELETE", channel, &event);
+        }
+    }
+
+    /// Removes several at once, of which one event tells.
+    pub(super) fn remove_messages(&mut self, channel: Id, ids: &[Id]) {
+        let mut gone = ids.to_vec();
+        gone.retain(|id| self.hide_message(channel, *id));
+        let gone: Vec<String> = gone.iter().map(Id::to_string).collect();
+        let event = json!({ "ids": gone, "channel_id": channel.to_string() });
+        self.announce_removal("MESSAGE_DELETE_BULK", channel, &event);
+    }
+
+    /// Whether it was there for everybody until now.
+    fn hide_message(&mut self, channel: Id, id: Id) -> bool {
         let state = self
             .channels
             .get_mut(&channel)
             .expect("checked by the caller");
         let Some(message) = state.message_mut(id) else {
-            return;
+            return false;
         };
         message.is_deleted = true;
-        if message.only_for.is_none() {
-            let event = json!({ "id": id.to_string(), "channel_id": channel.to_string() });
-            self.announce_in(
-                "MESSAGE_DELETE",
-                channel,
-                (GUILD_MESSAGES, PRIVATE_MESSAGES),
-                &event,
-            );
-        }
+        message.only_for.is_none()
+    }
+
+    fn announce_removal(&mut self, name: &str, channel: Id, event: &Value) {
+        let intents = (GUILD_MESSAGES, PRIVATE_MESSAGES);
+        self.announce_in(name, channel, intents, event);
+    }
+
+    fn note_pings(&mut self, message: Id, pinged: Vec<Pinged>) {
+        let pings = pinged.into_iter().map(|whom| Ping { message, whom });
+        self.pings.extend(pings);
     }
 }

@@ -131,6 +131,28 @@ impl Channel {
             .await
     }
 
+    /// Waits until a message has a button, which is named by its label or its custom id.
+    pub(crate) async fn until_button(&self, message: Id, button: &str) -> Shown {
+        self.served
+            .until(&format!("the button {button:?}"), |world| {
+                let mut messages = world.shown_in(self.id).into_iter();
+                messages.find(|shown| {
+                    shown.id == message && shown.buttons.iter().any(|known| known.is(button))
+                })
+            })
+            .await
+    }
+
+    /// Waits until a message is deleted.
+    pub(crate) async fn until_gone(&self, message: Id) {
+        self.served
+            .until(&format!("message {message} goes"), |world| {
+                let mut messages = world.shown_in(self.id).into_iter();
+                messages.all(|shown| shown.id != message).then_some(())
+            })
+            .await;
+    }
+
     /// Waits until the bot has shown so often that it is typing.
     pub(crate) async fn until_typing(&self, times: usize) {
         self.served
@@ -209,6 +231,11 @@ impl Button {
                 is_disabled: button["disabled"] == true,
             })
             .collect()
+    }
+
+    /// Whether this is its label or its custom id.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.label == name || self.custom_id == name
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::calls::Call;
-use super::drafts::{Draft, EDIT_FIELDS, EPHEMERAL, FIELDS, Post};
+use super::drafts::{Draft, FIELDS, Post, WEBHOOK_FIELDS};
 use super::form::Form;
 use super::permissions::MANAGE_WEBHOOKS;
 use super::refusal::{Outcome, Refusal, Reply};
@@ -122,7 +122,7 @@ impl World {
                 Ok(Reply::Nothing)
             }
             ("POST", []) => self.execute(call, id, channel),
-            (method, ["messages", message]) => {
+            (_, ["messages", message]) => {
                 let message = self.message_id(channel, message)?;
                 let author = self.channels[&channel]
                     .message(message)
@@ -130,21 +130,7 @@ impl World {
                 if author != Some(id) {
                     return Err(Refusal::unknown("Message"));
                 }
-                match method {
-                    "GET" => {}
-                    "PATCH" => {
-                        let mut form = Form::of(call.body()?.as_ref(), EDIT_FIELDS)?;
-                        let draft = Draft::read(&mut form);
-                        self.finish(call, &form)?;
-                        self.change_message(channel, message, draft)?;
-                    }
-                    "DELETE" => {
-                        self.remove_message(channel, message);
-                        return Ok(Reply::Nothing);
-                    }
-                    _ => return self.unknown_route(call),
-                }
-                Ok(Reply::Json(self.message_json(channel, message)))
+                self.take_own_message(call, channel, message)
             }
             _ => self.unknown_route(call),
         }
@@ -166,11 +152,7 @@ impl World {
     }
 
     fn execute(&mut self, call: &Call, id: Id, channel: Id) -> Outcome {
-        let fields = [
-            FIELDS,
-            &["username", "avatar_url", "thread_name", "applied_tags"],
-        ]
-        .concat();
+        let fields = [FIELDS, WEBHOOK_FIELDS].concat();
         let mut form = Form::of(call.body()?.as_ref(), &fields)?;
         let draft = Draft::read(&mut form);
         let username = form.get("username").clone();
@@ -194,13 +176,7 @@ impl World {
                 "Scheme must be one of ('http', 'https').",
             );
         }
-        if draft.flags & EPHEMERAL != 0 {
-            form.wrong(
-                "flags",
-                "BITFIELD_VALIDATE",
-                "These flags cannot be set here.",
-            );
-        }
+        draft.must_be_for_all(&mut form);
         if !form.get("thread_name").is_null() {
             form.wrong(
                 "thread_name",

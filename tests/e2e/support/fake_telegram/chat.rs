@@ -263,13 +263,7 @@ impl Chat {
 
     /// A picture; the caption may be empty.
     pub(crate) fn sends_photo(&self, person: &Person, caption: &str) -> i64 {
-        let mut photo = file("photo");
-        merge(&mut photo, json!({ "width": 90, "height": 90 }));
-        let mut content = json!({ "photo": [photo] });
-        if !caption.is_empty() {
-            merge(&mut content, words("caption", "caption_entities", caption));
-        }
-        self.posts(person, None, content)
+        self.posts(person, None, photo(caption))
     }
 
     /// Pictures that belong together; the words stand below the first.
@@ -280,12 +274,8 @@ impl Chat {
             self.shared.world().room(self.id).posts.len()
         );
         for number in 0..pictures {
-            let mut photo = file("photo");
-            merge(&mut photo, json!({ "width": 90, "height": 90 }));
-            let mut content = json!({ "photo": [photo], "media_group_id": album });
-            if number == 0 && !caption.is_empty() {
-                merge(&mut content, words("caption", "caption_entities", caption));
-            }
+            let mut content = photo(if number == 0 { caption } else { "" });
+            content["media_group_id"] = json!(album);
             self.posts(person, None, content);
         }
     }
@@ -470,6 +460,17 @@ fn words(text_key: &str, entities_key: &str, text: &str) -> Value {
         words[entities_key] = json!(entities);
     }
     words
+}
+
+/// A picture with the words below it, if there are any.
+fn photo(caption: &str) -> Value {
+    let mut photo = file("photo");
+    merge(&mut photo, json!({ "width": 90, "height": 90 }));
+    let mut content = json!({ "photo": [photo] });
+    if !caption.is_empty() {
+        merge(&mut content, words("caption", "caption_entities", caption));
+    }
+    content
 }
 
 /// A file that nobody downloads.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 mod calls;
 mod chat;
@@ -29,13 +29,14 @@ pub(crate) use script::Next;
 pub(crate) use shown::{Answered, Document, Shown};
 pub(crate) use updates::Webhook;
 
+use super::serving;
 use room::Kind;
 use world::World;
 
 pub(crate) struct FakeTelegram {
     url: String,
     shared: Arc<Shared>,
-    _stop: DropGuard,
+    _stop: [DropGuard; 2],
 }
 
 /// What the server's handlers and the chats share with the test.
@@ -47,12 +48,7 @@ pub(crate) struct Shared {
 
 impl FakeTelegram {
     pub(crate) async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has free ports");
-        let address = listener
-            .local_addr()
-            .expect("a bound listener has an address");
+        let (listener, address) = serving::listen().await;
         let shared = Arc::new(Shared {
             world: Mutex::new(World::new()),
             changed: watch::channel(0).0,
@@ -60,19 +56,15 @@ impl FakeTelegram {
         let router = Router::new()
             .fallback(server::answer)
             .with_state(Arc::clone(&shared));
-        let stop = CancellationToken::new();
-        tokio::spawn(
-            stop.clone()
-                .run_until_cancelled_owned(axum::serve(listener, router).into_future()),
-        );
-        tokio::spawn(
-            stop.clone()
-                .run_until_cancelled_owned(server::deliver(Arc::clone(&shared))),
-        );
+        let answering = axum::serve(listener, router).into_future();
+        let delivering = server::deliver(Arc::clone(&shared));
         Self {
             url: format!("http://{address}"),
             shared,
-            _stop: stop.drop_guard(),
+            _stop: [
+                serving::until_dropped(answering),
+                serving::until_dropped(delivering),
+            ],
         }
     }
 
@@ -83,6 +75,21 @@ impl FakeTelegram {
 
     pub(crate) fn token(&self) -> String {
         self.shared.world().token.clone()
+    }
+
+    /// Calls a method with the bot's token, as its operator would by hand, and gives the result.
+    pub(crate) async fn by_hand(&self, method: &str, arguments: Value) -> Value {
+        let address = format!("{}/bot{}/{method}", self.url, self.token());
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client without files");
+        let asking = client.post(address).json(&arguments).send();
+        let response = asking.await.expect("the server answers");
+        let answer: Value = response.json().await.expect("its answers are JSON");
+        let result = answer["result"].clone();
+        assert_eq!(answer, json!({ "ok": true, "result": result }));
+        result
     }
 
     /// The bot's name, without the `@`.

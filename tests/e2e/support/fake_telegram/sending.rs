@@ -57,10 +57,7 @@ pub(super) fn send_document(world: &mut World, arguments: &Arguments) -> Result<
     if file.bytes.is_empty() {
         return Err(Refusal::bad("file must be non-empty"));
     }
-    let caption = arguments.text("caption").unwrap_or_default();
-    let parse_mode = arguments.text("parse_mode");
-    let entities = arguments.value("caption_entities");
-    let caption = text::understood(&caption, parse_mode.as_deref(), entities.as_ref())?;
+    let caption = formatted(arguments, "caption", "caption_entities")?;
     if text::length(&caption.text) > LONGEST_CAPTION {
         return Err(Refusal::bad("message caption is too long"));
     }
@@ -98,10 +95,7 @@ pub(super) fn send_message_draft(
     thread(room, arguments)?;
     let draft = arguments.integer("draft_id").filter(|draft| *draft != 0);
     let draft = draft.ok_or_else(|| Refusal::bad("draft identifier must be non-zero"))?;
-    let text = arguments.text("text").unwrap_or_default();
-    let parse_mode = arguments.text("parse_mode");
-    let entities = arguments.value("entities");
-    let formatted = text::understood(&text, parse_mode.as_deref(), entities.as_ref())?;
+    let formatted = formatted(arguments, "text", "entities")?;
     if text::length(&formatted.text) > LONGEST_TEXT {
         return Err(Refusal::bad("message is too long"));
     }
@@ -227,10 +221,7 @@ pub(super) fn answer_callback_query(
 
 /// The text of a message that is sent or edited.
 fn message_text(arguments: &Arguments, too_long: &str) -> Result<Formatted, Refusal> {
-    let text = arguments.text("text").unwrap_or_default();
-    let parse_mode = arguments.text("parse_mode");
-    let entities = arguments.value("entities");
-    let formatted = text::understood(&text, parse_mode.as_deref(), entities.as_ref())?;
+    let formatted = formatted(arguments, "text", "entities")?;
     if formatted.text.is_empty() {
         return Err(Refusal::bad("message text is empty"));
     }
@@ -238,6 +229,18 @@ fn message_text(arguments: &Arguments, too_long: &str) -> Result<Formatted, Refu
         return Err(Refusal::bad(too_long));
     }
     Ok(formatted)
+}
+
+/// Words that are formatted by their mode or by entities.
+fn formatted(
+    arguments: &Arguments,
+    text_key: &str,
+    entities_key: &str,
+) -> Result<Formatted, Refusal> {
+    let text = arguments.text(text_key).unwrap_or_default();
+    let parse_mode = arguments.text("parse_mode");
+    let entities = arguments.value(entities_key);
+    text::understood(&text, parse_mode.as_deref(), entities.as_ref())
 }
 
 /// Telegram marks commands and mentions in the bot's texts too.

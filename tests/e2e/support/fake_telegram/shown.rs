@@ -146,6 +146,20 @@ impl Chat {
         self.until(&what, |messages| messages.len() >= count).await
     }
 
+    /// Waits until a message has a button, which is named by its text or by what it does.
+    pub(crate) async fn until_button(&self, message: i64, button: &str) -> Shown {
+        let has_button = |shown: &Shown| {
+            let mut buttons = shown.buttons.iter();
+            shown.id == message && buttons.any(|(text, does)| text == button || does == button)
+        };
+        let what = format!("the button {button:?} below message {message}");
+        let messages = self
+            .until(&what, |messages| messages.iter().any(has_button))
+            .await;
+        let found = messages.into_iter().find(has_button);
+        found.unwrap_or_else(|| panic!("{button:?} was taken away again at once"))
+    }
+
     fn look<T>(&self, look: impl FnOnce(&Room) -> T) -> T {
         look(self.shared.world().room(self.id))
     }
