@@ -343,7 +343,11 @@ impl Delivery {
                     let pieces = self.messenger.pieces(text, &voice);
                     (voice, pieces, None)
                 }
-                Block::Notice(text) => (Voice::Bot, self.messenger.pieces(text, &Voice::Bot), None),
+                Block::Notice(text) => {
+                    let text = self.messenger.worded(&self.job.at, text);
+                    let pieces = self.messenger.pieces(&text, &Voice::Bot);
+                    (Voice::Bot, pieces, None)
+                }
                 Block::File(file) => (Voice::Bot, vec![Styled::default()], Some(file)),
             };
             let count = pieces.len();

@@ -202,6 +202,9 @@ pub enum PlaceKind {
 }
 
 impl PlaceKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Screen, Self::Private, Self::Shared];
+
     /// Of the place where these levels stand one in another.
     #[must_use]
     pub fn of(levels: &[Level]) -> Self {

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::catalogue::Catalogue;
 use crate::cli::Whose;
 use crate::failure::Failure;
-use crate::identity::Owner;
+use crate::identity::{Audience, Owner};
 use crate::memory::{Held, Memory, MemoryLimits};
 use crate::settings::Settings;
 use crate::store::sled::SledStore;
@@ -171,16 +171,6 @@ async fn held_of(
     whose: &Whose,
 ) -> Result<Vec<(Owner, Held)>, Failure> {
     let library = catalogue(settings).now();
-    let mut personas = memory.personas().await?;
-    if let Some(id) = &whose.persona {
-        // What was told to a persona stays when its file has gone.
-        let gone = personas.iter().find(|persona| persona.as_str() == id);
-        personas = [match gone {
-            Some(persona) => persona.clone(),
-            None => known(&library, id)?.id.clone(),
-        }]
-        .into();
-    }
     let visitor = if whose.web {
         Visitor {
             user: whose.user.clone(),
@@ -189,13 +179,17 @@ async fn held_of(
     } else {
         Visitor::at_terminal(&whose.user)
     };
-    let mut all = Vec::new();
-    for persona in personas {
-        let owner = visitor.scope(persona).owner;
-        let held = memory.held(&owner).await?;
-        if !held.facts.is_empty() || held.summary.is_some() || held.turns > 0 {
-            all.push((owner, held));
-        }
+    let mut all = memory
+        .held_by_all(&Audience::Private, &visitor.person())
+        .await?;
+    if let Some(id) = &whose.persona {
+        // What was told to a persona stays when its file has gone.
+        let is_kept = all.iter().any(|(owner, _)| owner.persona.as_str() == id);
+        let id = match is_kept {
+            true => id.clone(),
+            false => known(&library, id)?.id.to_string(),
+        };
+        all.retain(|(owner, _)| owner.persona.as_str() == id);
     }
     if all.is_empty() {
         let (user, hint) = (

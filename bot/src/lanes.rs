@@ -59,20 +59,32 @@ impl Lanes {
         }
     }
 
-    /// Stops the reply that is being made in a conversation, if it is one that may be stopped; `false` when there is none.
-    pub fn stop(&self, conversation: &Conversation, may: impl Fn(&Whose) -> bool) -> bool {
+    /// Stops the replies that are being made and may be stopped; `false` when there is none.
+    pub fn stop(&self, may: impl Fn(&Conversation, &Whose) -> bool) -> bool {
         let lanes = self.active.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(lane) = lanes.get(conversation) else {
-            return false;
-        };
-        let running = lane.running.lock().unwrap_or_else(PoisonError::into_inner);
-        match running.as_ref() {
-            Some((stop, whose)) if !stop.is_cancelled() && may(whose) => {
+        let mut stopped = false;
+        for (conversation, lane) in lanes.iter() {
+            let running = lane.running.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((stop, whose)) = running.as_ref()
+                && !stop.is_cancelled()
+                && may(conversation, whose)
+            {
                 stop.cancel();
-                true
+                stopped = true;
             }
-            _ => false,
         }
+        stopped
+    }
+
+    /// The conversations in which something is being done, or waits for that.
+    #[must_use]
+    pub fn active(&self) -> Vec<Conversation> {
+        let lanes = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_active = |lane: &Arc<Lane>| Arc::strong_count(lane) > 1;
+        let active = lanes.iter().filter(|(_, lane)| is_active(lane));
+        active
+            .map(|(conversation, _)| conversation.clone())
+            .collect()
     }
 
     /// The stop of a reply outside every lane, which nobody but [`Self::close`] can ask for.

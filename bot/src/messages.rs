@@ -63,7 +63,6 @@ pub enum Sentence {
     Privacy,
     SafetyProtocol,
     Stats {
-        persona: String,
         turns: usize,
         facts: usize,
     },
@@ -110,9 +109,14 @@ pub enum Sentence {
     MemoryEmpty,
     MemoryHeld,
     MemorySummary,
+    MemoryTurns {
+        turns: usize,
+    },
     MemoryHowToForget,
-    MemoryFactForgotten,
-    MemoryNoSuchFact {
+    MemoryLineForgotten {
+        line: String,
+    },
+    MemoryNoSuchLine {
         typed: String,
     },
     MemoryAllForgotten {
@@ -353,27 +357,23 @@ impl Sentence {
             ),
             Self::Introduction => both(
                 "I am an AI, not a person. I keep what you tell me here so that I can remember it, in this place only; /memory shows it and deletes it. I can be wrong. /help shows what I can do, /privacy what I keep, /safety whom to call when things are hard.",
-                "저는 사람이 아니라 AI예요. 여기서 들려준 말은 기억하려고 이곳에서만 보관하고, ‘/기억’으로 보거나 지울 수 있어요. 틀릴 때도 있어요. 할 수 있는 일은 ‘/도움말’, 보관하는 것은 ‘/개인정보’, 힘들 때 전화할 곳은 ‘/안전’에 있어요.",
+                "저는 사람이 아니라 AI예요. 여기서 들려준 말은 기억하려고 이곳에서만 보관하고, ‘/기억’에서 보거나 지울 수 있어요. 틀릴 때도 있어요. 할 수 있는 일은 ‘/도움말’, 보관하는 것은 ‘/개인정보’, 힘들 때 전화할 곳은 ‘/안전’에 있어요.",
             ),
             Self::Privacy => both(
-                "What I keep: your words and my replies, and short facts from them such as your name or what you like, under your id in this app. What you say in private is used in private only; what you say in a channel or group is used there only. It lies on the machine of whoever runs me, and goes to no one else unless they use a model server. /memory show lists it, /memory forget deletes a line or all of it, /memory export gives it to you. Words in which you ask for help in distress are kept nowhere.",
-                "보관하는 것: 나눈 말과 거기서 알게 된 짧은 사실(이름, 좋아하는 것 등)을 이 앱의 사용자 번호로 보관해요. 개인 대화에서 한 말은 개인 대화에서만, 채널이나 그룹에서 한 말은 그곳에서만 써요. 저를 운영하는 사람의 컴퓨터에 있고, 모델 서버를 따로 쓰지 않는 한 다른 곳으로 가지 않아요. ‘/기억 보기’로 보고, ‘/기억 삭제’로 한 줄이나 전부를 지우고, ‘/기억 내보내기’로 받을 수 있어요. 힘들다고 도움을 구한 말은 어디에도 보관하지 않아요.",
+                "What I keep: your words and my replies, the name this app shows for you, short facts from your words such as what you like, and a summary of earlier talk, all under your id in this app. What you say in private is used in private only; what you say in a channel or group is used there only. Of moderators I also keep the commands that changed something, with name and id, and the drafts of the personas they make. It lies on the machine of whoever runs me, and goes to no one else unless they use a model server. /memory show lists what I remember of you, /memory forget deletes a line or all of it, /memory export gives it to you. Words that sound like suicide or self-harm are kept nowhere.",
+                "보관하는 것: 나눈 말, 앱에 보이는 이름, 나눈 말에서 알게 된 짧은 사실(좋아하는 것 등), 지난 이야기의 요약을 이 앱의 사용자 번호로 보관해요. 개인 대화에서 한 말은 개인 대화에서만, 채널이나 그룹에서 한 말은 그곳에서만 써요. 관리자의 경우에는 무언가를 바꾼 명령을 이름, 사용자 번호와 함께 남기고, 만들고 있는 페르소나의 초안도 보관해요. 저를 운영하는 사람의 컴퓨터에 있고, 모델 서버를 따로 쓰지 않는 한 다른 곳으로 가지 않아요. 기억하는 것 보기: ‘/기억 보기’, 한 줄이나 전부 지우기: ‘/기억 삭제’, 전부 받기: ‘/기억 내보내기’. 죽고 싶다거나 자신을 해치고 싶다는 말은 어디에도 보관하지 않아요.",
             ),
             Self::SafetyProtocol => both(
-                "Words of acute distress are answered at once with people to call, in every place and by every persona, also when the model is down. They are not kept. I am no substitute for a person who can help.",
-                "많이 힘들다는 말에는 어디서나, 어떤 페르소나든, 모델이 멈춰 있어도 바로 전화할 곳을 알려 드려요. 그 말은 보관하지 않아요. 저는 도와줄 수 있는 사람을 대신하지 못해요.",
+                "Words of suicide or self-harm are answered at once with people to call, in every place and by every persona, also when the model is down. They are kept nowhere. I am no substitute for a person who can help.",
+                "죽고 싶다거나 자신을 해치고 싶다는 말에는 어디서나, 어떤 페르소나든, 모델이 멈춰 있어도 바로 전화할 곳을 알려 드려요. 그 말은 보관하지 않아요. 저는 도와줄 수 있는 사람을 대신하지 못해요.",
             ),
-            Self::Stats {
-                persona,
-                turns,
-                facts,
-            } => both(
+            Self::Stats { turns, facts } => both(
                 format!(
-                    "With {persona} you have exchanged {turns} messages here, and {facts} things are remembered of you."
+                    "We have had {} here, and I remember {} about you.",
+                    counted(*turns, "exchange"),
+                    counted(*facts, "thing")
                 ),
-                format!(
-                    "여기서 {persona} 페르소나와 메시지 {turns}개를 주고받았고, 기억하는 것은 {facts}가지예요."
-                ),
+                format!("여기서 말을 {turns}번 주고받았고, 기억하는 것은 {facts}가지예요."),
             ),
             Self::RulePersonas { names } => both(
                 format!("Who answers: {names}"),
@@ -497,20 +497,27 @@ impl Sentence {
                 "여기서 기억하고 있는 것들이에요:",
             ),
             Self::MemorySummary => both("From earlier talk:", "지난 이야기에서:"),
-            Self::MemoryHowToForget => both(
-                "/memory forget NUMBER forgets a line, /memory forget all everything.",
-                "‘/기억 삭제 번호’는 한 줄을, ‘/기억 삭제 전체’는 모두 지워요.",
+            Self::MemoryTurns { turns } => both(
+                format!("Kept word for word: {}", counted(*turns, "exchange")),
+                format!("그대로 보관하는 대화: {turns}번 주고받은 말"),
             ),
-            Self::MemoryFactForgotten => both("Forgotten.", "지웠어요."),
-            Self::MemoryNoSuchFact { typed } => both(
+            Self::MemoryHowToForget => both(
+                "/memory forget NUMBER forgets a line, /memory forget all everything, and /memory export gives you all of it.",
+                "‘/기억 삭제 번호’는 한 줄을, ‘/기억 삭제 전체’는 모두 지우고, ‘/기억 내보내기’는 전부 파일로 드려요.",
+            ),
+            Self::MemoryLineForgotten { line } => {
+                both(format!("Forgotten: {line}"), format!("지웠어요: {line}"))
+            }
+            Self::MemoryNoSuchLine { typed } => both(
                 format!("There is no line {typed}. /memory shows the lines."),
                 format!("{typed}번 줄은 없어요. ‘/기억’에서 볼 수 있어요."),
             ),
             Self::MemoryAllForgotten { turns } => both(
                 format!(
-                    "Everything is forgotten: what I knew about you here and {turns} messages."
+                    "Everything is forgotten: what I knew about you here and {}.",
+                    counted(*turns, "exchange")
                 ),
-                format!("모두 지웠어요. 여기서 알던 것과 메시지 {turns}개가 사라졌어요."),
+                format!("모두 지웠어요. 여기서 알던 것과 {turns}번 주고받은 말이 사라졌어요."),
             ),
             Self::StartedAnew => both(
                 "A fresh start. What I know about you stays; /memory shows it.",
@@ -526,16 +533,31 @@ impl Sentence {
                 "지금은 말하고 있지 않아요.",
             ),
             Self::WhyNothing => both(
-                "I have not answered here since I was started.",
-                "시작한 뒤로 여기서 답한 적이 없어요.",
+                "I know of no reply to you here since I was started.",
+                "다시 시작한 뒤로 여기서 답해 드린 기록이 없어요.",
             ),
             Self::WhyMadeBy { persona, model } => both(
                 format!("{persona} answered with the model {model}."),
                 format!("{persona} 페르소나가 {model} 모델로 답했어요."),
             ),
+            Self::WhyShown { turns, left_out: 0 } => both(
+                format!(
+                    "I was shown {} of this conversation.",
+                    counted(*turns, "exchange")
+                ),
+                format!("이 대화에서 {turns}번 주고받은 말을 참고했어요."),
+            ),
+            Self::WhyShown { turns: 0, left_out } => both(
+                format!(
+                    "For want of room I was not shown {} of this conversation.",
+                    counted(*left_out, "exchange")
+                ),
+                format!("이 대화에서 {left_out}번 주고받은 말은 자리가 모자라 뺐어요."),
+            ),
             Self::WhyShown { turns, left_out } => both(
                 format!(
-                    "Exchanges of this conversation shown to it: {turns}; left out for want of room: {left_out}."
+                    "I was shown {} of this conversation, and for want of room not {left_out} more.",
+                    counted(*turns, "exchange")
                 ),
                 format!(
                     "이 대화에서 {turns}번 주고받은 말을 참고했고, {left_out}번은 자리가 모자라 뺐어요."
@@ -548,7 +570,8 @@ impl Sentence {
                 limit,
             } => both(
                 format!(
-                    "Prompt {prompt} tokens ({cached} of them computed before), reply {reply}, limit {limit}."
+                    "Prompt: {} ({cached} of them computed before), reply: {reply}, limit: {limit}.",
+                    counted(*prompt, "token")
                 ),
                 format!(
                     "프롬프트 {prompt}토큰(그중 {cached}개는 계산해 둔 것), 답 {reply}토큰, 한도 {limit}토큰."
@@ -560,23 +583,23 @@ impl Sentence {
                     Ending::Length => "The reply reached its longest length.",
                     Ending::Stopped => "The reply was stopped.",
                     Ending::Deadline => "The reply ran out of time.",
-                    Ending::Broken => "The engine went away in the middle of the reply.",
+                    Ending::Broken => "The model broke off in the middle of the reply.",
                 },
                 match ending {
-                    Ending::Complete => "답은 스스로 끝났어요.",
-                    Ending::Length => "답이 정해진 길이에 닿았어요.",
+                    Ending::Complete => "답을 끝까지 마쳤어요.",
+                    Ending::Length => "최대 길이에 이르러 답을 끝냈어요.",
                     Ending::Stopped => "답을 도중에 멈췄어요.",
                     Ending::Deadline => "답할 시간이 다 되었어요.",
-                    Ending::Broken => "답하는 중에 엔진이 사라졌어요.",
+                    Ending::Broken => "답하는 중에 모델이 멈췄어요.",
                 },
             ),
             Self::WhyNoNotes => both(
-                "No notes stood before your words.",
-                "메모 없이 그 말만 보고 답했어요.",
+                "I was given no notes with your message.",
+                "따로 적어 둔 메모는 쓰지 않았어요.",
             ),
             Self::WhyNotes => both(
-                "These notes stood before your words:",
-                "그 말 앞에 놓인 메모:",
+                "I was given these notes with your message:",
+                "답할 때 함께 참고한 메모:",
             ),
             Self::NotTheLastReply => both(
                 "Only my last reply here can be made again.",
@@ -596,8 +619,8 @@ impl Sentence {
                 "답을 받은 사람이나 관리자만 할 수 있어요.",
             ),
             Self::CommandInterrupted => both(
-                "I was switched off in the middle of that. Please look whether it happened, and say it again if not.",
-                "그 일을 하던 중에 꺼졌어요. 되었는지 확인하고, 안 되었으면 다시 말해 주세요.",
+                "I was switched off in the middle of that. Please check whether it was done, and ask again if not.",
+                "명령을 처리하다가 제가 꺼졌어요. 적용되었는지 확인하고, 안 되었으면 다시 명령해 주세요.",
             ),
             Self::OnlyInPrivate => both(
                 "I can only tell you that in private. Press the button, then Start.",
@@ -609,7 +632,7 @@ impl Sentence {
             ),
             Self::OnlyFromMenu => both(
                 "I can only tell you that in private. Type / and choose the command from the menu that opens: what I answer there only you can see.",
-                "그건 따로만 말해 줄 수 있어요. ‘/’를 입력하면 열리는 메뉴에서 명령을 고르면 본인만 보이게 답해요.",
+                "그건 본인에게만 보이게 알려 드릴 수 있어요. ‘/’를 입력해 열리는 메뉴에서 명령을 골라 주세요.",
             ),
             Self::RankFromMenu => both(
                 "Not everybody may do that, and I only learn what you may do when you choose the command: type / and choose it from the menu that opens.",
@@ -693,4 +716,37 @@ fn own(kind: LevelKind) -> (&'static str, &'static str) {
 
 fn both(english: impl Into<String>, korean: impl Into<String>) -> (String, String) {
     (english.into(), korean.into())
+}
+
+/// A number of things, in English.
+fn counted(number: impl std::fmt::Display, thing: &str) -> String {
+    let number = number.to_string();
+    let ending = if number == "1" { "" } else { "s" };
+    format!("{number} {thing}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_is_no_things() {
+        let said = |turns, facts| Sentence::Stats { turns, facts }.say(Language::English);
+        assert_eq!(
+            said(1, 1),
+            "We have had 1 exchange here, and I remember 1 thing about you."
+        );
+        assert_eq!(
+            said(2, 0),
+            "We have had 2 exchanges here, and I remember 0 things about you."
+        );
+    }
+
+    /// Discord takes no longer message.
+    #[test]
+    fn what_is_kept_is_told_in_one_message() {
+        for language in [Language::English, Language::Korean] {
+            assert!(Sentence::Privacy.say(language).chars().count() < 2_000);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Why the last reply of each conversation was as it was, for `/why`. Kept in memory only, and not for long.
+//! Why the last reply to each person in each conversation was as it was, for `/why`. Kept in memory only, and not for long.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +9,12 @@ use chatfriends_personas::{Language, Persona};
 use crate::attention::Silence;
 use crate::brains::Seat;
 use crate::compose::Prompt;
-use crate::identity::{Conversation, Owner, PersonId, PlaceId, Scope};
+use crate::identity::{Owner, PersonId, PlaceId, Scope};
+use crate::memory::notes;
 use crate::messages::Sentence;
 use crate::outlet::Finished;
 
-/// Conversations whose last reason is kept.
+/// Replies whose reason is kept.
 const KEPT: usize = 1000;
 
 /// What one reply was made from.
@@ -35,10 +36,9 @@ pub struct Reasons(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// Each with the one who was answered, whose memory it shows.
-    by_conversation: HashMap<Conversation, (Owner, Reason)>,
-    oldest_first: VecDeque<Conversation>,
-    /// Why the last messages of people in places were not answered.
+    /// The last to each person in each conversation, oldest first, with the one who was answered, whose memory it shows.
+    replies: VecDeque<(Scope, Reason)>,
+    /// Why the last messages of people in places were not answered, where nothing of theirs was answered there since.
     silences: HashMap<(PlaceId, PersonId), Silence>,
     /// Replies being made, by whose memory they show.
     watched: Vec<(Owner, Weak<AtomicBool>)>,
@@ -76,23 +76,27 @@ impl Reason {
             turns_left_out,
             context,
             finish,
-        } = self.clone();
-        let mut sentences = vec![
-            Sentence::WhyMadeBy { persona, model },
-            Sentence::WhyShown {
-                turns: turns_shown,
-                left_out: turns_left_out,
-            },
-        ];
+        } = self;
+        let mut sentences = vec![Sentence::WhyMadeBy {
+            persona: persona.clone(),
+            model: model.clone(),
+        }];
+        if turns_shown + turns_left_out > 0 {
+            sentences.push(Sentence::WhyShown {
+                turns: *turns_shown,
+                left_out: *turns_left_out,
+            });
+        }
         if let Some(finish) = finish {
             sentences.push(Sentence::WhyTokens {
                 prompt: finish.prompt_tokens,
                 cached: finish.cached_tokens,
                 reply: finish.completion_tokens,
-                limit: context,
+                limit: *context,
             });
             sentences.push(Sentence::WhyEnded(finish.reason));
         }
+        let notes: Vec<&str> = notes::lines(notes).collect();
         sentences.push(if notes.is_empty() {
             Sentence::WhyNoNotes
         } else {
@@ -102,7 +106,7 @@ impl Reason {
             .iter()
             .map(|sentence| sentence.say(language))
             .collect();
-        lines.extend(Some(notes).filter(|notes| !notes.is_empty()));
+        lines.extend(notes.into_iter().map(str::to_owned));
         lines.join("\n")
     }
 }
@@ -118,28 +122,18 @@ impl Reasons {
         Watch { forgotten }
     }
 
-    /// Keeps the reason of a conversation's newest reply, unless what it shows was forgotten meanwhile.
+    /// Keeps the reason of the newest reply to somebody in a conversation, unless what it shows was forgotten meanwhile.
     pub fn keep(&self, scope: &Scope, reason: Reason, watch: &Watch) {
-        let Scope {
-            conversation,
-            owner,
-        } = scope;
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if watch.forgotten.load(Ordering::Relaxed) {
             return;
         }
-        let answered = (conversation.place.clone(), owner.person.clone());
-        kept.silences.remove(&answered);
-        if kept
-            .by_conversation
-            .insert(conversation.clone(), (owner.clone(), reason))
-            .is_none()
-        {
-            kept.oldest_first.push_back(conversation.clone());
-        }
-        if kept.oldest_first.len() > KEPT {
-            let oldest = kept.oldest_first.pop_front().expect("longer than KEPT");
-            kept.by_conversation.remove(&oldest);
+        let place = scope.conversation.place.clone();
+        kept.silences.remove(&(place, scope.owner.person.clone()));
+        kept.replies.retain(|(known, _)| known != scope);
+        kept.replies.push_back((scope.clone(), reason));
+        if kept.replies.len() > KEPT {
+            kept.replies.pop_front();
         }
     }
 
@@ -160,34 +154,24 @@ impl Reasons {
         kept.silences.get(&(place.clone(), person.clone())).copied()
     }
 
-    /// The reason of a conversation's newest reply, for the one who was answered: it shows what is remembered of them.
+    /// The reason of the newest reply among those that are meant. It shows what is remembered of the one who was answered.
     #[must_use]
-    pub fn last(&self, scope: &Scope) -> Option<Reason> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .by_conversation
-            .get(&scope.conversation)
-            .filter(|(owner, _)| *owner == scope.owner)
-            .map(|(_, reason)| reason.clone())
+    pub fn last(&self, is_meant: impl Fn(&Scope) -> bool) -> Option<Reason> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest_first = kept.replies.iter().rev();
+        let found = newest_first.find(|(scope, _)| is_meant(scope));
+        found.map(|(_, reason)| reason.clone())
     }
 
     /// Drops the reasons of all replies to this person before this audience, since they show what was remembered.
     pub fn forget(&self, owner: &Owner) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.by_conversation.retain(|_, (of, _)| of != owner);
-        let Kept {
-            by_conversation,
-            oldest_first,
-            watched,
-            ..
-        } = &mut *kept;
-        for (_, flag) in watched.iter().filter(|(of, _)| of == owner) {
+        kept.replies.retain(|(scope, _)| scope.owner != *owner);
+        for (_, flag) in kept.watched.iter().filter(|(of, _)| of == owner) {
             if let Some(forgotten) = flag.upgrade() {
                 forgotten.store(true, Ordering::Relaxed);
             }
         }
-        oldest_first.retain(|conversation| by_conversation.contains_key(conversation));
     }
 }
 
@@ -196,7 +180,7 @@ mod tests {
     use chatfriends_personas::PersonaId;
 
     use super::*;
-    use crate::identity::{Audience, PersonId, PlaceId, Platform};
+    use crate::identity::{Audience, Conversation, PersonId, PlaceId, Platform};
 
     fn scope(person: &str, place: &str) -> Scope {
         let persona = PersonaId::new("joey").unwrap();
@@ -234,10 +218,50 @@ mod tests {
             reasons.keep(scope, reason(), &reasons.watch(&scope.owner));
         }
         reasons.forget(&here.owner);
-        let kept = |scope: &Scope| reasons.last(scope).is_some();
+        let kept = |scope: &Scope| reasons.last(|kept| kept == scope).is_some();
         assert_eq!(
             [kept(&here), kept(&there), kept(&other)],
             [false, false, true]
+        );
+    }
+
+    #[test]
+    fn everybody_has_a_last_reply_of_their_own() {
+        let reasons = Reasons::default();
+        let (yun, min) = (scope("yun", "1"), scope("min", "1"));
+        for (scope, persona) in [(&yun, "Joey"), (&min, "Ross"), (&min, "Monica")] {
+            let reason = Reason {
+                persona: persona.to_owned(),
+                ..reason()
+            };
+            reasons.keep(scope, reason, &reasons.watch(&scope.owner));
+        }
+        let last = |of: &Scope| {
+            let found = reasons.last(|scope| scope == of);
+            found.map(|reason| reason.persona)
+        };
+        assert_eq!(last(&yun).as_deref(), Some("Joey"));
+        assert_eq!(last(&min).as_deref(), Some("Monica"));
+    }
+
+    #[test]
+    fn a_reason_tells_what_there_was_and_nothing_of_what_there_was_not() {
+        let told = |notes: &str, turns_shown, turns_left_out| {
+            let reason = Reason {
+                notes: notes.to_owned(),
+                turns_shown,
+                turns_left_out,
+                ..reason()
+            };
+            reason.say(Language::English)
+        };
+        assert_eq!(
+            told("<facts>\nnone\n</facts>", 0, 0),
+            "Joey answered with the model m.\nI was given no notes with your message."
+        );
+        assert_eq!(
+            told("<memory>\nname: Yun\n</memory>", 1, 2),
+            "Joey answered with the model m.\nI was shown 1 exchange of this conversation, and for want of room not 2 more.\nI was given these notes with your message:\nname: Yun"
         );
     }
 
@@ -249,7 +273,7 @@ mod tests {
         reasons.forget(&mine.owner);
         reasons.keep(&mine, reason(), &watches[0]);
         reasons.keep(&other, reason(), &watches[1]);
-        assert!(reasons.last(&mine).is_none());
-        assert!(reasons.last(&other).is_some());
+        assert!(reasons.last(|kept| *kept == mine).is_none());
+        assert!(reasons.last(|kept| *kept == other).is_some());
     }
 }

@@ -123,7 +123,8 @@ async fn answer(
     admitted: &Admitted,
     out: &Outlet,
 ) -> Result<Finished, Trouble> {
-    let stage = Stage::enter(ctx, admitted, out).await?;
+    let persona = ctx.persona_for(admitted.inbound())?;
+    let stage = Stage::enter(ctx, admitted, persona, out).await?;
     let mut known = ctx.memory.recall(&stage.scope, admitted.text()).await?;
     if let Some(turn) = interrupted(&mut known, admitted) {
         return stage.take_up(turn, &known).await;
@@ -146,16 +147,18 @@ async fn answer(
     stage.keep(turn, spoke, window).await
 }
 
-/// Answers the conversation's last message once more, differently, in place of the earlier reply; `Ok(None)` when nothing was said yet.
+/// Answers the last message of the conversation with a persona once more, differently, in place of the earlier reply; `Ok(None)` when nothing
+/// was said yet.
 ///
 /// # Errors
 /// As for a new message.
 pub async fn again(
     ctx: &Arc<Context>,
     admitted: &Admitted,
+    persona: Arc<Persona>,
     out: &Outlet,
 ) -> Result<Option<Finished>, Trouble> {
-    let mut stage = Stage::enter(ctx, admitted, out).await?;
+    let mut stage = Stage::enter(ctx, admitted, persona, out).await?;
     let mut known = ctx.memory.recall(&stage.scope, "").await?;
     let Some(last) = known.window.last() else {
         return Ok(None);
@@ -288,18 +291,24 @@ pub async fn in_lane(
     conversation: &Conversation,
 ) -> Result<(PlaceInLine, InLane), Trouble> {
     let place_in_line = line_up(ctx, admitted)?;
+    Ok((place_in_line, lane(ctx, admitted, conversation).await))
+}
+
+/// Takes the next turn of a conversation, for somebody who has a place in line already.
+pub async fn lane(ctx: &Context, admitted: &Admitted, conversation: &Conversation) -> InLane {
     let inbound = admitted.inbound();
     let whose = Whose {
         asker: Some(inbound.person.clone()),
         source: inbound.source.clone().or_else(|| inbound.about.clone()),
     };
-    Ok((
-        place_in_line,
-        ctx.lanes.enter_for(conversation, whose).await,
-    ))
+    ctx.lanes.enter_for(conversation, whose).await
 }
 
-fn line_up(ctx: &Context, admitted: &Admitted) -> Result<PlaceInLine, Trouble> {
+/// Counts somebody among those who wait.
+///
+/// # Errors
+/// When too much of theirs waits already.
+pub fn line_up(ctx: &Context, admitted: &Admitted) -> Result<PlaceInLine, Trouble> {
     ctx.gate
         .line_up(&admitted.inbound().person)
         .map_err(Trouble::Told)
@@ -329,9 +338,9 @@ impl<'a> Stage<'a> {
     async fn enter(
         ctx: &'a Arc<Context>,
         admitted: &'a Admitted,
+        persona: Arc<Persona>,
         out: &'a Outlet,
     ) -> Result<Self, Trouble> {
-        let persona = ctx.persona_for(admitted.inbound())?;
         let scope = admitted.scope(&persona.id);
         let (place_in_line, lane) = tokio::select! {
             () = out.left() => return Err(Trouble::Stopped),

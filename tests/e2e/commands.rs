@@ -193,7 +193,8 @@ async fn memory_is_shown_forgotten_and_exported() {
         This is what I remember about you here:
         1. name: Yun
         2. job: bartender
-        /memory forget NUMBER forgets a line, /memory forget all everything."]]
+        Kept word for word: 2 exchanges
+        /memory forget NUMBER forgets a line, /memory forget all everything, and /memory export gives you all of it."]]
     .assert_eq(&yun.say("joey", "/memory").await.notice());
     assert!(
         yun.say("joey", "/기억")
@@ -216,7 +217,20 @@ async fn memory_is_shown_forgotten_and_exported() {
     );
     assert_eq!(
         yun.say("joey", "/memory forget 2").await.notice(),
-        "Forgotten."
+        "Forgotten: job: bartender"
+    );
+    assert_eq!(yun.remembered("joey").await, ["name: Yun"]);
+    yun.say("joey", "I like kimchi. I hate mushrooms.").await;
+    // Numbers are those of one list, and one that is wrong forgets nothing.
+    assert!(
+        yun.say("joey", "/memory forget 2 9")
+            .await
+            .notice()
+            .contains("no line 9")
+    );
+    assert_eq!(
+        yun.say("joey", "/기억 삭제 2번, 3번").await.notice(),
+        "지웠어요: 좋아하는 것: kimchi\n지웠어요: 싫어하는 것: mushrooms"
     );
     assert_eq!(yun.remembered("joey").await, ["name: Yun"]);
 
@@ -224,20 +238,37 @@ async fn memory_is_shown_forgotten_and_exported() {
         serde_json::from_str(&yun.say("joey", "/memory export").await.notice()).unwrap();
     assert_eq!(
         (
-            export["facts"][0]["value"].as_str(),
-            export["turns"].as_array().map(Vec::len)
+            export[0]["facts"][0]["value"].as_str(),
+            export[0]["turns"].as_array().map(Vec::len)
         ),
-        (Some("Yun"), Some(2))
+        (Some("Yun"), Some(3))
     );
     assert_eq!(
         yun.say("joey", "/기억 삭제 전체").await.notice(),
-        "모두 지웠어요. 여기서 알던 것과 메시지 2개가 사라졌어요."
+        "모두 지웠어요. 여기서 알던 것과 3번 주고받은 말이 사라졌어요."
     );
     assert_eq!(
         yun.say("joey", "/memory").await.notice(),
         "I remember nothing about you here yet."
     );
     assert!(yun.talk("joey").await.is_empty());
+}
+
+#[tokio::test]
+async fn turns_are_told_where_nothing_else_is_known() {
+    let model = FakeModel::start().await;
+    let daemon = Home::with(&model).start().await;
+    let yun = daemon.user("yun");
+    yun.say("joey", "Hello there").await;
+    let shown = yun.say("joey", "/memory").await.notice();
+    assert!(
+        shown.contains("Kept word for word: 1 exchange\n"),
+        "{shown}"
+    );
+    assert_eq!(
+        yun.say("joey", "/stats").await.notice(),
+        "We have had 1 exchange here, and I remember 0 things about you."
+    );
 }
 
 #[tokio::test]
@@ -362,29 +393,31 @@ async fn why_shows_what_a_reply_was_made_from() {
         yun.say("joey", "/why")
             .await
             .notice()
-            .contains("not answered here")
+            .contains("I know of no reply to you here")
     );
     yun.say("joey", "My name is Yun").await;
     assert!(
         yun.say("joey", "/why")
             .await
             .notice()
-            .contains("No notes stood before your words.")
+            .contains("I was given no notes with your message.")
     );
     yun.say("joey", "What's my name?").await;
     let why = yun.say("joey", "/why").await.notice();
     for part in [
         "Joey answered with the model fake.",
         "The reply ended by itself.",
-        "<memory>\nname: Yun\n</memory>",
+        "I was shown 1 exchange of this conversation.",
+        "I was given these notes with your message:\nname: Yun",
     ] {
         assert!(why.contains(part), "{why}");
     }
+    assert!(!why.contains('<'), "{why}");
     assert!(
         yun.say("joey", "/왜")
             .await
             .notice()
-            .contains("스스로 끝났어요")
+            .contains("답을 끝까지 마쳤어요.")
     );
     yun.say("joey", "/memory forget all").await;
     assert!(!yun.say("joey", "/why").await.notice().contains("Yun"));
@@ -428,7 +461,7 @@ async fn the_terminal_has_the_same_commands() {
         "A fresh start.",
         "Did you mean /help?",
         "I am not saying anything",
-        "메시지 1개가 사라졌어요",
+        "1번 주고받은 말이 사라졌어요",
     ] {
         rest = rest
             .split_once(expected)
@@ -465,7 +498,7 @@ async fn a_command_waits_for_no_reply_but_forgetting_waits_for_its_conversation(
     pen.write("Hi Yun.");
     drop(pen);
     assert_eq!(events.rest().await.reply(), "Hi Yun.");
-    assert!(forgetting.rest().await.notice().contains("1 messages"));
+    assert!(forgetting.rest().await.notice().contains("and 1 exchange."));
     eventually("nothing comes back", async || {
         yun.talk("joey").await.is_empty()
     })

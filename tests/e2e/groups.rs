@@ -25,8 +25,11 @@ async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
         let used = general.commands(person, "why", json!({})).await;
         used.response().await.content
     };
-    assert!(why(&yun).await.contains("spy"));
-    assert!(!why(&min).await.contains("spy"));
+    assert!(why(&yun).await.contains("job: spy"));
+    assert_eq!(
+        why(&min).await,
+        "I know of no reply to you here since I was started."
+    );
     // A moderator may have it made again, and learns nothing by that.
     general.until_button(shown.id, "regenerate").await;
     model.replies(|_| "A spy, of course.".to_owned());
@@ -38,6 +41,62 @@ async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
     );
     assert!(!why(&min).await.contains("job: spy"));
     assert!(why(&yun).await.contains("job: spy"));
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn what_came_later_does_not_hide_why_somebody_was_answered_so() {
+    let (_model, discord, _home, daemon) = on_discord().await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let general = discord.guild("club").channel("general");
+    general.says(&yun, "Joey, my job is a spy.");
+    general.until_count(1).await;
+    general.says(&yun, "Joey, what's my job?");
+    general.until_count(2).await;
+    // Neither what somebody else is answered hides it nor what is said to friends.
+    general.says(&min, "Joey, hello");
+    general.until_count(3).await;
+    general.says(&yun, "just between us");
+    let why = async || {
+        let used = general.commands(&yun, "why", json!({})).await;
+        used.response().await.content
+    };
+    eventually("it was heard", async || {
+        why().await.contains("I was not called")
+    })
+    .await;
+    let told = why().await;
+    let (reply, silence) = told.split_once("\n\n").unwrap();
+    assert!(reply.contains("job: spy"), "{told}");
+    assert!(silence.starts_with("I stayed silent"), "{told}");
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn an_administrator_who_types_a_command_is_one() {
+    let (model, telegram, _home, daemon) = on_telegram().await;
+    telegram.lets_the_bot_read_everything();
+    let (yun, boss) = (telegram.person("Yun"), telegram.person("Boss"));
+    let (private, group) = (telegram.private(&boss), telegram.group("club"));
+    private.says(&boss, "/start");
+    private.until_count(1).await;
+    group.joins(&yun);
+    group.has(&boss, Role::Administrator);
+    let pen = model.next_written();
+    pen.write("One, two,");
+    group.says(&yun, "Joey, count please");
+    group.until_text("One, two,").await;
+    group.says(&boss, "/stop");
+    pen.unread().await;
+    private.until_text("Stopped.").await;
+    model.replies(|_| "Something else.".to_owned());
+    group.says(&boss, "/regenerate");
+    group.until_text("Something else.").await;
+    group.says(&boss, "/help");
+    private.until_text("| create ID |").await;
+    group.says(&boss, "/persona rollback");
+    let usage = private.until_text("It is used like this").await;
+    assert!(usage.text.contains("create ID"), "{usage:?}");
     drop(daemon);
 }
 

@@ -31,6 +31,8 @@ mod seeds;
 #[cfg(all(test, feature = "llama"))]
 mod session;
 #[cfg(test)]
+mod several;
+#[cfg(test)]
 mod studio;
 #[cfg(test)]
 mod telegram;

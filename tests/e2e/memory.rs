@@ -286,6 +286,36 @@ async fn a_forgotten_line_is_in_no_later_notes() {
 }
 
 #[tokio::test]
+async fn a_line_of_the_summary_is_forgotten_by_its_number() {
+    let model = FakeModel::with_context(SMALL).await;
+    let daemon = small(&model).start().await;
+    let yun = daemon.user("yun");
+    yun.say("joey", "I met my uncle in Busan on Friday.").await;
+    small_talk(&yun, "joey", &SMALL_TALK, 20).await;
+    eventually("there is a summary", async || {
+        let shown = yun.say("joey", "/memory").await.notice();
+        shown.contains("my uncle")
+    })
+    .await;
+    let shown = yun.say("joey", "/memory").await.notice();
+    let line = shown.lines().find(|line| line.contains("my uncle"));
+    let (number, line) = line.unwrap().split_once(". ").unwrap();
+    let forget = format!("/memory forget {number}");
+    assert_eq!(
+        yun.say("joey", &forget).await.notice(),
+        format!("Forgotten: {line}")
+    );
+    let before = model.prompts().len();
+    yun.say("joey", "Where did I meet my uncle?").await;
+    small_talk(&yun, "joey", &SMALL_TALK, 20).await;
+    let shown = yun.say("joey", "/memory").await.notice();
+    assert!(!shown.contains("Busan"), "{shown}");
+    for prompt in model.prompts().into_iter().skip(before) {
+        assert!(!prompt.contains("Busan"), "{}", prompt.text());
+    }
+}
+
+#[tokio::test]
 async fn after_forgetting_everything_nothing_of_it_is_sent() {
     let model = FakeModel::with_context(SMALL).await;
     model.replies(|prompt| {

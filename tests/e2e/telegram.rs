@@ -180,6 +180,30 @@ async fn korean_commands_are_understood_in_groups() {
     drop(daemon);
 }
 
+/// The other half: what the bot itself says there names commands as they arrive.
+#[tokio::test]
+async fn in_groups_commands_are_named_in_latin_letters() {
+    let (_model, telegram, _home, daemon) = on_telegram().await;
+    let yun = telegram.person("Yun").speaking("ko");
+    let (group, private) = (telegram.group("club"), telegram.private(&yun));
+    private.says(&yun, "/start");
+    private.until_count(1).await;
+    group.has(&yun, Role::Administrator);
+    group.says(&yun, "/persona set 아무개씨");
+    group.until_text("‘/persona list’에서").await;
+    // What is told alone is still about the group.
+    group.says(&yun, "/memory forget");
+    private
+        .until_text("/memory [show | forget WHICH | export]")
+        .await;
+    group.says(&yun, "/memory forget 1");
+    private.until_text("1번 줄은 없어요. ‘/memory’에서").await;
+    private.says(&yun, "/memory forget 1");
+    private.until_text("1번 줄은 없어요. ‘/기억’에서").await;
+    assert!(!group.texts().concat().contains("/기억"));
+    drop(daemon);
+}
+
 #[tokio::test]
 async fn a_button_makes_another_answer_in_its_place() {
     let (model, telegram, _home, daemon) = on_telegram().await;

@@ -176,7 +176,7 @@ mod tests {
             "/persona set joey everywhere",
         );
         check("기억 삭제 전체", "/memory forget 전체");
-        check("memory forget 2", "/memory forget 2");
+        check("memory forget 2 4", "/memory forget 2 4");
         check("settings answer 전부", "/settings answer everything");
         check(
             "settings quiet 23:00-07:00 Asia/Seoul everywhere",

@@ -1,7 +1,13 @@
 //! `/memory`: what is remembered about the person here, and forgetting it.
 
+use std::collections::BTreeSet;
+
+use chatfriends_personas::{Language, PersonaId};
+
+use super::persona::names;
 use super::{Action, Answer, Argument, Call, Command, Done, Kind, Outcome};
-use crate::identity::{PlaceKind, Rank};
+use crate::identity::{Owner, PlaceKind, Rank, Scope};
+use crate::memory::{Fact, Held};
 use crate::messages::Sentence;
 use crate::outlet::Show;
 use crate::turn;
@@ -28,15 +34,15 @@ pub(super) const COMMAND: Command = Command {
         },
         Action {
             name: ["forget", "삭제"],
-            summary: ["forgets a line, or everything", "한 줄이나 전부를 지워요"],
+            summary: ["forgets lines, or everything", "몇 줄이나 전부를 지워요"],
             needs: Rank::Member,
             works: PlaceKind::Screen,
             answer: Answer::Personal,
             is_logged: false,
             arguments: &[Argument {
                 name: ["which", "번호"],
-                summary: ["the line's number, or all", "줄 번호 또는 전체"],
-                kind: Kind::Word,
+                summary: ["numbers of lines, or all", "줄 번호들 또는 전체"],
+                kind: Kind::Text,
                 required: true,
             }],
             run: |call| Box::pin(forget(call)),
@@ -54,34 +60,56 @@ pub(super) const COMMAND: Command = Command {
     ],
 };
 
+/// Something that can be forgotten by the number under which it is shown.
+enum Line<'a> {
+    Fact(&'a Fact),
+    /// One of the summary.
+    Earlier(&'a str),
+}
+
+impl Line<'_> {
+    fn say(&self, language: Language) -> String {
+        match self {
+            Self::Fact(fact) => format!("{}: {}", fact.key.label(language), fact.value),
+            Self::Earlier(line) => (*line).to_owned(),
+        }
+    }
+}
+
+/// What of a memory has numbers, in their order.
+fn lines(held: &Held) -> impl Iterator<Item = Line<'_>> {
+    let facts = held.facts.iter().map(Line::Fact);
+    facts.chain(held.summary_lines().map(Line::Earlier))
+}
+
 async fn show(call: Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound())?;
-    let held = call
-        .ctx
-        .memory
-        .held(&call.admitted.scope(&persona.id).owner)
-        .await?;
-    if held.facts.is_empty() && held.summary.is_none() {
+    let all = call.held().await?;
+    if all.is_empty() {
         return call.tell(Sentence::MemoryEmpty).await;
     }
-    let mut lines = Vec::new();
-    if !held.facts.is_empty() {
-        lines.push(Sentence::MemoryHeld.say(call.language));
-        lines.extend(held.facts.iter().enumerate().map(|(index, fact)| {
-            format!(
-                "{}. {}: {}",
-                index + 1,
-                fact.key.label(call.language),
-                fact.value
-            )
-        }));
+    let mut shown = vec![Sentence::MemoryHeld.say(call.language)];
+    let mut number = 0;
+    for (owner, held) in &all {
+        if all.len() > 1 {
+            let name = names(&call, std::slice::from_ref(&owner.persona));
+            shown.extend([String::new(), format!("{name}:")]);
+        }
+        for (index, line) in lines(held).enumerate() {
+            if index == held.facts.len() {
+                shown.push(Sentence::MemorySummary.say(call.language));
+            }
+            number += 1;
+            shown.push(format!("{number}. {}", line.say(call.language)));
+        }
+        if held.turns > 0 {
+            shown.push(Sentence::MemoryTurns { turns: held.turns }.say(call.language));
+        }
     }
-    if let Some(summary) = held.summary {
-        lines.push(Sentence::MemorySummary.say(call.language));
-        lines.push(summary);
+    if all.len() > 1 {
+        shown.push(String::new());
     }
-    lines.push(Sentence::MemoryHowToForget.say(call.language));
-    call.say(lines.join("\n")).await
+    shown.push(Sentence::MemoryHowToForget.say(call.language));
+    call.say(shown.join("\n")).await
 }
 
 async fn forget(call: Call<'_>) -> Outcome {
@@ -89,50 +117,72 @@ async fn forget(call: Call<'_>) -> Outcome {
     if matches!(which, "all" | "전체") {
         return forget_all(&call).await;
     }
-    let persona = call.ctx.persona_for(call.admitted.inbound())?;
-    let scope = call.admitted.scope(&persona.id);
-    let _lane = turn::in_lane(call.ctx, call.admitted, &scope.conversation).await?;
-    let held = call.ctx.memory.held(&scope.owner).await?;
-    let number = which.trim_end_matches('번');
-    let line = number
-        .parse::<usize>()
-        .ok()
-        .and_then(|number| number.checked_sub(1))
-        .and_then(|index| held.facts.get(index));
-    let Some(fact) = line else {
-        return call
-            .tell(Sentence::MemoryNoSuchFact {
-                typed: number.to_owned(),
-            })
-            .await;
-    };
-    call.ctx.memory.forget_fact(&scope.owner, fact.id).await?;
-    call.ctx.reasons.forget(&scope.owner);
-    call.tell(Sentence::MemoryFactForgotten).await
+    let all = call.held().await?;
+    let known: Vec<(&Owner, Line<'_>)> = all
+        .iter()
+        .flat_map(|(owner, held)| lines(held).map(move |line| (owner, line)))
+        .collect();
+    let mut meant = Vec::new();
+    for word in which.split([' ', ',']).filter(|word| !word.is_empty()) {
+        let number = word.trim_end_matches('번');
+        let index = number.parse().ok().and_then(|it: usize| it.checked_sub(1));
+        let Some(line) = index.and_then(|index| known.get(index)) else {
+            let typed = number.to_owned();
+            return call.tell(Sentence::MemoryNoSuchLine { typed }).await;
+        };
+        meant.push(line);
+    }
+    let _place_in_line = turn::line_up(call.ctx, call.admitted)?;
+    let mut told = Vec::new();
+    for (owner, line) in meant {
+        let conversation = call.admitted.scope(&owner.persona).conversation;
+        let _lane = turn::lane(call.ctx, call.admitted, &conversation).await;
+        match line {
+            Line::Fact(fact) => call.ctx.memory.forget_fact(owner, fact.id).await?,
+            Line::Earlier(line) => call.ctx.memory.forget_line(owner, line).await?,
+        };
+        call.ctx.reasons.forget(owner);
+        let line = line.say(call.language);
+        told.push(Sentence::MemoryLineForgotten { line }.say(call.language));
+    }
+    call.say(told.join("\n")).await
 }
 
 async fn forget_all(call: &Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound())?;
-    let scope = call.admitted.scope(&persona.id);
-    let _lane = turn::in_lane(call.ctx, call.admitted, &scope.conversation).await?;
-    let forgotten = call.ctx.memory.forget_all(&scope.owner).await?;
-    call.ctx.reasons.forget(&scope.owner);
-    call.tell(Sentence::MemoryAllForgotten {
-        turns: forgotten.turns,
-    })
-    .await
+    let held = call.held().await?;
+    let kept = held.into_iter().map(|(owner, _)| owner.persona);
+    // Words that are just being taken in are to be forgotten, too.
+    let active = call.ctx.lanes.active().into_iter();
+    let here = active.filter(|conversation| call.means(conversation));
+    let personas: BTreeSet<PersonaId> = kept
+        .chain(here.map(|conversation| conversation.persona))
+        .collect();
+    let _place_in_line = turn::line_up(call.ctx, call.admitted)?;
+    let mut turns = 0;
+    for persona in &personas {
+        let Scope {
+            conversation,
+            owner,
+        } = call.admitted.scope(persona);
+        let _lane = turn::lane(call.ctx, call.admitted, &conversation).await;
+        turns += call.ctx.memory.forget_all(&owner).await?.turns;
+        call.ctx.reasons.forget(&owner);
+    }
+    call.tell(Sentence::MemoryAllForgotten { turns }).await
 }
 
 async fn export(call: Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound())?;
-    let export = call
-        .ctx
-        .memory
-        .export(&call.admitted.scope(&persona.id).owner)
-        .await?;
+    let all = call.held().await?;
+    if all.is_empty() {
+        return call.tell(Sentence::MemoryEmpty).await;
+    }
+    let mut exports = Vec::new();
+    for (owner, _) in &all {
+        exports.push(call.ctx.memory.export(owner).await?);
+    }
     let file = Show::File {
         name: "memory.json".to_owned(),
-        text: serde_json::to_string_pretty(&export).expect("JSON values serialise"),
+        text: serde_json::to_string_pretty(&exports).expect("JSON values serialise"),
     };
     call.out.show(file).await;
     Ok(Done::Told)

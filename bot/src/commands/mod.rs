@@ -6,6 +6,7 @@
 mod asked;
 mod audit;
 mod help;
+mod latin;
 mod memory;
 mod new;
 mod persona;
@@ -21,19 +22,21 @@ mod why;
 
 use std::sync::Arc;
 
-use chatfriends_personas::{Language, Library, nearest};
+use chatfriends_personas::{Language, Library, Persona, PersonaId, nearest};
 use futures::future::BoxFuture;
 
 use crate::context::Context;
 use crate::gate::Admitted;
-use crate::identity::{Level, LevelKind, PlaceKind, Rank};
+use crate::identity::{Conversation, Level, LevelKind, Owner, PlaceKind, Rank};
 use crate::inbound::Manner;
+use crate::memory::Held;
 use crate::messages::Sentence;
 use crate::outlet::{Finished, Outlet};
 use crate::turn::Trouble;
 
 pub use asked::{Asked, NoCommand};
 pub use audit::{Audit, Deed};
+pub use latin::in_latin;
 pub use persona::Source;
 
 /// One command. A new one is a file in this folder and a row in [`COMMANDS`].
@@ -130,6 +133,14 @@ pub struct Call<'a> {
     /// The language that the command was given in.
     language: Language,
     out: &'a Outlet,
+}
+
+/// Whose talk with a persona a command is about.
+enum Talk {
+    /// The author's, where there is such.
+    Own,
+    /// Whoever talked last.
+    Anybodys,
 }
 
 type Outcome = Result<Done, Trouble>;
@@ -381,6 +392,52 @@ impl Call<'_> {
     /// Who can answer here.
     fn library(&self) -> Arc<Library> {
         self.ctx.library_at(&self.admitted.inbound().levels)
+    }
+
+    /// Whether a conversation is one that the command is about: here, and with the persona that was picked where one was.
+    fn means(&self, conversation: &Conversation) -> bool {
+        let inbound = self.admitted.inbound();
+        conversation.place == inbound.place
+            && conversation.thread == inbound.thread
+            && self.means_persona(&conversation.persona)
+    }
+
+    /// A persona is picked on the page and by buttons; what is typed elsewhere means all of them.
+    fn means_persona(&self, persona: &PersonaId) -> bool {
+        let picked = self.admitted.inbound().persona.as_ref();
+        picked.is_none_or(|picked| picked == persona)
+    }
+
+    /// The persona whose conversation the command is about: the one that was picked, else the one that answered last here, else whoever would
+    /// answer now.
+    async fn partner(&self, talk: Talk) -> Result<Arc<Persona>, Trouble> {
+        let inbound = self.admitted.inbound();
+        if inbound.persona.is_none() {
+            let at = (&inbound.place, inbound.thread.as_ref());
+            let own = Some((&inbound.audience, &inbound.person));
+            let memory = &self.ctx.memory;
+            let mut talked_with = match talk {
+                Talk::Own => memory.talked_with(at, own).await?,
+                Talk::Anybodys => Vec::new(),
+            };
+            talked_with.extend(memory.talked_with(at, None).await?);
+            let library = self.library();
+            if let Some(persona) = talked_with.iter().find_map(|id| library.get(id)) {
+                return Ok(Arc::clone(persona));
+            }
+        }
+        self.ctx.persona_for(inbound)
+    }
+
+    /// What is kept of the author before those who read along, persona by persona.
+    async fn held(&self) -> Result<Vec<(Owner, Held)>, Trouble> {
+        let inbound = self.admitted.inbound();
+        let memory = &self.ctx.memory;
+        let mut all = memory
+            .held_by_all(&inbound.audience, &inbound.person)
+            .await?;
+        all.retain(|(owner, _)| self.means_persona(&owner.persona));
+        Ok(all)
     }
 
     async fn tell(&self, sentence: Sentence) -> Outcome {

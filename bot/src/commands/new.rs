@@ -1,6 +1,6 @@
 //! `/new`: the persona no longer sees what was said before; what it knows about the person stays.
 
-use super::{Action, Answer, Call, Command, Outcome};
+use super::{Action, Answer, Call, Command, Outcome, Talk};
 use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 use crate::turn;
@@ -21,7 +21,7 @@ pub(super) const COMMAND: Command = Command {
 };
 
 async fn run(call: Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound())?;
+    let persona = call.partner(Talk::Own).await?;
     let scope = call.admitted.scope(&persona.id);
     let _lane = turn::in_lane(call.ctx, call.admitted, &scope.conversation).await?;
     call.ctx.memory.start_anew(&scope).await?;

@@ -1,6 +1,6 @@
 //! `/regenerate`: another answer to the last message, in place of the one given.
 
-use super::{Action, Answer, Call, Command, Done, Outcome};
+use super::{Action, Answer, Call, Command, Done, Outcome, Talk};
 use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 use crate::turn;
@@ -27,7 +27,13 @@ pub(super) const COMMAND: Command = Command {
 };
 
 async fn run(call: Call<'_>) -> Outcome {
-    match turn::again(call.ctx, call.admitted, call.out).await? {
+    // Others may have talked with the persona since; moderators may have that answered again, too.
+    let talk = match call.admitted.inbound().rank {
+        Rank::Member => Talk::Own,
+        Rank::ManagesChannel | Rank::ManagesAll => Talk::Anybodys,
+    };
+    let persona = call.partner(talk).await?;
+    match turn::again(call.ctx, call.admitted, persona, call.out).await? {
         Some(finish) => Ok(Done::Replied(finish)),
         None => call.tell(Sentence::NothingToRegenerate).await,
     }

@@ -26,13 +26,10 @@ pub(super) const COMMAND: Command = Command {
 };
 
 async fn run(call: Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound())?;
-    let owner = call.admitted.scope(&persona.id).owner;
-    let held = call.ctx.memory.held(&owner).await?;
+    let all = call.held().await?;
     call.tell(Sentence::Stats {
-        persona: persona.name.clone(),
-        turns: held.turns,
-        facts: held.facts.len(),
+        turns: all.iter().map(|(_, held)| held.turns).sum(),
+        facts: all.iter().map(|(_, held)| held.facts.len()).sum(),
     })
     .await
 }

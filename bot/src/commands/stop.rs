@@ -20,13 +20,11 @@ pub(super) const COMMAND: Command = Command {
 };
 
 async fn run(call: Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound())?;
     let inbound = call.admitted.inbound();
-    let conversation = call.admitted.scope(&persona.id).conversation;
-    let stopped = call.ctx.lanes.stop(&conversation, |running| {
+    let stopped = call.ctx.lanes.stop(|conversation, running| {
         let theirs = running.asker.as_ref() == Some(&inbound.person);
         let meant = inbound.about.is_none() || inbound.about == running.source;
-        meant && (theirs || inbound.rank >= Rank::ManagesChannel)
+        call.means(conversation) && meant && (theirs || inbound.rank >= Rank::ManagesChannel)
     });
     call.tell(if stopped {
         Sentence::Stopped

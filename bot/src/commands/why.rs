@@ -1,4 +1,4 @@
-//! `/why`: what the last reply was made from.
+//! `/why`: what the last reply to somebody was made from, and why there was none afterwards.
 
 use super::{Action, Answer, Call, Command, Outcome};
 use crate::identity::{PlaceKind, Rank};
@@ -26,13 +26,19 @@ pub(super) const COMMAND: Command = Command {
 };
 
 async fn run(call: Call<'_>) -> Outcome {
-    let persona = call.ctx.persona_for(call.admitted.inbound())?;
-    let inbound = call.admitted.inbound();
-    if let Some(silence) = call.ctx.reasons.silence(&inbound.place, &inbound.person) {
-        return call.tell(Sentence::WhySilent(silence)).await;
-    }
-    let Some(reason) = call.ctx.reasons.last(&call.admitted.scope(&persona.id)) else {
+    let (inbound, reasons) = (call.admitted.inbound(), &call.ctx.reasons);
+    let reply = reasons.last(|scope| {
+        call.means(&scope.conversation)
+            && scope.owner.person == inbound.person
+            && scope.owner.audience == inbound.audience
+    });
+    // It is forgotten with the next reply, so it came after this one.
+    let silence = reasons.silence(&inbound.place, &inbound.person);
+    let reply = reply.map(|reply| reply.say(call.language));
+    let silence = silence.map(|silence| Sentence::WhySilent(silence).say(call.language));
+    let lines: Vec<String> = reply.into_iter().chain(silence).collect();
+    if lines.is_empty() {
         return call.tell(Sentence::WhyNothing).await;
-    };
-    call.say(reason.say(call.language)).await
+    }
+    call.say(lines.join("\n\n")).await
 }

@@ -296,11 +296,9 @@ impl Intake {
         }
     }
 
-    /// With what the author may do there, where that matters.
+    /// A command with what its author may do there: many that anybody may give are answered otherwise to a moderator, as are mistyped ones.
     pub(super) async fn ranked(&self, inbound: Inbound, event: &Event) -> Inbound {
-        let asked = asked(&inbound);
-        let needs = asked.and_then(|asked| Some(asked.meant()?.1.needs(&asked)));
-        if inbound.rank != Rank::Member || event.by.rank.is_some() || needs <= Some(Rank::Member) {
+        if inbound.rank != Rank::Member || event.by.rank.is_some() {
             return inbound;
         }
         let rank = self.rank(event).await;

@@ -1,11 +1,11 @@
-//! Forgetting: one fact, or everything of a person before one audience. What is forgotten leaves later prompts, too.
+//! Forgetting: one fact, one line of the summary, or everything of a person before one audience. What is forgotten leaves later prompts, too.
 
 use std::collections::BTreeSet;
 
 use super::records::{self, FactSheet, Summary, Window};
-use super::{Fact, FactId, Forgotten, Memory, Turn, TurnId, TurnRef};
+use super::{Fact, FactId, Forgotten, Memory, Turn, TurnId, TurnRef, extractive};
 use crate::identity::{Conversation, Owner, PersonId};
-use crate::store::record::retry_on_conflict;
+use crate::store::record::{Found, retry_on_conflict};
 use crate::store::{StoreError, Swap};
 
 impl Memory {
@@ -20,15 +20,49 @@ impl Memory {
     }
 
     async fn try_forget_fact(&self, owner: &Owner, fact: FactId) -> Result<bool, StoreError> {
-        let store = self.store.as_ref();
-        let found = records::facts(store, owner).await?;
-        let Some((mut sheet, forgotten)) =
-            found.record.clone().and_then(|sheet| without(sheet, fact))
+        let found = records::facts(self.store.as_ref(), owner).await?;
+        let Some((sheet, forgotten)) = found.record.clone().and_then(|sheet| without(sheet, fact))
         else {
             return Ok(false);
         };
+        self.forget_one(owner, (found, sheet), One::Value(&forgotten.value))
+            .await?;
+        Ok(true)
+    }
+
+    /// Forgets one line of the summary: it is sent no more. Turns that it quotes are neither recalled nor summarised any more, so that it does
+    /// not come back; a window that holds their words ends as with a fact.
+    ///
+    /// # Errors
+    /// When the store cannot be written. Then nothing was forgotten.
+    pub async fn forget_line(&self, owner: &Owner, line: &str) -> Result<bool, StoreError> {
+        retry_on_conflict(|| self.try_forget_line(owner, line)).await
+    }
+
+    async fn try_forget_line(&self, owner: &Owner, line: &str) -> Result<bool, StoreError> {
+        let store = self.store.as_ref();
+        let summary = records::summary(store, owner).await?.record;
+        if !summary.is_some_and(|summary| summary.text.lines().any(|known| known == line)) {
+            return Ok(false);
+        }
+        let found = records::facts(store, owner).await?;
+        let mut sheet = found.record.clone().unwrap_or_default();
+        sheet.revision += 1;
+        self.forget_one(owner, (found, sheet), One::Line(line))
+            .await?;
+        Ok(true)
+    }
+
+    /// Takes one thing out of all that a person's next prompts are made of; `sheet` is without it.
+    async fn forget_one(
+        &self,
+        owner: &Owner,
+        (found, mut sheet): (Found<FactSheet>, FactSheet),
+        one: One<'_>,
+    ) -> Result<(), StoreError> {
+        let store = self.store.as_ref();
         for (conversation, turn) in self.turns_of(owner).await? {
-            if tells(&turn, &forgotten.value) {
+            if one.is_told_in(&turn) {
                 strike(
                     &mut sheet,
                     TurnRef {
@@ -43,18 +77,17 @@ impl Memory {
         let found = records::summary(store, owner).await?;
         if let Some(summary) = &found.record {
             swaps.push(found.becomes(&Summary {
-                text: without_lines(&summary.text, &forgotten.value),
+                text: one.taken_from(&summary.text),
                 ..summary.clone()
             }));
         }
         for conversation in self.conversations(owner).await? {
             swaps.extend(
-                self.scrub_window(&conversation, &owner.person, Scrub::Fact(&forgotten.value))
+                self.scrub_window(&conversation, &owner.person, Scrub::One(one))
                     .await?,
             );
         }
-        store.commit(swaps).await?;
-        Ok(true)
+        store.commit(swaps).await
     }
 
     /// Forgets facts, summary and turns of this person before this audience, in whichever of its conversations with this persona they were.
@@ -141,11 +174,11 @@ impl Memory {
             .filter_map(|turn| turn.record.as_ref())
             .all(|turn| turn.person == *person);
         let leaves = match scrub {
-            // Words that hold the value would tell it as well as the memory did.
-            Scrub::Fact(value) => turns
+            // Words that hold it would tell it as well as the memory did.
+            Scrub::One(one) => turns
                 .iter()
                 .filter_map(|turn| turn.record.as_ref())
-                .any(|turn| tells(turn, value)),
+                .any(|turn| one.is_told_in(turn)),
             Scrub::Person => true,
         };
         match scrub {
@@ -154,8 +187,8 @@ impl Memory {
                 window.opening = None;
                 window.from = records::next_turn(store, conversation).await?;
             }
-            Scrub::Fact(_) => {
-                // Memory, summary and recalled words may all hold the value; the next message brings its own notes.
+            Scrub::One(_) => {
+                // Memory, summary and recalled words may all hold it; the next message brings its own notes.
                 for found in &turns {
                     let Some(turn) = found.record.as_ref().filter(|turn| turn.person == *person)
                     else {
@@ -174,10 +207,43 @@ impl Memory {
 /// What of a person is taken out of a window.
 #[derive(Clone, Copy)]
 enum Scrub<'a> {
-    /// What was sent of the memory, and the summary's lines with this value.
-    Fact(&'a str),
+    /// What was sent of the memory, and what tells this one thing.
+    One(One<'a>),
     /// Everything.
     Person,
+}
+
+/// One thing that is forgotten.
+#[derive(Clone, Copy)]
+enum One<'a> {
+    /// The value of a fact.
+    Value(&'a str),
+    /// A line of the summary.
+    Line(&'a str),
+}
+
+impl One<'_> {
+    /// Whether what was said or answered tells it.
+    fn is_told_in(self, turn: &Turn) -> bool {
+        match self {
+            Self::Value(value) => tells(turn, value),
+            Self::Line(line) => extractive::quotes(line, &turn.text),
+        }
+    }
+
+    /// A summary without the lines that tell it.
+    fn taken_from(self, summary: &str) -> String {
+        let value = match self {
+            Self::Value(value) => value.to_lowercase(),
+            Self::Line(_) => String::new(),
+        };
+        let tells = |line: &&str| match self {
+            Self::Value(_) => line.to_lowercase().contains(&value),
+            Self::Line(forgotten) => *line == forgotten,
+        };
+        let left: Vec<&str> = summary.lines().filter(|line| !tells(line)).collect();
+        left.join("\n")
+    }
 }
 
 impl Scrub<'_> {
@@ -187,11 +253,11 @@ impl Scrub<'_> {
         };
         opening.memory.take_if(|memory| memory.person == *person);
         match self {
-            Self::Fact(value) => opening
+            Self::One(one) => opening
                 .summaries
                 .iter_mut()
                 .filter(|summary| summary.person == *person)
-                .for_each(|summary| summary.text = without_lines(&summary.text, value)),
+                .for_each(|summary| summary.text = one.taken_from(&summary.text)),
             Self::Person => opening
                 .summaries
                 .retain(|summary| summary.person != *person),
@@ -219,12 +285,4 @@ fn tells(turn: &Turn, value: &str) -> bool {
     let value = value.to_lowercase();
     let holds = |text: &str| text.to_lowercase().contains(&value);
     holds(&turn.text) || turn.reply.as_ref().is_some_and(|reply| holds(&reply.text))
-}
-
-fn without_lines(text: &str, value: &str) -> String {
-    let value = value.to_lowercase();
-    text.lines()
-        .filter(|line| !line.to_lowercase().contains(&value))
-        .collect::<Vec<_>>()
-        .join("\n")
 }

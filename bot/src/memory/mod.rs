@@ -1,7 +1,7 @@
 //! What is remembered of people: the log of what was said, their facts, and the summary of what lies behind the window.
 //!
-//! This file holds the types that go in and out; [`Memory`]'s methods are in `remember.rs`, `show.rs`, `forget.rs`, `amend.rs`,
-//! `moving.rs` and `compaction.rs`.
+//! This file holds the types that go in and out; [`Memory`]'s methods are in `remember.rs`, `show.rs`, `lookup.rs`, `forget.rs`,
+//! `amend.rs`, `moving.rs` and `compaction.rs`.
 //! Nothing here knows of platforms, models or prompts beyond the notes that lead a message.
 
 use std::fmt;
@@ -24,6 +24,7 @@ mod fact;
 mod facts;
 mod forget;
 mod learn;
+mod lookup;
 mod moving;
 pub mod notes;
 mod recall;
@@ -211,6 +212,20 @@ pub struct Held {
     pub summary: Option<String>,
     /// How many turns of theirs the log has.
     pub turns: usize,
+}
+
+impl Held {
+    /// Whether there is nothing at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.summary.is_none() && self.turns == 0
+    }
+
+    /// The lines of the summary.
+    pub fn summary_lines(&self) -> impl Iterator<Item = &str> {
+        let lines = self.summary.iter().flat_map(|text| text.lines());
+        lines.filter(|line| !line.trim().is_empty())
+    }
 }
 
 /// What was forgotten.

@@ -10,6 +10,9 @@ use crate::identity::{Audience, Owner, PersonId};
 /// The tags of the blocks, in their order.
 const TAGS: [&str; 4] = ["memory", "summary", "recall", "facts"];
 
+/// The line of a persona that has facts, but none that is near.
+const NO_FACT: &str = "none";
+
 /// What there is to say before a person's words.
 #[derive(Debug, Clone, Copy)]
 pub struct Blocks<'a> {
@@ -56,7 +59,7 @@ pub fn notes(blocks: Blocks<'_>) -> String {
         facts
             .map(|facts| {
                 if facts.is_empty() {
-                    vec!["none".to_owned()]
+                    vec![NO_FACT.to_owned()]
                 } else {
                     facts.iter().map(|fact| one_line(fact)).collect()
                 }
@@ -72,6 +75,23 @@ pub fn notes(blocks: Blocks<'_>) -> String {
         }
     }
     notes
+}
+
+/// What such notes say, line by line; nothing where they only say that there is nothing.
+pub fn lines(notes: &str) -> impl Iterator<Item = &str> {
+    let mut block = "";
+    notes.lines().filter(move |line| {
+        let tag = line
+            .strip_prefix('<')
+            .and_then(|line| line.strip_suffix('>'));
+        match tag.map(|tag| tag.strip_prefix('/').unwrap_or(tag)) {
+            Some(tag) if TAGS.contains(&tag) => {
+                block = tag;
+                false
+            }
+            _ => (block, *line) != ("facts", NO_FACT),
+        }
+    })
 }
 
 /// A person's words, or remembered ones, in which no tag of ours can open or close a block.
@@ -238,6 +258,29 @@ mod tests {
                 </recall>
                 words"]],
         );
+    }
+
+    #[test]
+    fn what_notes_say_is_read_back_without_their_tags() {
+        let recalled = ["Yun: none".to_owned(), "none".to_owned()];
+        let blocks = Blocks {
+            memory: &memory(),
+            recalled: &recalled,
+            facts: Some(&[]),
+            ..NOTHING
+        };
+        let notes = notes(blocks);
+        let read: Vec<&str> = lines(&notes).collect();
+        let expected = [
+            "name: Yun",
+            "job: bartender",
+            "likes: jazz, cold noodles",
+            "Yun: none",
+            "none",
+        ];
+        assert_eq!(read, expected);
+        assert_eq!(lines("<facts>\nnone\n</facts>").next(), None);
+        assert_eq!(lines("").next(), None);
     }
 
     #[test]

@@ -14,13 +14,15 @@
 //! Invariant: `facts`, `summary` and `said` have the whole [`Owner`] in their key, audience first, so that nothing can be looked up
 //! without naming the audience.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use chatfriends_personas::PersonaId;
 use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
 use super::{FactId, FactKey, MemoryLine, Turn, TurnId, TurnRef};
-use crate::identity::{Audience, Conversation, EventId, Owner, PersonId, PlaceId};
+use crate::identity::{Audience, Conversation, EventId, Owner, PersonId, PlaceId, ThreadId};
 use crate::store::key::Key;
 use crate::store::record::{self, Found, Record};
 use crate::store::{Store, StoreError};
@@ -261,9 +263,61 @@ pub(super) async fn sayings_before(
     record::read_all(store, before.under()).await
 }
 
-/// Which turns are anybody's.
-pub(super) async fn all_sayings(store: &dyn Store) -> Result<Vec<Found<Saying>>, StoreError> {
-    record::read_all(store, Key::of(Saying::TABLE).under()).await
+/// Which of `owner`'s turns is the last in a conversation.
+pub(super) async fn last_saying(
+    store: &dyn Store,
+    owner: &Owner,
+    conversation: &Conversation,
+) -> Result<Option<Saying>, StoreError> {
+    let key = of_owner(Key::of(Saying::TABLE), owner);
+    record::read_last(store, in_conversation(key, conversation).under()).await
+}
+
+/// The last turn of a conversation, whoever's it is.
+pub(super) async fn last_turn(
+    store: &dyn Store,
+    conversation: &Conversation,
+) -> Result<Option<Turn>, StoreError> {
+    let key = in_conversation(Key::of(Turn::TABLE), conversation);
+    record::read_last(store, key.under()).await
+}
+
+/// The personas with whom a table has something that was said before an audience.
+pub(super) async fn personas_before<R: Record>(
+    store: &dyn Store,
+    audience: &Audience,
+) -> Result<BTreeSet<PersonaId>, StoreError> {
+    personas_under::<R>(store, before(Key::of(R::TABLE), audience)).await
+}
+
+/// The personas with whom there is a conversation at a place, in one thread of it.
+pub(super) async fn personas_at(
+    store: &dyn Store,
+    place: &PlaceId,
+    thread: Option<&ThreadId>,
+) -> Result<BTreeSet<PersonaId>, StoreError> {
+    personas_under::<Log>(store, at(Key::of(Log::TABLE), place, thread)).await
+}
+
+/// The personas that stand behind these parts of keys. What stands behind them is leapt over, since it may be the words of thousands of people.
+async fn personas_under<R: Record>(
+    store: &dyn Store,
+    above: Key,
+) -> Result<BTreeSet<PersonaId>, StoreError> {
+    let unreadable = |source| StoreError::Unreadable {
+        table: R::TABLE,
+        source,
+    };
+    let mut personas = BTreeSet::new();
+    let mut left = above.clone().under();
+    while let Some((key, _)) = store.last(left.clone()).await? {
+        let named = key.text_behind(&above);
+        let named = named.ok_or_else(|| unreadable("its key names no persona".into()))?;
+        let persona = PersonaId::new(&named).map_err(|error| unreadable(error.into()))?;
+        personas.insert(persona);
+        left.end = above.clone().text(&named);
+    }
+    Ok(personas)
 }
 
 pub(super) fn turn_key(conversation: &Conversation, turn: TurnId) -> Key {
@@ -276,9 +330,11 @@ fn in_conversation(key: Key, conversation: &Conversation) -> Key {
         thread,
         persona,
     } = conversation;
-    key.text(place.as_str())
-        .maybe(thread.as_ref().map(|thread| thread.as_str()))
-        .text(persona.as_str())
+    at(key, place, thread.as_ref()).text(persona.as_str())
+}
+
+fn at(key: Key, place: &PlaceId, thread: Option<&ThreadId>) -> Key {
+    key.text(place.as_str()).maybe(thread.map(ThreadId::as_str))
 }
 
 fn of_owner(key: Key, owner: &Owner) -> Key {
@@ -287,11 +343,14 @@ fn of_owner(key: Key, owner: &Owner) -> Key {
         persona,
         person,
     } = owner;
-    let place = match audience {
-        Audience::Private => None,
-        Audience::Place(place) => Some(place.as_str()),
-    };
-    key.maybe(place)
+    before(key, audience)
         .text(persona.as_str())
         .text(person.as_str())
+}
+
+fn before(key: Key, audience: &Audience) -> Key {
+    key.maybe(match audience {
+        Audience::Private => None,
+        Audience::Place(place) => Some(place.as_str()),
+    })
 }

@@ -1,10 +1,8 @@
 //! What is held of a person, for that person to see or take away.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
-use chatfriends_personas::{Language, PersonaId};
+use chatfriends_personas::Language;
 
 use super::records;
 use super::{Held, Memory, Turn, TurnId};
@@ -36,16 +34,6 @@ impl Memory {
             summary,
             turns,
         })
-    }
-
-    /// Every persona that anybody has talked with, those whose files are gone among them.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn personas(&self) -> Result<BTreeSet<PersonaId>, StoreError> {
-        let sayings = records::all_sayings(self.store.as_ref()).await?;
-        let said = sayings.into_iter().filter_map(|saying| saying.record);
-        Ok(said.map(|saying| saying.0.conversation.persona).collect())
     }
 
     /// Everything held of a person before this audience. The notes of the turns are left out: they repeat what stands elsewhere in it.

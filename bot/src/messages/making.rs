@@ -1,6 +1,6 @@
 //! What is said while personas are made by command, and while a form is filled in by talking.
 
-use super::both;
+use super::{both, counted};
 use crate::studio::sheet::{Flaw, Part};
 
 /// A sentence about making personas.
@@ -172,15 +172,10 @@ impl Making {
                 exchanges,
             } => both(
                 format!(
-                    "Draft: {} of {} tokens; room for about {} {} beside it.",
+                    "Draft: {} of {} tokens; room for about {} beside it.",
                     grouped(*tokens),
                     grouped(*context),
-                    grouped(*exchanges),
-                    if *exchanges == 1 {
-                        "exchange"
-                    } else {
-                        "exchanges"
-                    }
+                    counted(grouped(*exchanges), "exchange")
                 ),
                 format!(
                     "초안: {}토큰(전체 {}토큰), 대화를 약 {}번 주고받을 자리가 남아요.",

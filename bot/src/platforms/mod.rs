@@ -32,6 +32,11 @@ pub trait Messenger: Send + Sync + Debug {
     /// Cuts a reply into texts that each fit one message with its lead. A cut stays where it is when the reply grows.
     fn pieces(&self, text: &str, voice: &Voice) -> Vec<Styled>;
 
+    /// What the bot says itself, as it is worded for those who ask there: a command is named so that the app brings it to us.
+    fn worded(&self, _at: &Address, text: &str) -> String {
+        text.to_owned()
+    }
+
     /// Whether what only the asker is to see would reach them.
     async fn reach(&self, _at: &Address) -> Result<Reach, SendError> {
         Ok(Reach::Open)

@@ -29,6 +29,10 @@ impl Store for InMemory {
             .collect())
     }
 
+    async fn last(&self, range: Range<Key>) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
+        Ok(self.scan(range).await?.pop())
+    }
+
     async fn commit(&self, swaps: Vec<Swap>) -> Result<(), StoreError> {
         let mut records = self.0.lock().unwrap();
         if swaps

@@ -46,6 +46,27 @@ impl Key {
         }
     }
 
+    /// The text that was added behind the parts of `above`, if this key stands under that one and a text was.
+    #[must_use]
+    pub fn text_behind(&self, above: &Self) -> Option<String> {
+        let mut rest = self.0.strip_prefix(above.0.as_slice())?;
+        let mut text = Vec::new();
+        loop {
+            match rest {
+                [0, 0xff, behind @ ..] => {
+                    text.push(0);
+                    rest = behind;
+                }
+                [0, 0, ..] => return String::from_utf8(text).ok(),
+                [byte, behind @ ..] if *byte != 0 => {
+                    text.push(*byte);
+                    rest = behind;
+                }
+                _ => return None,
+            }
+        }
+    }
+
     /// The key with the parts of `to` in place of those of `from`, if it begins with these.
     #[must_use]
     pub fn moved(&self, from: &Self, to: &Self) -> Option<Self> {
@@ -112,6 +133,12 @@ mod tests {
         #[test]
         fn a_key_is_under_another_only_with_all_its_parts(a in parts(), b in parts()) {
             prop_assert_eq!(b.0.starts_with(&a.0), a.key().under().contains(&b.key()));
+        }
+
+        #[test]
+        fn a_text_is_read_back(above in parts(), text in "[a\u{0}\u{1}가]{0,4}", below in parts()) {
+            let key = below.0.iter().fold(above.key().text(&text), |key, part| key.maybe(part.as_deref()));
+            prop_assert_eq!(key.text_behind(&above.key()), Some(text));
         }
 
         #[test]

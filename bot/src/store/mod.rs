@@ -30,6 +30,9 @@ pub trait Store: Send + Sync + Debug {
     /// Everything from the start of `range` to before its end, in the order of the keys.
     async fn scan(&self, range: Range<Key>) -> Result<Vec<(Key, Vec<u8>)>, StoreError>;
 
+    /// The last of what [`Self::scan`] would give, without reading the rest.
+    async fn last(&self, range: Range<Key>) -> Result<Option<(Key, Vec<u8>)>, StoreError>;
+
     /// Makes all `swaps` or none of them, and returns when they would survive a power failure.
     ///
     /// A swap whose `was` is no longer true refuses the whole list with [`StoreError::Conflict`]: read again and decide anew.

@@ -46,6 +46,20 @@ pub async fn read_all<R: Record>(
         .collect()
 }
 
+/// Reads the last record of a range, in the order of their keys.
+///
+/// # Errors
+/// When the store fails, or the record is not understood.
+pub async fn read_last<R: Record>(
+    store: &dyn Store,
+    range: Range<Key>,
+) -> Result<Option<R>, StoreError> {
+    let Some((key, raw)) = store.last(range).await? else {
+        return Ok(None);
+    };
+    Ok(Found::new(key, Some(raw))?.record)
+}
+
 /// Changes one record and gives back what the change tells. It is made anew, on top of theirs, when somebody else was quicker; what it leaves
 /// as it was is not written.
 ///

@@ -73,6 +73,10 @@ impl Store for SledStore {
         self.with(move |opened| opened.scan(&range)).await
     }
 
+    async fn last(&self, range: Range<Key>) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
+        self.with(move |opened| opened.last(&range)).await
+    }
+
     async fn commit(&self, swaps: Vec<Swap>) -> Result<(), StoreError> {
         self.with(move |opened| opened.commit(&swaps)).await
     }
@@ -169,13 +173,22 @@ impl Opened {
     }
 
     fn scan(&self, range: &Range<Key>) -> Result<Vec<(Key, Vec<u8>)>, StoreError> {
+        self.pairs(range).collect()
+    }
+
+    fn last(&self, range: &Range<Key>) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
+        self.pairs(range).next_back().transpose()
+    }
+
+    fn pairs(
+        &self,
+        range: &Range<Key>,
+    ) -> impl DoubleEndedIterator<Item = Result<(Key, Vec<u8>), StoreError>> {
         let pairs = self.db.range(range.start.as_bytes()..range.end.as_bytes());
-        pairs
-            .map(|pair| {
-                pair.map(|(key, value)| (Key::from_bytes(&key), value.to_vec()))
-                    .map_err(|error| failure(&self.path, error))
-            })
-            .collect()
+        pairs.map(|pair| {
+            pair.map(|(key, value)| (Key::from_bytes(&key), value.to_vec()))
+                .map_err(|error| failure(&self.path, error))
+        })
     }
 
     fn commit(&self, swaps: &[Swap]) -> Result<(), StoreError> {

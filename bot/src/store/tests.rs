@@ -52,6 +52,13 @@ async fn keeps_the_contract(store: &dyn Store) {
     assert_eq!(store.get(&key("d")).await.unwrap(), None);
     assert_eq!(shown(store).await, ["1", "2", "3"]);
     assert_eq!(store.scan(key("a")..key("c")).await.unwrap().len(), 2);
+    let last = async |range| {
+        let found = store.last(range).await.unwrap();
+        found.map(|(_, value)| String::from_utf8(value).unwrap())
+    };
+    assert_eq!(last(Key::of("test").under()).await.unwrap(), "3");
+    assert_eq!(last(key("a")..key("c")).await.unwrap(), "2");
+    assert_eq!(last(key("d")..key("e")).await, None);
 
     // One condition that does not hold refuses everything.
     let refused = store
@@ -150,6 +157,10 @@ impl Store for Contested {
 
     async fn scan(&self, range: Range<Key>) -> Result<Vec<(Key, Vec<u8>)>, StoreError> {
         self.store.scan(range).await
+    }
+
+    async fn last(&self, range: Range<Key>) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
+        self.store.last(range).await
     }
 
     async fn commit(&self, swaps: Vec<Swap>) -> Result<(), StoreError> {

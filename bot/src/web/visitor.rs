@@ -58,7 +58,9 @@ impl Visitor {
         }
     }
 
-    fn person(&self) -> PersonId {
+    /// Who they are.
+    #[must_use]
+    pub fn person(&self) -> PersonId {
         PersonId::new(Platform::Web, &self.user)
     }
 

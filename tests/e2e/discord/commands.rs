@@ -292,7 +292,9 @@ async fn what_only_the_asker_may_see_is_not_told_to_a_typed_command() {
     types("/memory");
     general.until_text("choose the command from the menu").await;
     types("/기억");
-    general.until_text("메뉴에서 명령을 고르면").await;
+    general
+        .until_text("본인에게만 보이게 알려 드릴 수 있어요")
+        .await;
     // Discord tells what somebody may do with commands from its menu only.
     types("/persona set monica");
     general.until_text("what you may do").await;

@@ -39,7 +39,7 @@ async fn what_is_remembered_of_somebody_in_a_group_is_told_to_them_alone() {
     assert_eq!(told.marked("code"), ["club"]);
     assert!(!told.text.contains("Yuna."), "that was said in private");
     group.says(&yun, "/memory forget 1");
-    private.until_text("Forgotten.").await;
+    private.until_text("Forgotten: name: Yunnie").await;
     assert_eq!(group.texts(), ["Okay."]);
     drop(daemon);
 }

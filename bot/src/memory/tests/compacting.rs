@@ -420,6 +420,12 @@ impl Store for Full {
     async fn scan(&self, range: std::ops::Range<Key>) -> Result<Vec<(Key, Vec<u8>)>, StoreError> {
         self.0.scan(range).await
     }
+    async fn last(
+        &self,
+        range: std::ops::Range<Key>,
+    ) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
+        self.0.last(range).await
+    }
     async fn commit(&self, _swaps: Vec<Swap>) -> Result<(), StoreError> {
         Err(StoreError::Full {
             source: std::io::ErrorKind::StorageFull.into(),

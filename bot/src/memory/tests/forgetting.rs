@@ -240,3 +240,65 @@ async fn no_turn_that_tells_a_forgotten_value_is_recalled() {
         (0, vec!["u1: The weather makes me happy".to_owned()])
     );
 }
+
+/// Says so many things that what was said before leaves the window.
+async fn talk_on(memory: &Memory, scope: &Scope, what: &str) {
+    for number in 0..12 {
+        let words = format!("the {what} with number {number} was quite fine");
+        say(memory, scope, &words).await;
+        memory
+            .compact(scope, BUDGET, &Words, &Extractive::new(&Words))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_forgotten_line_of_the_summary_does_not_come_back() {
+    let (memory, me) = (memory(), private("u1"));
+    let told = "I met my uncle on Friday";
+    say(&memory, &me, told).await;
+    talk_on(&memory, &me, "day").await;
+    // Said once more, it is about to leave the window, too.
+    say(&memory, &me, told).await;
+    let held = memory.held(&me.owner).await.unwrap();
+    let line = held.summary_lines().find(|line| line.contains("uncle"));
+    let line = line.expect("it tells much").to_owned();
+    let others = held.summary_lines().count() - 1;
+    assert!(memory.forget_line(&me.owner, &line).await.unwrap());
+    let left = memory.held(&me.owner).await.unwrap();
+    assert_eq!(left.summary_lines().count(), others);
+    let asked = "did I meet my uncle on Friday?";
+    for prompt in [
+        prompt(&memory, &me, asked).await,
+        {
+            talk_on(&memory, &me, "week").await;
+            prompt(&memory, &me, asked).await
+        },
+        format!("{:?}", memory.held(&me.owner).await.unwrap()),
+    ] {
+        assert!(!prompt.contains("uncle"), "{prompt}");
+    }
+    assert!(!memory.forget_line(&me.owner, &line).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_line_that_is_forgotten_takes_no_other_along() {
+    let (memory, anna, ben) = (memory(), shared("anna", "room"), shared("ben", "room"));
+    say(&memory, &anna, "I like it. I like it here on Fridays").await;
+    say(&memory, &ben, "I like it").await;
+    for scope in [&anna, &ben] {
+        talk_on(&memory, scope, "day").await;
+    }
+    let lines = async |scope: &Scope| {
+        let held = memory.held(&scope.owner).await.unwrap();
+        let lines = held.summary_lines().filter(|line| line.contains("like"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let [all, of_ben] = [lines(&anna).await, lines(&ben).await];
+    let line = all.iter().find(|line| line.ends_with(": I like it."));
+    let line = line.unwrap_or_else(|| panic!("{all:?}"));
+    assert!(memory.forget_line(&anna.owner, line).await.unwrap());
+    assert_eq!(lines(&anna).await.len(), all.len() - 1);
+    assert_eq!(lines(&ben).await, of_ben);
+}

@@ -14,6 +14,7 @@ mod amending;
 mod compacting;
 mod forgetting;
 mod isolation;
+mod lookup;
 mod moving;
 mod oracle;
 mod turns;

@@ -25,6 +25,13 @@ impl Store for Failing {
         self.inner.scan(range).await
     }
 
+    async fn last(
+        &self,
+        range: std::ops::Range<Key>,
+    ) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
+        self.inner.last(range).await
+    }
+
     async fn commit(&self, swaps: Vec<Swap>) -> Result<(), StoreError> {
         {
             let mut left = self.left.lock().unwrap();

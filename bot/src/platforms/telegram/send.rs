@@ -23,6 +23,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::drafts::Drafts;
 use super::trouble::{Repeatable, placed, told, trouble, was_done};
+use crate::commands;
 use crate::identity::{PersonId, Rank};
 use crate::outlet::Form;
 use crate::platforms::reaction::Reaction;
@@ -230,6 +231,16 @@ impl Messenger for Telegram {
             ..telegram::RULES
         };
         pieces(&clean_reply(text), &rules)
+    }
+
+    fn worded(&self, at: &Address, text: &str) -> String {
+        // With privacy mode on, as it is at first, Telegram brings us only commands in Latin letters from groups:
+        // https://core.telegram.org/bots/features#privacy-mode. What is told alone is about the group in which it was asked.
+        if at.shared {
+            commands::in_latin(text)
+        } else {
+            text.to_owned()
+        }
     }
 
     async fn reach(&self, at: &Address) -> Result<Reach, SendError> {
