@@ -1,0 +1,1 @@
+"""From people's own data to a persona: prepare, fine-tune, merge, convert, quantise, prove."""

@@ -1,0 +1,119 @@
+"""The one form of training data: dialogues, one a line of a JSONL file. docs/TRAINING.md describes the file.
+
+A dialogue belongs to one persona; its turns alternate, the person begins and the persona ends.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from .problems import Problem
+
+Role = Literal["user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side says."""
+
+    role: Role
+    content: str
+    name: str | None = None
+    """Who the person is, where several people speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a dialogue comes from."""
+
+    file: str
+    row: int
+    """Line or row of its beginning, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """One conversation with a persona."""
+
+    persona: str
+    """The persona's id."""
+    group: str
+    """What must not be torn apart by a split: a scene, the paraphrases of one question, a conversation."""
+    turns: tuple[Turn, ...]
+    source: Source
+    system: str | None = None
+    """What stands above the conversation, where the data bring it along; otherwise the persona's own text."""
+
+    def __post_init__(self) -> None:
+        fault = self.fault()
+        if fault:
+            raise ValueError(fault)
+
+    def fault(self) -> str | None:
+        """Why it is no dialogue."""
+        expected: Role = "user"
+        for turn in self.turns:
+            if turn.role != expected:
+                return f"two turns of {turn.role!r} follow each other, or it begins with the persona"
+            if not turn.content.strip():
+                return f"a turn of {turn.role!r} has no words"
+            expected = "assistant" if turn.role == "user" else "user"
+        if len(self.turns) < 2 or expected != "user":
+            return "it does not end with words of the persona"
+        return None
+
+    def with_group(self, group: str) -> Self:
+        """The same in another group."""
+        return replace(self, group=group)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a file."""
+        row: dict[str, Any] = {"persona": self.persona, "group": self.group}
+        if self.system is not None:
+            row["system"] = self.system
+        row["messages"] = [
+            {"role": turn.role, "content": turn.content}
+            | ({"name": turn.name} if turn.name else {})
+            for turn in self.turns
+        ]
+        row["source"] = {"file": self.source.file, "row": self.source.row}
+        return row
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Self:
+        """Reads one line of a file. Raises `ValueError` with what is wrong."""
+        try:
+            turns = tuple(
+                Turn(message["role"], message["content"], message.get("name"))
+                for message in row["messages"]
+            )
+            source = Source(row["source"]["file"], int(row["source"]["row"]))
+            return cls(row["persona"], row["group"], turns, source, row.get("system"))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the field {error} is missing or of another type") from error
+
+
+def write(path: Path, dialogues: Iterable[Dialogue]) -> int:
+    """Writes a file whole or not at all; gives back how many dialogues it holds."""
+    partial = path.with_name(path.name + ".part")
+    count = 0
+    with partial.open("w", encoding="utf-8") as file:
+        for dialogue in dialogues:
+            file.write(json.dumps(dialogue.to_json(), ensure_ascii=False) + "\n")
+            count += 1
+    partial.replace(path)
+    return count
+
+
+def read(path: Path) -> Iterator[Dialogue]:
+    """The dialogues of a file that `prepare` wrote; a bad line ends it."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield Dialogue.from_json(json.loads(line))
+            except ValueError as error:
+                raise Problem(
+                    f"{path}:{number}: {error}; run `chatfriends-train prepare` again"
+                ) from error
