@@ -291,7 +291,7 @@ async fn a_dialogue_is_given_up_and_help_comes_first_in_it() {
     let club = Club::of(&telegram).await;
     club.is_told("/persona create nari", "1/5").await;
     club.answers("나 진짜 죽고 싶어", "109").await;
-    club.answers("/취소", "nothing was changed").await;
+    club.answers("/취소", "아무것도 바꾸지 않았어요").await;
     club.is_told("/persona draft", "No personas were made here yet.")
         .await;
     // From then on it is talk again.

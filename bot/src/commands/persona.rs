@@ -375,7 +375,7 @@ async fn change(call: Call<'_>, ids: Option<Vec<PersonaId>>) -> Outcome {
         Sentence::PersonaSetEverywhere { name, kind }
     };
     let mut lines = vec![set.say(call.language)];
-    let others: Vec<PersonaId> = call.ctx.rules.at(&there.levels).personas.rule;
+    let others: Vec<PersonaId> = call.ctx.rules_at(&there.levels).personas.rule;
     let others: Vec<PersonaId> = others.into_iter().filter(|id| *id != persona.id).collect();
     if !others.is_empty() {
         let names = names(&call, &others);
