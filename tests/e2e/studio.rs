@@ -277,7 +277,7 @@ async fn whoever_is_no_moderator_any_more_changes_nothing() {
     // Who somebody is in a group is believed for a minute, but not over a restart.
     daemon.kill();
     let daemon = home.start().await;
-    club.answers("f", "for those who manage the whole server or group")
+    club.answers("f", "Only people who manage the whole server or group")
         .await;
     club.group.says(&club.min, "/persona draft");
     let alone = telegram.private(&club.min);
