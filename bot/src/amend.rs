@@ -189,7 +189,7 @@ impl Amendment<'_> {
         Voice::Persona {
             id: persona.clone(),
             name,
-            named: self.ctx.rules.at(levels).personas.rule.len() > 1,
+            named: self.ctx.rules_at(levels).personas.rule.len() > 1,
         }
     }
 }

@@ -33,7 +33,7 @@ pub async fn check(settings: &Settings) -> bool {
     report(
         "discord",
         match &settings.discord {
-            None => Ok("not used: there is no DISCORD_TOKEN".to_owned()),
+            None => Ok("not used: there is no DISCORD_TOKEN and no discord.token_file".to_owned()),
             Some(settings) => discord::look(settings).await,
         },
     );
@@ -41,7 +41,9 @@ pub async fn check(settings: &Settings) -> bool {
         "telegram",
         match &settings.telegram {
             Some(telegram) => telegram::check(telegram).await,
-            None => Ok("not used: there is no TELEGRAM_BOT_TOKEN".to_owned()),
+            None => Ok(
+                "not used: there is no TELEGRAM_BOT_TOKEN and no telegram.token_file".to_owned(),
+            ),
         },
     );
     let loaded = Library::load(

@@ -23,7 +23,7 @@ use crate::moves::Moves;
 use crate::platforms::health::Health;
 use crate::platforms::telegram::webhook::Webhook;
 use crate::reasons::Reasons;
-use crate::rules::PlaceRules;
+use crate::rules::{Effective, EffectiveRules, PlaceRules};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::studio::Studio;
@@ -88,6 +88,21 @@ impl Context {
         }
     }
 
+    /// The rules where these levels stand one in another. A persona that is gone leaves its places to the others there, and to the default one.
+    #[must_use]
+    pub fn rules_at(&self, levels: &[Level]) -> EffectiveRules {
+        let mut rules = self.rules.at(levels);
+        let library = self.library_at(levels);
+        rules.personas.rule.retain(|id| library.get(id).is_some());
+        if rules.personas.rule.is_empty() {
+            rules.personas = Effective {
+                rule: vec![self.settings.default_persona.clone()],
+                from: None,
+            };
+        }
+        rules
+    }
+
     /// Who answers a message: the one that was picked or called, else the first of the place's, else the default.
     ///
     /// # Errors
@@ -103,13 +118,8 @@ impl Context {
                 })
             });
         }
-        let at_home = self.rules.at(&inbound.levels).personas.rule;
-        // A persona whose file is gone leaves its places to the others there, and to the default one.
-        let persona = at_home
-            .iter()
-            .chain([&self.settings.default_persona])
-            .find_map(|id| library.get(id));
-        persona.cloned().ok_or_else(|| {
+        let first = self.rules_at(&inbound.levels).personas.rule.swap_remove(0);
+        library.get(&first).cloned().ok_or_else(|| {
             Trouble::Told(Sentence::UnknownPersona {
                 typed: self.settings.default_persona.to_string(),
                 nearest: None,

@@ -54,8 +54,6 @@ pub struct Delivery {
 pub struct Job {
     /// The event that is answered.
     pub event: EventId,
-    /// The words that are answered, where that is another event: they are answered once more.
-    pub about: Option<EventId>,
     /// Where.
     pub at: Address,
     /// The same, as memory and inbox know it.
@@ -97,6 +95,8 @@ struct Board {
     speaker: Option<(PersonaId, String)>,
     blocks: Vec<Block>,
     form: Option<Form>,
+    /// The event whose words are answered once more.
+    again: Option<EventId>,
     /// Since when a reply is being made that could be stopped.
     speaking_since: Option<Instant>,
     ended: bool,
@@ -108,6 +108,8 @@ enum Block {
     Reply(String),
     /// The bot's own.
     Notice(String),
+    /// The bot's own, about what the asker did: nobody else need see it.
+    Trouble(String),
     /// What the bot hands over.
     File(File),
 }
@@ -169,7 +171,7 @@ impl Delivery {
                 return self.ask(form).await;
             }
             if !self.job.instead_of.is_empty()
-                && let Some(Block::Notice(_)) = board.blocks.first()
+                && let Some(Block::Notice(_) | Block::Trouble(_)) = board.blocks.first()
                 && shown
                     .iter()
                     .all(|shown| shown.post.is_none() && self.job.instead_of.contains(&shown.sent))
@@ -191,6 +193,7 @@ impl Delivery {
                     return Delivered::Nothing;
                 }
                 if board.ended {
+                    self.replace(&board).await;
                     return Delivered::Whole;
                 }
                 let writes = shown.is_empty() && sketch.post.is_none();
@@ -226,7 +229,8 @@ impl Delivery {
                 }
                 continue;
             }
-            let outcome = self.perform(step, &mut shown, &wanted).await;
+            let about = board.again.as_ref().unwrap_or(&self.job.event);
+            let outcome = self.perform(step, &mut shown, &wanted, about).await;
             wrote = Instant::now();
             self.paces.note(&self.scene(), manners);
             let wait = match outcome {
@@ -337,13 +341,15 @@ impl Delivery {
             .iter()
             .rposition(|block| matches!(block, Block::Reply(_)));
         for (index, block) in board.blocks.iter().enumerate() {
+            let discreet = self.job.discreet
+                || matches!(block, Block::Trouble(_)) && self.job.at.ticket.is_some();
             let (voice, pieces, file) = match block {
                 Block::Reply(text) => {
                     let voice = self.voice(board);
                     let pieces = self.messenger.pieces(text, &voice);
                     (voice, pieces, None)
                 }
-                Block::Notice(text) => {
+                Block::Notice(text) | Block::Trouble(text) => {
                     let text = self.messenger.worded(&self.job.at, text);
                     let pieces = self.messenger.pieces(&text, &Voice::Bot);
                     (Voice::Bot, pieces, None)
@@ -365,7 +371,7 @@ impl Delivery {
                         (true, false) => Vec::new(),
                     },
                     answers: self.job.answers.clone().filter(|_| posts.is_empty()),
-                    discreet: self.job.discreet,
+                    discreet,
                     invitation: self.job.invitation.clone(),
                     language: self.job.language,
                 });
@@ -406,12 +412,13 @@ impl Delivery {
         step: Step,
         shown: &mut Vec<Shown>,
         wanted: &[Post],
+        about: &EventId,
     ) -> Result<(), Setback> {
         let at = &self.job.at;
         match step {
             Step::Post(index) => {
                 let post = &wanted[index];
-                let sent = self.post(index, post).await?;
+                let sent = self.post(index, post, about).await?;
                 shown.push(Shown {
                     sent,
                     post: Some(post.clone()),
@@ -445,7 +452,7 @@ impl Delivery {
                     Err(error) => return Err(self.setback(error)),
                 }
                 if self.job.instead_of.contains(&shown[index].sent) {
-                    self.note(index, &shown[index].sent, post).await;
+                    self.note(index, &shown[index].sent, post, about).await;
                 }
                 shown[index].post = Some(post.clone());
                 Ok(())
@@ -473,11 +480,11 @@ impl Delivery {
         }
     }
 
-    async fn post(&self, index: usize, post: &Post) -> Result<Sent, Setback> {
+    async fn post(&self, index: usize, post: &Post, about: &EventId) -> Result<Sent, Setback> {
         let posts_once = self.messenger.posts_once(&self.job.at, post).await;
         if !posts_once {
             // If the daemon dies between this and the answer, it cannot know whether the message arrived, and does not repeat it.
-            self.note(index, &Sent::Perhaps, post).await;
+            self.note(index, &Sent::Perhaps, post, about).await;
         }
         let sent = match self
             .messenger
@@ -498,18 +505,18 @@ impl Delivery {
                 return Err(self.setback(error));
             }
         };
-        self.note(index, &sent, post).await;
+        self.note(index, &sent, post, about).await;
         Ok(sent)
     }
 
-    async fn note(&self, index: usize, sent: &Sent, post: &Post) {
+    async fn note(&self, index: usize, sent: &Sent, post: &Post, about: &EventId) {
         let persona = match &post.voice {
             Voice::Persona { id, .. } => Some(id),
             Voice::Bot | Voice::Draft => None,
         };
         let posting = Posting {
             event: &self.job.event,
-            about: self.job.about.as_ref().unwrap_or(&self.job.event),
+            about,
             place: &self.job.place,
             asker: &self.job.asker,
             persona,
@@ -518,6 +525,24 @@ impl Delivery {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "A message was shown but could not be noted."
+            );
+        }
+    }
+
+    /// A reply to words that were answered before is their answer from now on.
+    async fn replace(&self, board: &Board) {
+        let is_reply = |block: &Block| matches!(block, Block::Reply(_));
+        let Some(of) = board
+            .again
+            .as_ref()
+            .filter(|_| board.blocks.iter().any(is_reply))
+        else {
+            return;
+        };
+        if let Err(error) = self.inbox.shown_as(of, &self.job.event).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "A message was answered again, and that could not be noted."
             );
         }
     }
@@ -581,6 +606,7 @@ impl Board {
     fn take(&mut self, show: Show) {
         match show {
             Show::Answering { persona, name } => self.speaker = Some((persona, name)),
+            Show::Again { of } => self.again = Some(of),
             Show::Text { text } => {
                 self.speaking_since.get_or_insert_with(Instant::now);
                 match self.blocks.last_mut() {
@@ -588,9 +614,8 @@ impl Board {
                     _ => self.blocks.push(Block::Reply(text)),
                 }
             }
-            Show::Notice { text } | Show::Trouble { text, .. } => {
-                self.blocks.push(Block::Notice(text));
-            }
+            Show::Notice { text } => self.blocks.push(Block::Notice(text)),
+            Show::Trouble { text, .. } => self.blocks.push(Block::Trouble(text)),
             Show::File { name, text } => self.blocks.push(Block::File(File { name, text })),
             Show::Done { .. } => self.speaking_since = None,
             Show::Form { form } => self.form = Some(form),

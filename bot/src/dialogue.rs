@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatfriends_personas::Language;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::now_ms;
@@ -67,6 +68,8 @@ pub struct Question {
     pub number: usize,
     /// How many there are.
     pub of: usize,
+    /// The language it is asked in.
+    pub language: Language,
     /// The field that is asked for, with what stands there now.
     pub field: Field,
 }
@@ -80,8 +83,15 @@ pub enum Step {
     Required(Question),
     /// The same question once more, because the answer was longer than may stand there.
     TooLong(Question),
-    /// Everything is answered: the command, and where it was given.
-    Whole(Asked, Origin),
+    /// Everything is answered.
+    Whole {
+        /// The command, with what was answered.
+        asked: Asked,
+        /// Where it was given.
+        origin: Origin,
+        /// In which language.
+        language: Language,
+    },
     /// It was given up.
     Cancelled,
     /// Nothing is being asked.
@@ -243,7 +253,11 @@ impl Dialogue {
     fn ask(&self, place: usize) -> Step {
         match self.question_at(place) {
             Some(question) => Step::Ask(question),
-            None => Step::Whole(self.asked(), self.origin.clone()),
+            None => Step::Whole {
+                asked: self.asked(),
+                origin: self.origin.clone(),
+                language: self.form.language,
+            },
         }
     }
 
@@ -257,6 +271,7 @@ impl Dialogue {
             title: self.form.title.clone(),
             number: place + 1,
             of: self.form.fields.len(),
+            language: self.form.language,
             field: self.form.fields.get(place)?.clone(),
         })
     }
@@ -335,6 +350,7 @@ mod tests {
                 arguments: vec![("id".to_owned(), "nari".to_owned())],
             },
             fields: vec![field("names", "Nari", true), field("facts", "old", false)],
+            language: Language::English,
         };
         let first = dialogues.begin(&person(), origin, form).await.unwrap();
         assert_eq!(first.unwrap().field.name, "names");
@@ -347,7 +363,7 @@ mod tests {
             Step::Ask(question) => question.field.name,
             Step::Required(_) => "required".to_owned(),
             Step::TooLong(_) => "too long".to_owned(),
-            Step::Whole(asked, _) => format!("{:?}", asked.arguments),
+            Step::Whole { asked, .. } => format!("{:?}", asked.arguments),
             Step::Cancelled => "cancelled".to_owned(),
             Step::Nothing => "nothing".to_owned(),
         }

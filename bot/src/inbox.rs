@@ -243,7 +243,7 @@ impl Inbox {
         Ok((!events.is_empty()).then_some(Batch(events)))
     }
 
-    /// Notes that the answer to an event is now shown by what was shown for another one, where that took its place.
+    /// Notes that the answer to an event is from now on what was shown for another one.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -251,11 +251,7 @@ impl Inbox {
         retry_on_conflict(|| async {
             let posts = self.sent(other).await?;
             let found = self.answered_record(event).await?;
-            let took_place = |answered: &Answered| {
-                let mut places = answered.posts.iter();
-                places.any(|post| *post != Sent::Perhaps && posts.contains(post))
-            };
-            let Some(answered) = found.record.clone().filter(took_place) else {
+            let Some(answered) = found.record.clone() else {
                 return Ok(());
             };
             let swap = found.becomes(&Answered { posts, ..answered });

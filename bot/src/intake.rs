@@ -90,9 +90,16 @@ impl Task {
         }
     }
 
-    /// The messages that it is about: those of a batch, or earlier ones.
+    /// What it is about: the messages of a batch, or earlier ones. Commands of one person in one place are about one thing, as each may change
+    /// what the next one finds; but `/stop` waits for none.
     fn messages(&self, batch: &Batch) -> Vec<EventId> {
         match self {
+            Self::Command if !doing::is_stop(batch) => {
+                let leader = batch.leader();
+                let (person, place) = (leader.by.person.as_str(), leader.venue.place.as_str());
+                let all = format!("commands/{place}/{person}");
+                vec![EventId::new(leader.platform, &all)]
+            }
             Self::Answer { .. } => batch.0.iter().map(|event| event.id.clone()).collect(),
             Self::Regenerate { of, .. } | Self::Amend { of, .. } => vec![of.clone()],
             Self::Command

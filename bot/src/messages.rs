@@ -344,9 +344,11 @@ impl Sentence {
             Self::NotAllowed { needs } => both(
                 match needs {
                     Rank::Member | Rank::ManagesChannel => {
-                        "That is for those who manage this channel or group."
+                        "Only people who manage this channel or group can do that."
                     }
-                    Rank::ManagesAll => "That is for those who manage the whole server or group.",
+                    Rank::ManagesAll => {
+                        "Only people who manage the whole server or group can do that."
+                    }
                 },
                 match needs {
                     Rank::Member | Rank::ManagesChannel => {
@@ -366,6 +368,17 @@ impl Sentence {
             Self::SafetyProtocol => both(
                 "Words of suicide or self-harm are answered at once with people to call, in every place and by every persona, also when the model is down. They are kept nowhere. I am no substitute for a person who can help.",
                 "죽고 싶다거나 자신을 해치고 싶다는 말에는 어디서나, 어떤 페르소나든, 모델이 멈춰 있어도 바로 전화할 곳을 알려 드려요. 그 말은 보관하지 않아요. 저는 도와줄 수 있는 사람을 대신하지 못해요.",
+            ),
+            Self::Stats { turns: 0, facts: 0 } => both(
+                "We have not talked here yet.",
+                "여기서 아직 나눈 말이 없어요.",
+            ),
+            Self::Stats { turns: 0, facts } => both(
+                format!(
+                    "None of our talk is kept here, but I remember {} about you.",
+                    counted(*facts, "thing")
+                ),
+                format!("여기에 남아 있는 대화는 없지만, 기억하는 것은 {facts}가지예요."),
             ),
             Self::Stats { turns, facts } => both(
                 format!(
@@ -498,8 +511,8 @@ impl Sentence {
             ),
             Self::MemorySummary => both("From earlier talk:", "지난 이야기에서:"),
             Self::MemoryTurns { turns } => both(
-                format!("Kept word for word: {}", counted(*turns, "exchange")),
-                format!("그대로 보관하는 대화: {turns}번 주고받은 말"),
+                format!("Kept in full: {}", counted(*turns, "exchange")),
+                format!("전체를 보관하는 대화: {turns}번"),
             ),
             Self::MemoryHowToForget => both(
                 "/memory forget NUMBER forgets a line, /memory forget all everything, and /memory export gives you all of it.",
@@ -533,7 +546,7 @@ impl Sentence {
                 "지금은 말하고 있지 않아요.",
             ),
             Self::WhyNothing => both(
-                "I know of no reply to you here since I was started.",
+                "I have not replied to you here since my last restart.",
                 "다시 시작한 뒤로 여기서 답해 드린 기록이 없어요.",
             ),
             Self::WhyMadeBy { persona, model } => both(
@@ -574,7 +587,7 @@ impl Sentence {
                     counted(*prompt, "token")
                 ),
                 format!(
-                    "프롬프트 {prompt}토큰(그중 {cached}개는 계산해 둔 것), 답 {reply}토큰, 한도 {limit}토큰."
+                    "프롬프트 {prompt}토큰(그중 {cached}개는 이미 계산됨), 답 {reply}토큰, 한도 {limit}토큰."
                 ),
             ),
             Self::WhyEnded(ending) => both(
@@ -654,7 +667,7 @@ impl Sentence {
                 match silence {
                     Silence::Bot => "I stayed silent because I do not answer bots.",
                     Silence::NotCalled => {
-                        "I stayed silent because I was not called: mention me, answer a message of mine, or begin with my name."
+                        "I stayed silent because I was not called: mention me, reply to a message of mine, or call me by name with a comma (“Joey, …”)."
                     }
                     Silence::NotHere => "I stayed silent because a moderator switched me off here.",
                     Silence::QuietHours => "I stayed silent because these are quiet hours here.",
@@ -666,7 +679,7 @@ impl Sentence {
                 match silence {
                     Silence::Bot => "봇에게는 답하지 않아서 조용히 있었어요.",
                     Silence::NotCalled => {
-                        "부르지 않아서 조용히 있었어요. 저를 멘션하거나, 제 메시지에 답장하거나, 이름으로 불러 주세요."
+                        "부르지 않아서 조용히 있었어요: 저를 멘션하거나, 제 말에 답장하거나, ‘조이야’처럼 부르거나 이름 뒤에 쉼표를 써 주세요."
                     }
                     Silence::NotHere => "관리자가 여기서는 꺼 두어서 조용히 있었어요.",
                     Silence::QuietHours => "지금은 조용한 시간이라 답하지 않았어요.",
@@ -683,10 +696,9 @@ impl Sentence {
                 "이 줄은 UTF-8 글자가 아니에요. UTF-8로 보내 주세요.",
             ),
             Self::Commands => both("These commands work here:", "쓸 수 있는 명령이에요:"),
-            Self::Usage { usage } => both(
-                format!("It is used like this: {usage}"),
-                format!("이렇게 써요: {usage}"),
-            ),
+            Self::Usage { usage } => {
+                both(format!("Usage: {usage}"), format!("이렇게 써요: {usage}"))
+            }
             Self::Making(sentence) => sentence.in_both(),
         }
     }
@@ -740,6 +752,7 @@ mod tests {
             said(2, 0),
             "We have had 2 exchanges here, and I remember 0 things about you."
         );
+        assert_eq!(said(0, 0), "We have not talked here yet.");
     }
 
     /// Discord takes no longer message.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::Asked;
+use crate::identity::EventId;
 use crate::messages::Sentence;
 
 /// One thing to show.
@@ -25,6 +26,11 @@ pub enum Show {
         persona: PersonaId,
         /// Its name.
         name: String,
+    },
+    /// What follows answers words that were answered before, or changed since.
+    Again {
+        /// The event with which they came.
+        of: EventId,
     },
     /// More of the persona's reply.
     Text {
@@ -76,6 +82,8 @@ pub struct Form {
     pub asked: Asked,
     /// At most five, which is what Discord shows.
     pub fields: Vec<Field>,
+    /// The language it is in.
+    pub language: Language,
 }
 
 /// One thing to fill in.

@@ -242,6 +242,7 @@ impl Talk {
             }
             Show::Taken { .. }
             | Show::Answering { .. }
+            | Show::Again { .. }
             | Show::Persona { .. }
             | Show::Form { .. }
             | Show::Done { .. } => {}

@@ -178,6 +178,9 @@ pub async fn again(
     let Some(last) = known.window.pop() else {
         return Ok(None);
     };
+    if let Some(of) = last.source.clone() {
+        out.show(Show::Again { of }).await;
+    }
     let is_led = known.window.is_empty() && known.opening.is_some();
     if last.amended && !is_led {
         return stage.answer_amended(last).await.map(Some);

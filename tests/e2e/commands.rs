@@ -193,7 +193,7 @@ async fn memory_is_shown_forgotten_and_exported() {
         This is what I remember about you here:
         1. name: Yun
         2. job: bartender
-        Kept word for word: 2 exchanges
+        Kept in full: 2 exchanges
         /memory forget NUMBER forgets a line, /memory forget all everything, and /memory export gives you all of it."]]
     .assert_eq(&yun.say("joey", "/memory").await.notice());
     assert!(
@@ -261,10 +261,7 @@ async fn turns_are_told_where_nothing_else_is_known() {
     let yun = daemon.user("yun");
     yun.say("joey", "Hello there").await;
     let shown = yun.say("joey", "/memory").await.notice();
-    assert!(
-        shown.contains("Kept word for word: 1 exchange\n"),
-        "{shown}"
-    );
+    assert!(shown.contains("Kept in full: 1 exchange\n"), "{shown}");
     assert_eq!(
         yun.say("joey", "/stats").await.notice(),
         "We have had 1 exchange here, and I remember 0 things about you."
@@ -393,7 +390,7 @@ async fn why_shows_what_a_reply_was_made_from() {
         yun.say("joey", "/why")
             .await
             .notice()
-            .contains("I know of no reply to you here")
+            .contains("I have not replied to you here")
     );
     yun.say("joey", "My name is Yun").await;
     assert!(

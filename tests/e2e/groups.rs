@@ -28,7 +28,7 @@ async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
     assert!(why(&yun).await.contains("job: spy"));
     assert_eq!(
         why(&min).await,
-        "I know of no reply to you here since I was started."
+        "I have not replied to you here since my last restart."
     );
     // A moderator may have it made again, and learns nothing by that.
     general.until_button(shown.id, "regenerate").await;
@@ -95,7 +95,7 @@ async fn an_administrator_who_types_a_command_is_one() {
     group.says(&boss, "/help");
     private.until_text("| create ID |").await;
     group.says(&boss, "/persona rollback");
-    let usage = private.until_text("It is used like this").await;
+    let usage = private.until_text("Usage: ").await;
     assert!(usage.text.contains("create ID"), "{usage:?}");
     drop(daemon);
 }
@@ -261,5 +261,60 @@ async fn who_was_taken_from_a_place_answers_there_no_more() {
     })
     .await;
     assert!(!group.texts().iter().any(|text| text.contains("/roll")));
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn what_one_commands_is_done_and_told_in_order() {
+    let (model, telegram, home, daemon) = on_telegram().await;
+    telegram.lets_the_bot_read_everything();
+    let yun = telegram.person("Yun");
+    let group = telegram.group("club");
+    group.has(&yun, Role::Administrator);
+    // Somebody who never wrote to the bot cannot be told anything alone.
+    telegram.expect_refusals_of("chat not found");
+    drop(daemon);
+    for number in 11..=18 {
+        group.says(&yun, &format!("/settings limit person {number}"));
+    }
+    group.says(&yun, "/settings show");
+    let daemon = home.start().await;
+    let shown = group.until_text("Who answers").await;
+    assert!(shown.text.contains(": 18"), "{shown:?}");
+    let texts = group.texts();
+    let told: Vec<bool> = (11..=18)
+        .zip(&texts)
+        .map(|(number, text)| text.contains(&format!(": {number}")))
+        .collect();
+    assert_eq!(told, [true; 8], "{texts:?}");
+    // Whoever says stop waits for nothing.
+    group.says(&yun, "Joey, hi");
+    group.until_text("Okay.").await;
+    let pen = model.next_written();
+    pen.write("One, two,");
+    group.says(&yun, "/regenerate");
+    group.until_text("One, two,").await;
+    group.says(&yun, "/stop");
+    pen.unread().await;
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn a_reply_that_was_asked_for_by_command_can_be_made_again() {
+    let (model, telegram, _home, daemon) = on_telegram().await;
+    let yun = telegram.person("Yun");
+    let chat = telegram.private(&yun);
+    chat.says(&yun, "hello");
+    let first = chat.until_text("Okay.").await;
+    chat.until_button(first.id, "regenerate").await;
+    model.replies(|_| "By command.".to_owned());
+    chat.says(&yun, "/regenerate");
+    let second = chat.until_text("By command.").await;
+    assert_ne!(first.id, second.id);
+    chat.until_button(second.id, "regenerate").await;
+    model.replies(|_| "By button.".to_owned());
+    chat.presses(&yun, second.id, "🔄 Another answer");
+    let third = chat.until_text("By button.").await;
+    assert_eq!(third.id, second.id);
     drop(daemon);
 }

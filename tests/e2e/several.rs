@@ -22,11 +22,11 @@ async fn what_any_persona_remembers_is_shown_handed_over_and_forgotten() {
 
         Joey:
         1. name: Yun
-        Kept word for word: 1 exchange
+        Kept in full: 1 exchange
 
         Monica:
         2. job: bartender
-        Kept word for word: 1 exchange
+        Kept in full: 1 exchange
 
         /memory forget NUMBER forgets a line, /memory forget all everything, and /memory export gives you all of it."]]
     .assert_eq(&yun.say("", "/memory").await.notice());

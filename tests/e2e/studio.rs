@@ -191,11 +191,11 @@ async fn an_edit_outlives_a_restart_and_is_taken_back() {
     club.says(
         yun,
         "/persona rollback nari",
-        "There is no such version to go back to. There are: 1, 2.",
+        "There is no such version. Versions: 1, 2.",
     )
     .await;
     let in_korean = format!("@{} /페르소나 복원 nari 2", telegram.bot_username());
-    club.says(yun, &in_korean, "2번째 판").await;
+    club.says(yun, &in_korean, "버전 2").await;
     assert_eq!(system_now("나리야 또 뭐해?").await, "two");
     club.is_told("/settings log", "/persona rollback nari 2")
         .await;
@@ -203,7 +203,7 @@ async fn an_edit_outlives_a_restart_and_is_taken_back() {
     assert!(log.contains("/persona edit nari @"), "{log}");
     assert!(!log.contains("two") && !log.contains("Nari,"), "{log}");
     // Whoever was set here and is gone leaves the place to the default.
-    let lost = "nari would be lost for good with its versions (1, 2).";
+    let lost = "This deletes nari and all its versions (1, 2) for good.";
     club.is_told("/persona delete nari", lost).await;
     assert_eq!(system_now("나리야 아직 있어?").await, "two");
     let in_korean = format!("@{} /페르소나 삭제 nari 확인", telegram.bot_username());
@@ -277,7 +277,7 @@ async fn whoever_is_no_moderator_any_more_changes_nothing() {
     // Who somebody is in a group is believed for a minute, but not over a restart.
     daemon.kill();
     let daemon = home.start().await;
-    club.answers("f", "for those who manage the whole server or group")
+    club.answers("f", "Only people who manage the whole server or group")
         .await;
     club.group.says(&club.min, "/persona draft");
     let alone = telegram.private(&club.min);
@@ -291,7 +291,7 @@ async fn a_dialogue_is_given_up_and_help_comes_first_in_it() {
     let club = Club::of(&telegram).await;
     club.is_told("/persona create nari", "1/5").await;
     club.answers("나 진짜 죽고 싶어", "109").await;
-    club.answers("/취소", "nothing was changed").await;
+    club.answers("/취소", "아무것도 바꾸지 않았어요").await;
     club.is_told("/persona draft", "No personas were made here yet.")
         .await;
     // From then on it is talk again.

@@ -120,7 +120,7 @@ async fn a_moderator_chooses_who_answers_and_nobody_else_does() {
     group.says(&min, "/persona set monica");
     let refused = telegram.private(&min);
     drop(refused);
-    group.until_text("for those who manage").await;
+    group.until_text("Only people who manage").await;
     group.says(&yun, "/persona set monica");
     group.until_text("From now on Monica answers here.").await;
     // Only this is told to a bot that is no administrator, and once for all of them.

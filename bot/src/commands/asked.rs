@@ -72,7 +72,7 @@ impl Asked {
         }
         for argument in expected {
             let value = match argument.kind {
-                Kind::Text | Kind::Personas => {
+                Kind::Text | Kind::Link | Kind::Personas => {
                     let rest = words.join(" ");
                     words.clear();
                     rest

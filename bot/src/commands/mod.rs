@@ -112,6 +112,8 @@ pub enum Kind {
     Made,
     /// One word.
     Word,
+    /// All that follows, which a link brings along; nobody types it.
+    Link,
     /// One of these words.
     Choice(&'static [Words]),
     /// All that follows.
@@ -268,6 +270,12 @@ fn index(language: Language) -> usize {
     }
 }
 
+/// Whether a command ends what is going on. It waits for nothing.
+#[must_use]
+pub fn is_stop(asked: &Asked) -> bool {
+    stop::is_given(asked)
+}
+
 /// Whether a line that begins with a slash names a command that there is.
 #[must_use]
 pub fn is_ours(line: &str) -> bool {
@@ -386,7 +394,7 @@ impl Call<'_> {
     }
 
     fn rules(&self) -> crate::rules::EffectiveRules {
-        self.ctx.rules.at(&self.admitted.inbound().levels)
+        self.ctx.rules_at(&self.admitted.inbound().levels)
     }
 
     /// Who can answer here.

@@ -172,7 +172,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["rollback", "복원"],
             summary: [
                 "lets an earlier version answer again",
-                "예전 판이 다시 답하게 해요",
+                "예전 버전이 다시 답하게 해요",
             ],
             needs: Rank::ManagesAll,
             works: PlaceKind::Shared,
@@ -181,10 +181,10 @@ pub(super) const COMMAND: Command = Command {
             arguments: &[
                 OWN,
                 Argument {
-                    name: ["version", "판"],
+                    name: ["version", "버전"],
                     summary: [
                         "its number; without one, the version before",
-                        "판의 번호, 없으면 바로 전의 판",
+                        "버전의 번호, 없으면 바로 전 버전",
                     ],
                     kind: Kind::Word,
                     required: false,
@@ -196,7 +196,7 @@ pub(super) const COMMAND: Command = Command {
             name: ["delete", "삭제"],
             summary: [
                 "deletes a persona made here with all its versions",
-                "이곳에서 만든 페르소나를 모든 판과 함께 삭제해요",
+                "이곳에서 만든 페르소나를 모든 버전과 함께 삭제해요",
             ],
             needs: Rank::ManagesAll,
             works: PlaceKind::Shared,
@@ -375,7 +375,7 @@ async fn change(call: Call<'_>, ids: Option<Vec<PersonaId>>) -> Outcome {
         Sentence::PersonaSetEverywhere { name, kind }
     };
     let mut lines = vec![set.say(call.language)];
-    let others: Vec<PersonaId> = call.ctx.rules.at(&there.levels).personas.rule;
+    let others: Vec<PersonaId> = call.ctx.rules_at(&there.levels).personas.rule;
     let others: Vec<PersonaId> = others.into_iter().filter(|id| *id != persona.id).collect();
     if !others.is_empty() {
         let names = names(&call, &others);

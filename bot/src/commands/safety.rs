@@ -30,7 +30,7 @@ async fn run(call: Call<'_>) -> Outcome {
     let card = safety::card(&call.ctx.settings.country);
     let lines = [
         Sentence::SafetyProtocol.say(call.language),
-        card.say(call.language),
+        card.say_to_who_asked(call.language),
     ];
     call.say(lines.join("\n\n")).await
 }

@@ -295,7 +295,7 @@ async fn reset(call: Call<'_>) -> Outcome {
 /// Changes rules, and says what holds from now on, and where something else does.
 async fn change(call: Call<'_>, topics: &[Topic], change: impl Fn(&mut Rules) + Send) -> Outcome {
     call.ctx.rules.change(call.level(), change).await?;
-    let (there, here) = (call.ctx.rules.at(call.outwards()), call.rules());
+    let (there, here) = (call.ctx.rules_at(call.outwards()), call.rules());
     let mut lines = Vec::new();
     for topic in topics {
         let (rule, from) = topic.said(&there);

@@ -26,7 +26,7 @@ pub(super) const COMMAND: Command = Command {
                 "where the link to this chat was",
                 "이 대화로 온 링크의 출처",
             ],
-            kind: Kind::Text,
+            kind: Kind::Link,
             required: false,
         }],
         run: |call| Box::pin(run(call)),

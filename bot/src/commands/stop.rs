@@ -1,6 +1,6 @@
 //! `/stop`: ends the reply that is being made. It does not wait for the conversation's turn, or it would wait for that very reply.
 
-use super::{Action, Answer, Call, Command, Outcome};
+use super::{Action, Answer, Asked, Call, Command, Outcome};
 use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
 
@@ -18,6 +18,11 @@ pub(super) const COMMAND: Command = Command {
         run: |call| Box::pin(run(call)),
     }],
 };
+
+/// Whether this command is given.
+pub(super) fn is_given(asked: &Asked) -> bool {
+    asked.command == COMMAND.name[0]
+}
 
 async fn run(call: Call<'_>) -> Outcome {
     let inbound = call.admitted.inbound();

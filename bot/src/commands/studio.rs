@@ -281,6 +281,7 @@ async fn ask(call: &Call<'_>, id: &PersonaId, sheet: &Sheet) -> Outcome {
         title: say(call, Making::FormTitle { id: id.to_string() }),
         asked,
         fields: sheet.fields(call.language),
+        language: call.language,
     };
     call.out.show(Show::Form { form }).await;
     Ok(Done::Asked)

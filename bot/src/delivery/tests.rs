@@ -103,7 +103,6 @@ impl Group {
             paces: Arc::clone(&self.paces),
             job: Job {
                 event: EventId::new(Platform::Telegram, event),
-                about: None,
                 at: Address {
                     place: "-100".to_owned(),
                     thread: None,

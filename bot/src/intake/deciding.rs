@@ -10,7 +10,7 @@ use super::{Intake, Task};
 use crate::attention::{AnsweredMessage, Attention, Heard, Silence, may_still_call};
 use crate::bursts::Speaker;
 use crate::context::Context;
-use crate::identity::{Audience, Rank};
+use crate::identity::{Audience, EventId, Rank};
 use crate::inbox::{Batch, Posted};
 use crate::messages::Sentence;
 use crate::metrics::{self, Count};
@@ -225,6 +225,9 @@ impl Intake {
                 if !place.rules.has(&persona, &place.library) {
                     return Ok(Some(Task::Tell(Sentence::AnswersNoMore)));
                 }
+                if !self.is_last(&posted.event).await? {
+                    return Ok(Some(Task::Tell(Sentence::NotTheLastReply)));
+                }
                 match self.kept_from(event) {
                     Some(silence) => Task::Tell(Sentence::WhySilent(silence)),
                     None => Task::Regenerate {
@@ -237,9 +240,20 @@ impl Intake {
         }))
     }
 
+    /// Whether nothing has been said in the conversation after the words that came with an event.
+    async fn is_last(&self, event: &EventId) -> Result<bool, StoreError> {
+        let memory = &self.ctx.memory;
+        let Some(scope) = memory.scope_of(event).await? else {
+            return Ok(false);
+        };
+        let known = memory.recall(&scope, "").await?;
+        let last = known.window.last();
+        Ok(last.is_some_and(|turn| turn.source.as_ref() == Some(event)))
+    }
+
     /// What keeps us from making a reply there now; otherwise it counts as one.
     pub(super) fn kept_from(&self, event: &Event) -> Option<Silence> {
-        let rules = self.ctx.rules.at(&event.venue.levels);
+        let rules = self.ctx.rules_at(&event.venue.levels);
         let is_private = event.venue.audience == Audience::Private;
         if !is_private && rules.answers.rule == Answers::Nothing {
             return Some(Silence::NotHere);
@@ -280,7 +294,7 @@ struct Place {
 impl Place {
     fn of(ctx: &Context, event: &Event) -> Self {
         Self {
-            rules: ctx.rules.at(&event.venue.levels),
+            rules: ctx.rules_at(&event.venue.levels),
             library: ctx.library_at(&event.venue.levels),
         }
     }

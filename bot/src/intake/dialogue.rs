@@ -3,7 +3,7 @@
 use chatfriends_personas::Language;
 use tokio_util::sync::CancellationToken;
 
-use super::doing::{inbound, said, told};
+use super::doing::{inbound, language, said, told};
 use super::{Intake, Shows};
 use crate::delivery::{Delivered, Job};
 use crate::dialogue::{Origin, Question, Step};
@@ -32,7 +32,7 @@ impl Intake {
         let dialogues = &self.ctx.dialogues;
         match dialogues.begin(&job.asker, origin, form).await? {
             Some(question) => {
-                let shows = shown(&[], &question, job.language).await;
+                let shows = shown(&[], &question).await;
                 Ok(self.deliver(job, shows, stop).await)
             }
             None => Ok(Delivered::Whole),
@@ -46,7 +46,6 @@ impl Intake {
         stop: &CancellationToken,
     ) -> Result<Shows, StoreError> {
         let leader = batch.leader();
-        let language = leader.by.language;
         let text = inbound(batch).text;
         // Before anything else, as everywhere: what is said in distress is no answer and is kept nowhere.
         if let Some(card) = safety::card_for(&text, &self.ctx.settings.country) {
@@ -55,19 +54,23 @@ impl Intake {
         let dialogues = &self.ctx.dialogues;
         let step = dialogues.hear(&leader.by.person, &leader.id, &text).await?;
         Ok(match step {
-            Step::Ask(question) => shown(&[], &question, language).await,
-            Step::Required(question) => shown(&[Making::MustNotBeEmpty], &question, language).await,
+            Step::Ask(question) => shown(&[], &question).await,
+            Step::Required(question) => shown(&[Making::MustNotBeEmpty], &question).await,
             Step::TooLong(question) => {
                 let most = question.field.longest;
-                shown(&[Making::AnswerTooLong { most }], &question, language).await
+                shown(&[Making::AnswerTooLong { most }], &question).await
             }
             Step::Cancelled | Step::Nothing => {
-                said(&Sentence::Making(Making::Cancelled), leader).await
+                told(Sentence::Making(Making::Cancelled).say(language(batch))).await
             }
-            Step::Whole(..) if !self.ctx.inbox.begin(&leader.id).await? => {
+            Step::Whole { .. } if !self.ctx.inbox.begin(&leader.id).await? => {
                 said(&Sentence::CommandInterrupted, leader).await
             }
-            Step::Whole(asked, origin) => {
+            Step::Whole {
+                asked,
+                origin,
+                language,
+            } => {
                 // As if it had been given there with everything filled in: what its author may do there is asked anew. That place may have
                 // moved since the form was begun.
                 let command = self.ctx.moves.settle(Event {
@@ -75,6 +78,7 @@ impl Intake {
                     venue: origin.venue,
                     by: Author {
                         rank: None,
+                        language,
                         ..leader.by.clone()
                     },
                     happened: Happening::Command(asked),
@@ -87,8 +91,8 @@ impl Intake {
     }
 }
 
-async fn shown(before: &[Making], question: &Question, language: Language) -> Shows {
-    let say = |sentence: Making| Sentence::Making(sentence).say(language);
+async fn shown(before: &[Making], question: &Question) -> Shows {
+    let say = |sentence: Making| Sentence::Making(sentence).say(question.language);
     let field = &question.field;
     let mut lines: Vec<String> = before.iter().cloned().map(say).collect();
     if question.number == 1 && before.is_empty() {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Intake, Shows, Task};
 use crate::amend::Amendment;
-use crate::commands::{Answer, Asked};
+use crate::commands::{self, Answer, Asked};
 use crate::delivery::{Delivered, Delivery, Job};
 use crate::gate::clean_text;
 use crate::identity::{Audience, EventId, PersonId, Rank};
@@ -59,7 +59,6 @@ impl Intake {
             }
             return inbox.finish(batch).await;
         };
-        let about = job.about.clone();
         let delivered = match self.deliver(job.clone(), shows, stop).await {
             Delivered::Unasked(form) => self.begin_dialogue(job, form, stop).await?,
             delivered => delivered,
@@ -71,9 +70,6 @@ impl Intake {
             Delivered::Whole | Delivered::Nothing | Delivered::Unasked(_) => {}
         }
         let leader = batch.leader();
-        if let Some(about) = about {
-            inbox.shown_as(&about, &leader.id).await?;
-        }
         inbox.finish(batch).await?;
         if is_dialogue {
             self.ctx.dialogues.close(&leader.by.person).await?;
@@ -162,7 +158,6 @@ impl Intake {
         let job = self.job(batch);
         let job = Job {
             asker,
-            about: Some(of),
             instead_of,
             // It is the earlier message that changes, not an answer to the press.
             at: Address {
@@ -351,7 +346,6 @@ impl Intake {
         let private = leader.venue.audience == Audience::Private;
         Job {
             event: leader.id.clone(),
-            about: None,
             at: newest.at.clone(),
             place: leader.venue.place.clone(),
             venue: leader.venue.clone(),
@@ -366,7 +360,7 @@ impl Intake {
             },
             discreet: false,
             invitation: None,
-            several: self.ctx.rules.at(&leader.venue.levels).personas.rule.len() > 1,
+            several: self.ctx.rules_at(&leader.venue.levels).personas.rule.len() > 1,
             instead_of: Vec::<Sent>::new(),
         }
     }
@@ -420,6 +414,11 @@ pub(super) fn inbound(batch: &Batch) -> Inbound {
     }
 }
 
+/// Whether a batch is the command that ends what is going on.
+pub(super) fn is_stop(batch: &Batch) -> bool {
+    asked(&inbound(batch)).is_some_and(|asked| commands::is_stop(&asked))
+}
+
 /// A command about an earlier message.
 fn about(batch: &Batch, of: EventId, persona: PersonaId, command: &str) -> Inbound {
     Inbound {
@@ -440,9 +439,10 @@ fn asked(inbound: &Inbound) -> Option<Asked> {
     }
 }
 
-fn language(batch: &Batch) -> Language {
+pub(super) fn language(batch: &Batch) -> Language {
     let text: String = batch.0.iter().map(Event::words).collect();
-    if text.chars().any(char::is_alphabetic) && !text.starts_with('/') {
+    // Most commands are the same in both.
+    if text.chars().any(char::is_alphabetic) && !(text.starts_with('/') && text.is_ascii()) {
         Language::of(&text)
     } else {
         batch.leader().by.language

@@ -122,10 +122,10 @@ impl Making {
             ),
             Self::OfFile { id } => both(
                 format!(
-                    "{id} came with me or from whoever runs me, so commands cannot change it. /persona create makes a new one."
+                    "{id} is built in or comes from the operator, so commands cannot change it. /persona create makes a new one."
                 ),
                 format!(
-                    "{id}: 저와 함께 왔거나 운영자가 만든 페르소나라서 명령으로 바꿀 수 없어요. ‘/페르소나 만들기’로 새로 만들 수 있어요."
+                    "{id}: 기본으로 들어 있거나 운영자가 만든 페르소나라서 명령으로 바꿀 수 없어요. ‘/페르소나 만들기’로 새로 만들 수 있어요."
                 ),
             ),
             Self::Full { most } => both(
@@ -205,7 +205,7 @@ impl Making {
             Self::TriedOut { name } => both(format!("{name} (draft)"), format!("{name}(초안)")),
             Self::Published { name, version } => both(
                 format!("{name} is published as version {version}."),
-                format!("{name} 페르소나를 {version}번째 판으로 공개했어요."),
+                format!("{name} 페르소나를 {}로 공개했어요.", numbered(*version)),
             ),
             Self::HowToSet { ids } => both(
                 format!("/persona set {ids} lets it answer here when it is called by name."),
@@ -221,14 +221,14 @@ impl Making {
             ),
             Self::RolledBack { name, version } => both(
                 format!("Version {version} of {name} answers again."),
-                format!("{name} 페르소나를 {version}번째 판으로 되돌렸어요."),
+                format!("{name} 페르소나를 {}로 되돌렸어요.", numbered(*version)),
             ),
             Self::NoVersion { known } if known.is_empty() => {
-                both("Nothing was published yet.", "아직 공개한 판이 없어요.")
+                both("Nothing was published yet.", "아직 공개한 버전이 없어요.")
             }
             Self::NoVersion { known } => both(
-                format!("There is no such version to go back to. There are: {known}."),
-                format!("되돌릴 판이 없어요. 있는 판: {known}"),
+                format!("There is no such version. Versions: {known}."),
+                format!("그런 버전은 없어요. 있는 버전: {known}"),
             ),
             Self::WouldDelete {
                 id,
@@ -238,17 +238,17 @@ impl Making {
                 let (english, korean) = match (has_draft, versions.as_str()) {
                     (_, "") => ("its draft".to_owned(), "초안".to_owned()),
                     (false, versions) => (
-                        format!("its versions ({versions})"),
-                        format!("공개한 판({versions})"),
+                        format!("all its versions ({versions})"),
+                        format!("공개한 버전({versions})"),
                     ),
                     (true, versions) => (
-                        format!("its draft and its versions ({versions})"),
-                        format!("초안과 공개한 판({versions})"),
+                        format!("its draft and all its versions ({versions})"),
+                        format!("초안과 공개한 버전({versions})"),
                     ),
                 };
                 both(
                     format!(
-                        "{id} would be lost for good with {english}. To delete it: /persona delete {id} confirm"
+                        "This deletes {id} and {english} for good. To go ahead: /persona delete {id} confirm"
                     ),
                     format!(
                         "{id}: {korean}까지 모두 사라지고 되돌릴 수 없어요. 삭제하려면 ‘/페르소나 삭제 {id} 확인’이라고 써 주세요."
@@ -257,7 +257,7 @@ impl Making {
             }
             Self::Deleted { id } => both(
                 format!("{id} is deleted with all its versions."),
-                format!("{id} 페르소나를 모든 판과 함께 삭제했어요."),
+                format!("{id} 페르소나를 모든 버전과 함께 삭제했어요."),
             ),
             Self::None => both(
                 "No personas were made here yet. /persona create ID makes one.",
@@ -266,7 +266,7 @@ impl Making {
             Self::Heading => both("Personas made here:", "이곳에서 만든 페르소나:"),
             Self::Live { version } => both(
                 format!("version {version} answers"),
-                format!("{version}번째 판이 답함"),
+                format!("답하는 버전: {version}"),
             ),
             Self::NotLive => both("not published", "공개하지 않음"),
             Self::HasDraft => both("has a draft", "초안 있음"),
@@ -277,7 +277,7 @@ impl Making {
             ),
             Self::Versions { numbers } => both(
                 format!("Versions: {numbers}"),
-                format!("공개한 판: {numbers}"),
+                format!("공개한 버전: {numbers}"),
             ),
             Self::MadeHere => both("made here", "이곳에서 만듦"),
             Self::Question { number, of, label } => {
@@ -290,7 +290,7 @@ impl Making {
                 "내용을 보내 주세요. 그만두려면 ‘/취소’를 보내 주세요.",
             ),
             Self::HowToKeep => both(
-                "Please send me the new text. - keeps it as it is, /cancel ends this.",
+                "Please send me the new text. Send - to keep it as it is, /cancel to stop.",
                 "새 내용을 보내 주세요. 그대로 두려면 ‘-’, 그만두려면 ‘/취소’를 보내 주세요.",
             ),
             Self::HowToClear => both(
@@ -352,6 +352,16 @@ fn flawed(flaw: Flaw) -> (String, String) {
     }
 }
 
+/// A version in Korean, before the ending 로: `으` stands between where the number is read with a consonant at its end that is no ㄹ.
+fn numbered(version: u32) -> String {
+    let between = if matches!(version % 10, 0 | 3 | 6) {
+        "으"
+    } else {
+        ""
+    };
+    format!("버전 {version}{between}")
+}
+
 /// A number as people read it, such as 2,048.
 fn grouped(number: u32) -> String {
     let digits = number.to_string();
@@ -368,6 +378,20 @@ fn grouped(number: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_take_the_ending_that_their_number_is_read_with() {
+        let check = |version, said: &str| {
+            let name = "나리".to_owned();
+            let (_, korean) = Making::Published { name, version }.in_both();
+            assert_eq!(korean, format!("나리 페르소나를 {said} 공개했어요."));
+        };
+        check(1, "버전 1로");
+        check(3, "버전 3으로");
+        check(7, "버전 7로");
+        check(10, "버전 10으로");
+        check(16, "버전 16으로");
+    }
 
     #[test]
     fn numbers_are_grouped() {

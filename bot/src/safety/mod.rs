@@ -49,19 +49,26 @@ pub fn card(country: &str) -> Card {
 }
 
 impl Card {
-    /// The card in one language.
+    /// The card in one language, as an answer to words of acute distress.
     #[must_use]
     pub fn say(&self, language: Language) -> String {
-        let (words, lines) = match language {
-            Language::Korean => (&LINES.ko.words, &LINES.ko.line),
-            Language::English => (
-                &LINES.en.words,
-                LINES
-                    .en
-                    .country
-                    .get(&self.country)
-                    .unwrap_or(&LINES.en.country["other"]),
-            ),
+        self.opened_with(&words(language).opening, language)
+    }
+
+    /// The card for whoever only asks whom to call; how they are is not known.
+    #[must_use]
+    pub fn say_to_who_asked(&self, language: Language) -> String {
+        self.opened_with(&words(language).asked, language)
+    }
+
+    fn opened_with(&self, opening: &str, language: Language) -> String {
+        let lines = match language {
+            Language::Korean => &LINES.ko.line,
+            Language::English => LINES
+                .en
+                .country
+                .get(&self.country)
+                .unwrap_or(&LINES.en.country["other"]),
         };
         let lines = lines.iter().map(
             |Line {
@@ -69,11 +76,17 @@ impl Card {
              }| format!("☎ {name}: {number} ({note})\n"),
         );
         format!(
-            "{}\n\n{}\n{}",
-            words.opening,
+            "{opening}\n\n{}\n{}",
             lines.collect::<String>(),
-            words.closing
+            words(language).closing
         )
+    }
+}
+
+fn words(language: Language) -> &'static Words {
+    match language {
+        Language::Korean => &LINES.ko.words,
+        Language::English => &LINES.en.words,
     }
 }
 
@@ -122,6 +135,7 @@ struct EnglishLines {
 #[derive(Debug, Deserialize)]
 struct Words {
     opening: String,
+    asked: String,
     closing: String,
 }
 
@@ -271,6 +285,24 @@ mod tests {
             "어제 자해했어",
             "나 자살할래",
             "자.살.하.고 싶어",
+            "I took a lot of pills",
+            "i just took all my pills...",
+            "I swallowed a whole bottle of pills",
+            "약을 한꺼번에 먹었어",
+            "나 방금 약 한 움큼 삼켰어",
+            "수면제를 다 먹었어요",
+            "약을 너무 많이 먹었어",
+            "더는 살아갈 힘이 없어",
+            "사는 게 힘들어서 더 이상 버틸 힘이 없어",
+            "my friend wants to kill himself",
+            "My sister says she's going to kill herself, what do I do?",
+            "my roommate wants to die",
+            "he keeps cutting himself",
+            "친구가 죽고 싶대",
+            "친구가 죽으려고 해",
+            "동생이 죽으려 해요",
+            "친구가 자살하겠대",
+            "친구가 뛰어내리겠대",
         ] {
             assert!(is_acute(text), "{text}");
         }
@@ -321,6 +353,16 @@ mod tests {
             "남자해설자가 더 낫더라",
             "자살하고 싶지 않아",
             "자살 예방 교육 들었어",
+            "졸려서 더 이상 못 버티겠어",
+            "더워서 더 이상 못 견디겠어",
+            "감기약이랑 두통약 한꺼번에 먹어도 돼?",
+            "감기 걸려서 약 많이 먹었어",
+            "약 먹고 한숨 잤어",
+            "I took a pill for my headache",
+            "I took all my pills on time",
+            "nobody wants to die in this game",
+            "화분이 또 시들었어",
+            "친구가 웃겨 죽겠대",
         ] {
             assert!(!is_acute(text), "{text}");
         }
@@ -347,6 +389,11 @@ mod tests {
             assert!(korean.contains(number), "{number}");
         }
         assert!(card.say(Language::English).contains("988"));
+        let asked = card.say_to_who_asked(Language::Korean);
+        assert!(
+            asked.starts_with("힘들 때 전화할 수 있는 곳이에요.") && asked.contains("109"),
+            "{asked}"
+        );
         assert!(
             Card {
                 country: "KR".into()

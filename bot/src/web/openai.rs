@@ -332,6 +332,7 @@ async fn next_visible(shows: &mut mpsc::Receiver<Show>) -> Option<Show> {
             Some(
                 Show::Taken { .. }
                 | Show::Answering { .. }
+                | Show::Again { .. }
                 | Show::Persona { .. }
                 | Show::Form { .. },
             ) => {}
@@ -353,6 +354,7 @@ async fn whole(frame: &Frame, first: Option<Show>, mut shows: mpsc::Receiver<Sho
             Show::Done { finish: finished } => finish = finished,
             Show::Taken { .. }
             | Show::Answering { .. }
+            | Show::Again { .. }
             | Show::Persona { .. }
             | Show::Form { .. } => {}
         }
@@ -392,6 +394,7 @@ fn stream(
             }
             Show::Taken { .. }
                 | Show::Answering { .. }
+                | Show::Again { .. }
                 | Show::Persona { .. }
                 | Show::Form { .. } => Vec::new(),
         };

@@ -149,7 +149,7 @@ async fn an_anonymous_administrator_may_rule_but_is_nobody_to_be_told_something(
     let anonymous = group.anonymous_admin();
     let impostor = group.as_channel("club");
     group.says(&impostor, "/persona set monica");
-    group.until_text("for those who manage").await;
+    group.until_text("Only people who manage").await;
     group.says(&anonymous, "/persona set monica");
     group.until_text("From now on Monica answers here.").await;
     group.says(&anonymous, "/memory");

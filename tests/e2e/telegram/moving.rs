@@ -157,6 +157,8 @@ async fn rules_and_drafts_are_there_at_once_and_one_that_is_set_meanwhile_stays(
     drop(pen);
     new.until_text("Once upon a time.").await;
     telegram.until_confirmed().await;
+    // Killed between showing an answer and noting that it is shown, it can only show it once more.
+    telegram.expect_refusals_of("message is not modified");
     drop(daemon);
     let daemon = home.start().await;
     let before = private.messages().len();

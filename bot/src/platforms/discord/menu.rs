@@ -70,7 +70,7 @@ fn holds(there: &Value, ours: &Value) -> bool {
 
 fn command(command: &Command) -> Value {
     let options: Vec<Value> = match command.actions {
-        [alone] if alone.name[0].is_empty() => alone.arguments.iter().map(argument).collect(),
+        [alone] if alone.name[0].is_empty() => arguments(alone),
         actions => actions.iter().map(action).collect(),
     };
     // In servers, and in private chats with the bot.
@@ -85,13 +85,22 @@ fn command(command: &Command) -> Value {
 }
 
 fn action(action: &Action) -> Value {
-    let options: Vec<Value> = action.arguments.iter().map(argument).collect();
+    let options = arguments(action);
     let mut described = described(action.name, action.summary);
     described.extend([
         ("type".to_owned(), json!(SUB_COMMAND)),
         ("options".to_owned(), json!(options)),
     ]);
     Value::Object(described)
+}
+
+/// What can be filled in.
+fn arguments(action: &Action) -> Vec<Value> {
+    let typed = action.arguments.iter();
+    typed
+        .filter(|argument| argument.kind != Kind::Link)
+        .map(argument)
+        .collect()
 }
 
 fn argument(argument: &Argument) -> Value {
@@ -113,7 +122,7 @@ fn argument(argument: &Argument) -> Value {
                 .collect();
             described.insert("choices".to_owned(), json!(choices));
         }
-        Kind::Word | Kind::Text | Kind::Everywhere => {}
+        Kind::Word | Kind::Text | Kind::Link | Kind::Everywhere => {}
     }
     Value::Object(described)
 }
@@ -314,6 +323,7 @@ mod tests {
                 title: "A form".to_owned(),
                 asked: asked.clone(),
                 fields: Vec::new(),
+                language: chatfriends_personas::Language::English,
             };
             let filled = json!({ "custom_id": modal(&form)["custom_id"], "components": [] });
             let filled: ModalInteractionData = serde_json::from_value(filled).unwrap();

@@ -122,7 +122,7 @@ pub async fn look(settings: &DiscordSettings) -> Result<String, String> {
     }
 }
 
-const UNKNOWN_TOKEN: &str = "Discord does not know this token; reset it at https://discord.com/developers/applications under Bot, set DISCORD_TOKEN, and restart";
+const UNKNOWN_TOKEN: &str = "Discord does not know this token; reset it at https://discord.com/developers/applications under Bot, put it into DISCORD_TOKEN or the file that discord.token_file names, and restart";
 const NO_CONTENT: &str = "it may not read messages in servers beyond mentions, so it can hear neither calls by name nor answers to a persona; switch on Message Content Intent at https://discord.com/developers/applications under Bot, and restart";
 
 /// The link by which the bot is added to a server, with all that it can make use of.

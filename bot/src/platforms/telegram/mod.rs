@@ -261,7 +261,7 @@ async fn follow(mut moved: UnboundedReceiver<(ChatId, ChatId)>, intake: &Intake)
     }
 }
 
-const WRONG_TOKEN: &str = "Telegram does not know this token; ask @BotFather for a new one, set TELEGRAM_BOT_TOKEN, and restart";
+const WRONG_TOKEN: &str = "Telegram does not know this token; ask @BotFather for a new one, put it into TELEGRAM_BOT_TOKEN or the file that telegram.token_file names, and restart";
 
 /// The server says it in several ways, of which teloxide knows some.
 fn is_wrong_token(error: &ApiError) -> bool {
