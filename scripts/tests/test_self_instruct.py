@@ -314,6 +314,24 @@ def test_refusals_and_nonsense_end_it_at_once(seeds, tmp_path, capsys, no_pauses
     assert no_pauses == []
 
 
+def test_a_prompt_that_is_too_long_is_asked_again_with_fewer_examples(tmp_path):
+    def reply(number: int, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        if body["messages"][0]["content"].count("Output:") > 2:
+            return 400, {}, b"too long"
+        return completion(items(FRESH[:1], 3))
+
+    food = SCRIPTS / "examples" / "mechuri" / "food.jsonl"
+    with Teacher(reply) as teacher:
+        assert grow(food, tmp_path / "out.jsonl", teacher.url, "--count", "1") == 0
+        shown = [body["messages"][0]["content"].count("Output:") for body in teacher.asked]  # fmt: skip
+        assert shown == [8, 4, 2]
+        # What was refused is not counted as spent.
+        assert grown(tmp_path / "out.jsonl")[0]["spent"]["requests"] == 1
+    with Teacher(lambda *_: (400, {}, b"never")) as teacher:
+        assert grow(food, tmp_path / "none.jsonl", teacher.url) == 1
+        assert len(teacher.asked) == 4
+
+
 def test_a_teacher_that_writes_nothing_new_is_not_paid_for_ever(seeds, tmp_path, capsys):  # fmt: skip
     with Teacher(lambda *_: completion("I would rather not.")) as teacher:
         assert grow(seeds, tmp_path / "out.jsonl", teacher.url) == 1
