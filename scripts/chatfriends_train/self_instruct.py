@@ -137,7 +137,9 @@ def run(arguments: argparse.Namespace) -> None:
         spent.tokens += answer.tokens
         examples = parse(answer.text, answer.is_whole)
         kept = 0
-        left_out: Counter[str] = Counter()
+        left_out: Counter[str] = Counter(
+            {} if examples else {"answer without an example": 1}
+        )
         for example in examples:
             fault = unfit(example) or too_near(example.instruction, known)
             if fault:
