@@ -238,6 +238,12 @@ def test_a_file_that_cannot_be_used_is_a_sentence_and_no_output(tmp_path, capsys
     assert not (tmp_path / "out").exists()
 
 
+def test_a_persona_that_no_file_could_have_is_refused(tmp_path, capsys):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR])
+    assert prepare(tmp_path / "out", "campus", source, persona="Campus Guide") == 1
+    assert "a-z, 0-9, _ and -" in capsys.readouterr().err
+
+
 def test_a_missing_file_and_a_broken_docx_are_sentences(tmp_path, capsys):
     assert prepare(tmp_path / "out", "campus", tmp_path / "none.csv") == 1
     assert "none.csv is not there" in capsys.readouterr().err
@@ -386,6 +392,7 @@ PERSONAL = [
     ("국민은행 123456-78-901234", "account", "국민은행 [계좌번호]"),
     ("계좌번호는 1234567890123", "account", "계좌번호는 [계좌번호]"),
     ("서울시 강남구 테헤란로 123에 살아요", "address", "[주소]에 살아요"),
+    ("대전 중구 대종로 480번길 15에서 만나", "address", "대전 [주소]에서 만나"),
     ("I live at 221 Baker Street, Apt 4", "address", "I live at [address]"),
 ]
 HARMLESS = [
@@ -397,6 +404,9 @@ HARMLESS = [
     "버스 143번, 9시 30분",
     "1588 is a year",
     "I ate 3 Big Macs",
+    "친구 집으로 3명이 갔어",
+    "다시 도서관으로 2시에 와",
+    "우리학교 연구동 3층",
 ]
 
 
