@@ -69,7 +69,8 @@ Monica: Here.
 Joey: You scared me. I thought you were --
 """
 HEARD = [
-    ["Are you hungry?", "I'm always hungry. That is, wait for it, who I am.", "What is that?", "It's soup. I was gonna share it."],
+    ["Are you hungry?", "I'm always hungry. That is, wait for it, who I am."],
+    ["What is that?", "It's soup. I was gonna share it."],
     ["Here.", "You scared me."],
 ]  # fmt: skip
 
@@ -81,7 +82,8 @@ def test_a_transcript_becomes_the_dialogues_of_one_speaker(tmp_path):
     assert said(tmp_path / "out") == HEARD
     every = sum(written(tmp_path / "out").values(), [])
     assert {one.group for one in every} == {"lamp/scene-1", "lamp/scene-2"}
-    assert [turn.name for turn in every[0].turns] in (["Monica", None, "Ross", None], ["Monica", None])  # fmt: skip
+    names = {turn.name for one in every for turn in one.turns if turn.role == "user"}
+    assert names == {"Monica", "Ross"}
     reasons = dict(rejected(tmp_path / "out"))
     assert sorted(reasons) == [1, 15, 17, 20]
     assert "one-sided" in reasons[15] and "one-sided" in reasons[20]
@@ -458,7 +460,7 @@ def test_the_folder_is_whole_or_not_there_and_never_somebody_elses(tmp_path, cap
 
 @pytest.mark.parametrize(
     ("kind", "persona", "least", "bad"),
-    [("friends", "joey", 7, 4), ("mechuri", "mechuri", 60, 0), ("campus", "campus", 100, 0), ("listener", "listener", 60, 0), ("instruct", "helper", 60, 0)],
+    [("friends", "joey", 40, 5), ("mechuri", "mechuri", 60, 0), ("campus", "campus", 100, 0), ("listener", "listener", 60, 0), ("instruct", "helper", 60, 0)],
 )  # fmt: skip
 def test_the_examples_are_read_whole(tmp_path, kind, persona, least, bad):
     files = sorted((EXAMPLES / kind).iterdir())
