@@ -460,7 +460,7 @@ def test_the_folder_is_whole_or_not_there_and_never_somebody_elses(tmp_path, cap
 
 @pytest.mark.parametrize(
     ("kind", "persona", "least", "bad"),
-    [("friends", "joey", 40, 5), ("mechuri", "mechuri", 60, 0), ("campus", "campus", 100, 0), ("listener", "listener", 60, 0), ("instruct", "helper", 60, 0)],
+    [("friends", "joey", 25, 5), ("mechuri", "mechuri", 60, 0), ("campus", "campus", 100, 0), ("listener", "listener", 60, 0), ("instruct", "helper", 60, 0)],
 )  # fmt: skip
 def test_the_examples_are_read_whole(tmp_path, kind, persona, least, bad):
     files = sorted((EXAMPLES / kind).iterdir())
