@@ -90,6 +90,13 @@ def test_a_transcript_becomes_the_dialogues_of_one_speaker(tmp_path):
     assert "cut off" in reasons[17]
 
 
+def test_names_in_capitals_are_names(tmp_path):
+    source = tmp_path / "caps.txt"
+    source.write_text("MONICA: Hungry?\nMonica: Well?\nJOEY: Always.\n", "utf-8")
+    assert prepare(tmp_path / "out", "friends", source, persona="joey") == 0
+    assert said(tmp_path / "out") == [["Hungry? Well?", "Always."]]
+
+
 def test_docx_and_text_are_read_alike(tmp_path):
     document = docx.Document()
     for line in SCENES.split("\n"):
@@ -244,6 +251,14 @@ def test_a_persona_that_no_file_could_have_is_refused(tmp_path, capsys):
     source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR])
     assert prepare(tmp_path / "out", "campus", source, persona="Campus Guide") == 1
     assert "a-z, 0-9, _ and -" in capsys.readouterr().err
+
+
+def test_a_missing_package_is_named_with_where_it_is_listed(tmp_path, capsys, monkeypatch):  # fmt: skip
+    source = _table(tmp_path / "a.xlsx", ["질문", "답변"], [PAIR])
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    assert prepare(tmp_path / "out", "campus", source) == 1
+    error = capsys.readouterr().err
+    assert "openpyxl is missing" in error and "requirements-data.txt" in error
 
 
 def test_a_missing_file_and_a_broken_docx_are_sentences(tmp_path, capsys):
