@@ -378,8 +378,8 @@ def test_near_duplicate_conversations_are_one_group_and_other_numbers_another_qu
             one("a", *talk),
             one("b", *talk[:3], "쉬지를 못해서 더 힘드셨군요!"),
             one("c", "오늘은 정말 기분이 좋아.", "무슨 일이 있으셨어요?", "월급을 받았어.", "축하드려요!"),
-            one("d", "1호관은 어디에 있어?", "정문 오른쪽에 있어요."),
-            one("e", "2호관은 어디에 있어?", "도서관 뒤쪽이에요."),
+            one("d", "1호관은 어디에 있는지 알려 줄 수 있어?", "정문 오른쪽에 있어요."),
+            one("e", "2호관은 어디에 있는지 알려 줄 수 있어?", "도서관 뒤쪽이에요."),
         ]
     )  # fmt: skip
     assert [each.group for each in grouped] == ["a", "a", "c", "d", "e"]
