@@ -184,6 +184,43 @@ def test_rows_of_json(tmp_path, name, kind, row, expected, form):
     assert said(tmp_path / "out") == expected
 
 
+def test_a_docx_may_hold_its_lines_in_a_table(tmp_path):
+    document = docx.Document()
+    document.add_paragraph("[Scene: A kitchen.]")
+    table = document.add_table(0, 2)
+    for speaker, words in [("Monica", "Hungry?"), ("Joey", "Always.")]:
+        row = table.add_row()
+        row.cells[0].text, row.cells[1].text = speaker, words
+    document.save(str(tmp_path / "a.docx"))
+    assert prepare(tmp_path / "out", "friends", tmp_path / "a.docx", persona="joey") == 0  # fmt: skip
+    assert said(tmp_path / "out") == [["Hungry?", "Always."]]
+
+
+def test_every_sheet_is_read_and_one_of_another_form_is_listed(tmp_path):
+    book = openpyxl.Workbook()
+    for row in [["질문", "답변"], PAIR]:
+        book.active.append(row)
+    for title, head in [("english", ["Question", "Answer"]), ("notes", ["who", "what"])]:  # fmt: skip
+        sheet = book.create_sheet(title)
+        for row in [head, ["Where?", "Here."]]:
+            sheet.append(row)
+    book.create_sheet("empty")
+    book.save(tmp_path / "a.xlsx")
+    assert prepare(tmp_path / "out", "campus", tmp_path / "a.xlsx") == 0
+    assert sorted(said(tmp_path / "out")) == sorted([PAIR, ["Where?", "Here."]])
+    every = sum(written(tmp_path / "out").values(), [])
+    assert {one.group for one in every} == {"a[Sheet]/2", "a[english]/2"}
+    ((row, reason),) = rejected(tmp_path / "out")
+    assert row == 2 and "who, what" in reason
+
+
+def test_parquet_may_hold_conversations(tmp_path):
+    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]
+    parquet.write_table(pyarrow.table({"messages": [talk]}), tmp_path / "a.parquet")
+    assert prepare(tmp_path / "out", "instruct", tmp_path / "a.parquet") == 0
+    assert said(tmp_path / "out") == [["Hi", "Yo"]]
+
+
 def test_the_daemons_export_is_read_by_conversation(tmp_path):
     def turn(number: int, place: str, reply: dict[str, Any] | None) -> dict[str, Any]:
         return {"place": place, "thread": None, "turn": number, "at_ms": 1, "name": "Yun", "text": f"question {number}", "reply": reply}  # fmt: skip
