@@ -73,6 +73,9 @@ TEXTS = (
     "ㄱㄴㄷ 뷁 漢字 ÀÉÎ ½ ﬁ",
 )
 
+SPACE = "▁"
+"""How SentencePiece writes a space."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -123,6 +126,9 @@ class Tokenizers:
     """How many texts were compared, each as somebody's words and as a template's."""
     faults: tuple[str, ...]
     """Texts with other tokens, and where they part."""
+    joined: int
+    """Texts that Transformers' fast tokenizer, given template and words in one piece, sees otherwise. llama.cpp's SentencePiece
+    puts a space before every run between special tokens, the fast one only before the first, and only where none stands."""
     normalises: bool
     """Whether decomposed Hangul (NFD) has the tokens that Transformers sees in it. Where not, it is the daemon that composes
     what people write before the engine sees it (`bot/src/gate.rs`)."""
@@ -415,36 +421,78 @@ def compare_tokenizers(folder: Path, model: Path) -> Tokenizers:
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     specials = [
-        token.content
-        for token in tokenizer.added_tokens_decoder.values()
-        if token.special
+        token for token in tokenizer.added_tokens_decoder.values() if token.special
     ]
     texts = [
         *TEXTS,
-        *specials,
-        *(f"안녕{special}hello {special} 끝" for special in specials),
-        "".join(specials),
+        *(token.content for token in specials),
+        *(f"안녕{token.content}hello {token.content} 끝" for token in specials),
+        "".join(token.content for token in specials),
     ]
-    faults = []
+    faults, joined = [], 0
     for text, seen in zip(texts, daemon.tokenize(model, texts), strict=True):
-        ways = (
-            (
-                "as words",
-                seen.plain,
-                tokenizer(text, add_special_tokens=False, split_special_tokens=True),
-            ),
-            ("as a template's", seen.special, tokenizer(text)),
-        )
-        for way, ours, theirs in ways:
-            fault = _parting(ours, tuple(theirs["input_ids"]))
+        laid_out = _laid_out(tokenizer, specials, text)
+        for way, ours, theirs in (
+            ("as words", seen.plain, _words(tokenizer, text)),
+            ("as a template's", seen.special, laid_out),
+        ):
+            fault = _parting(ours, theirs)
             if fault:
                 faults.append(f"{text!r} {way}: {fault}")
+        joined += (
+            _once_begun(tokenizer, tuple(tokenizer(text)["input_ids"])) != laid_out
+        )
     decomposed = unicodedata.normalize("NFD", TEXTS[0])
     [seen] = daemon.tokenize(model, [decomposed])
-    normalises = seen.plain == tuple(
-        tokenizer(decomposed, add_special_tokens=False)["input_ids"]
+    normalises = seen.plain == _words(tokenizer, decomposed)
+    return Tokenizers(len(texts), tuple(faults), joined, normalises)
+
+
+def _words(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Transformers' tokens of ordinary text, as SentencePiece itself would make them."""
+    if not text:
+        return ()
+    first = tokenizer.convert_ids_to_tokens(
+        tokenizer("x", add_special_tokens=False)["input_ids"]
+    )[0]
+    if first.startswith(SPACE) and text.startswith(" "):
+        # SentencePiece and llama.cpp put a space before every text, fast tokenizers only before one that begins with none.
+        text = SPACE + text
+    return tuple(
+        tokenizer(text, add_special_tokens=False, split_special_tokens=True)[
+            "input_ids"
+        ]
     )
-    return Tokenizers(len(texts), tuple(faults), normalises)
+
+
+def _laid_out(tokenizer: Any, specials: Sequence[Any], text: str) -> tuple[int, ...]:
+    """Transformers' tokens of a template's text, laid out as the daemon does: each run between special tokens by itself."""
+    by_length = sorted(specials, key=lambda token: -len(token.content))
+    found: list[int] = []
+    run, rest = "", text
+    while rest:
+        special = next(
+            (token for token in by_length if rest.startswith(token.content)), None
+        )
+        if special is None:
+            run, rest = run + rest[0], rest[1:]
+            continue
+        found += _words(tokenizer, run.rstrip() if special.lstrip else run)
+        found.append(tokenizer.convert_tokens_to_ids(special.content))
+        run, rest = "", rest[len(special.content) :]
+        if special.rstrip:
+            rest = rest.lstrip()
+    found += _words(tokenizer, run)
+    begun = tokenizer("x")["input_ids"][:1]
+    if begun == [tokenizer.bos_token_id] and found[:1] != begun:
+        found = [*begun, *found]
+    return tuple(found)
+
+
+def _once_begun(tokenizer: Any, tokens: tuple[int, ...]) -> tuple[int, ...]:
+    """Without a second token that begins the text, which Transformers puts before one that stands there."""
+    bos = tokenizer.bos_token_id
+    return tokens[1:] if bos is not None and tokens[:2] == (bos, bos) else tokens
 
 
 def _parting(ours: tuple[int, ...], theirs: tuple[int, ...]) -> str | None:
