@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 SCRIPTS = Path(__file__).parents[2]
 sys.path.insert(0, str(SCRIPTS))
 
-from chatfriends_train import (
+from chatfriends_train import (  # noqa: E402
     adapter,
     convert,
     converter,
@@ -29,7 +29,7 @@ from chatfriends_train import (
     merge,
     pretokenizer,
     tiny,
-)  # noqa: E402
+)
 from chatfriends_train.problems import Problem  # noqa: E402
 
 torch.set_num_threads(1)
