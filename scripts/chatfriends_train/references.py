@@ -13,11 +13,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers
 
-from . import cli, prove, tiny
+from . import adapter, convert, prove, tiny
 from .daemon import CHECKOUT, Passage
+from .problems import Problem
 
 FOLDER = CHECKOUT / "engine" / "tests" / "references"
 VOCABULARY = 384
@@ -45,33 +45,49 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
+def main() -> None:
+    """Writes what was asked for, or every reference."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for architecture in sys.argv[1:] or SMALL:
+        write(architecture, FOLDER)
+        prove.progress(f"{FOLDER / architecture}.json")
+
+
 def write(architecture: str, out: Path) -> None:
     """Makes the model and its adapter, converts both, and notes what Transformers says of them."""
     with tempfile.TemporaryDirectory(prefix="chatfriends-") as folder:
-        base, adapter = Path(folder) / "base", Path(folder) / "adapter"
+        base, trained = Path(folder) / "base", Path(folder) / "adapter"
         tiny.make(architecture, base, vocabulary=VOCABULARY, **SMALL[architecture])
-        tiny.make_adapter(architecture, base, adapter, r=4)
-        model = out / f"{architecture}.gguf"
-        convert(base, model, "F16")
-        adapter_file: Path | None = out / f"{architecture}.adapter.gguf"
+        tiny.make_adapter(architecture, base, trained, r=4)
+        model, adapter_file = (
+            out / f"{architecture}.gguf",
+            out / f"{architecture}.adapter.gguf",
+        )
+        # What lies there may be of another form of the model, over which neither step would write.
+        for old in (model, adapter_file):
+            old.unlink(missing_ok=True)
+        convert.convert(base, model, stored="f16")
         try:
-            convert_adapter(base, adapter, adapter_file)
-        except prove.Problem as problem:
-            prove.progress(f"{architecture}: no adapter: {problem}")
-            adapter_file = None
+            adapter.adapt(base, trained, adapter_file)
+        except Problem as problem:
+            prove.progress(f"{architecture} has no adapter file: {problem}")
         # The tokens of the words as they are, so that they do not depend on what they are compared with.
         tokens = transformers.AutoTokenizer.from_pretrained(base)(TEXT)["input_ids"]
         step = len(tokens) // PLACES
-        passage = Passage(tuple(tokens), tuple(range(step - 1, len(tokens), step))[:PLACES])
+        passage = Passage(
+            tuple(tokens), tuple(range(step - 1, len(tokens), step))[:PLACES]
+        )
         note = {
             "text": TEXT,
             "tokens": tokens,
             "places": passage.rows,
             "base": _scores(base, None, passage),
         }
-        if adapter_file is not None:
-            note["adapter"] = _scores(base, adapter, passage)
-        prove.write_whole(out / f"{architecture}.json", json.dumps(note, ensure_ascii=False) + "\n")
+        if adapter_file.exists():
+            note["adapter"] = _scores(base, trained, passage)
+        prove.write_whole(
+            out / f"{architecture}.json", json.dumps(note, ensure_ascii=False) + "\n"
+        )
 
 
 def _scores(base: Path, adapter: Path | None, passage: Passage) -> dict[str, Any]:
@@ -81,4 +97,11 @@ def _scores(base: Path, adapter: Path | None, passage: Passage) -> dict[str, Any
     def rounded(numbers: Any) -> list[float]:
         return [round(float(number), 5) for number in numbers]
 
-    return {"log_probabilities": rounded(scores.tokens[0]), "rows": [rounded(row) for row in scores.rows]}
+    return {
+        "log_probabilities": rounded(scores.tokens[0]),
+        "rows": [rounded(row) for row in scores.rows],
+    }
+
+
+if __name__ == "__main__":
+    main()
