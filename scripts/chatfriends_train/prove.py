@@ -609,13 +609,28 @@ def architecture(model: Path) -> str:
 
 
 def file_type(model: Path) -> str:
-    """How most of its weights are stored."""
+    """How most of its weights are stored, by llama.cpp's name."""
+    import gguf
+
     number = metadata(model, "general.file_type")
-    if number not in FILE_TYPES:
-        raise Problem(
-            f"{model} is of a type that has no limits here ({number}); quantise it to one that `quantise` knows"
+    if number is None:
+        # Not every architecture's converter notes it; before it is quantised, a model has its embeddings in the type of all.
+        tensors = gguf.GGUFReader(model).tensors
+        kind = next(
+            (
+                tensor.tensor_type.name
+                for tensor in tensors
+                if tensor.name == "token_embd.weight"
+            ),
+            "",
         )
-    return FILE_TYPES[number]
+    else:
+        kind = FILE_TYPES.get(number, str(number))
+    if kind not in FILE_TYPES.values():
+        raise Problem(
+            f"{model} is of a type that has no limits here ({kind or 'not said'}); quantise it to one that `quantise` knows"
+        )
+    return kind
 
 
 def context(model: Path) -> int:

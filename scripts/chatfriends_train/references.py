@@ -39,7 +39,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "gemma": _DECODER | {"head_dim": 32},
     "gpt-neox": _DECODER,
     "mamba": {"hidden_size": 64},
-    "gpt2": {"n_embd": 64},
+    "gpt2": {"n_embd": 64, "n_positions": 128},
     "qwen2": _DECODER,
     "qwen3": _DECODER | {"head_dim": 32},
 }
