@@ -16,8 +16,9 @@ from typing import Any
 import transformers
 
 from . import adapter, convert, prove, tiny
-from .daemon import CHECKOUT, Passage
+from .daemon import CHECKOUT
 from .problems import Problem
+from .scores import Passage
 
 FOLDER = CHECKOUT / "engine" / "tests" / "references"
 VOCABULARY = 384
