@@ -48,7 +48,7 @@ class Limits:
 LIMITS = {
     "F32": Limits(0.1, 1e-5, 1.003),
     "F16": Limits(0.12, 2e-5, 1.003),
-    "BF16": Limits(0.3, 5e-4, 1.01),
+    "BF16": Limits(0.6, 5e-4, 1.01),
     "Q8_0": Limits(0.6, 2e-3, 1.01),
     "Q6_K": Limits(1.8, 1.3e-2, 1.02),
     "Q5_K": Limits(3.3, 4e-2, 1.05),
