@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from . import dialogue, scores
 from .problems import Problem, readable
+from .resources import need_memory
 from .scores import Passage, Scores
 
 DIALOGUES = 64
@@ -356,6 +357,12 @@ def transformers_scores(base: Path, adapter: Path | None, reading: Reading) -> S
     import torch
     import transformers
 
+    from .checkpoint import Checkpoint
+
+    weights = sum(
+        math.prod(tensor.shape) for tensor in Checkpoint(base).tensors.values()
+    )
+    need_memory(4 * weights, f"{base}, which Transformers computes with 32 bits,")
     model = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     if adapter is not None:
         import peft
