@@ -152,7 +152,7 @@ pub(super) fn tokenize(
                 let template = template.as_ref().map_err(String::clone)?;
                 let template = template
                     .as_ref()
-                    .ok_or("this model came without a chat template")?;
+                    .ok_or("this model came without a chat template: convert it from a folder that has one")?;
                 let messages: Vec<Message> = messages.into_iter().map(Said::into).collect();
                 let pieces = template
                     .render(&messages)
