@@ -27,7 +27,9 @@ def of_document(identity: str, document: dict[str, Any], path: Path) -> Persona:
     """A persona from a file that has been read."""
     system = document.get("system")
     if not isinstance(system, str) or not system.strip():
-        raise Problem(f'{path}: "system" is empty; docs/PERSONAS.md says what stands there')
+        raise Problem(
+            f'{path}: "system" is empty; docs/PERSONAS.md says what stands there'
+        )
     # The daemon trims these texts when it reads them.
     examples = tuple(
         (str(example["person"]).strip(), str(example["reply"]).strip())
@@ -41,7 +43,9 @@ def document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Problem(f"{path}: {error}; `chatfriends check` names every mistake") from error
+        raise Problem(
+            f"{path}: {error}; `chatfriends check` names every mistake"
+        ) from error
 
 
 def path_of(identity: str) -> Path | None:

@@ -141,14 +141,21 @@ def _typed(value: Any, kind: Any) -> Any:
             raise ValueError(f"it must be one of {', '.join(get_args(kind))}")
         return value
     if get_origin(kind) is tuple:
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        if not isinstance(value, list) or not all(
+            isinstance(one, str) for one in value
+        ):
             raise ValueError("it must be a list of texts")
         return tuple(value)
     # True is an int to Python, and 3 is a float to people.
     if kind is float and type(value) in (int, float):
         return float(value)
     if type(value) is not kind:
-        wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+        wanted = {
+            bool: "true or false",
+            int: "a whole number",
+            float: "a number",
+            str: "a text",
+        }
         raise ValueError(f"it must be {wanted[kind]}")
     return value
 

@@ -77,6 +77,9 @@ class Template:
                 f"unknown chat template {source!r}: it is {', '.join(KNOWN)}, or Jinja text"
             )
         self.source = source
+        """As it was given: what a persona's `template` says."""
+        self.text = text
+        """The Jinja text."""
         self._marks = marks
         environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True
@@ -169,9 +172,7 @@ class Template:
                 )
             pieces += [Piece(contents[index], False), Piece(part[6:], True)]
         if len(parts) < len(contents):
-            raise Problem(
-                "the chat template leaves messages out: choose another one"
-            )
+            raise Problem("the chat template leaves messages out: choose another one")
         return [piece for piece in pieces if piece.text]
 
 
