@@ -18,9 +18,9 @@ GIB = 1 << 30
 # What a model's folder needs; other forms of the same weights are left at the hub.
 WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 # Weights and their two moments, each copied once more while a checkpoint is written, in two checkpoints and the end result.
-# Torch and its libraries in memory, measured with version 2.15 on a processor, bytes.
-LIBRARIES = 800 << 20
 CHECKPOINT_BYTES = 4 * 3 * 4
+# Torch and its libraries in memory, measured with version 2.15 on a processor.
+LIBRARIES = 800 << 20
 
 
 def folder(name: str, made: Path) -> Path:
