@@ -1,0 +1,194 @@
+"""Reads what you have and writes training data: dialogues in JSONL, split without leakage, with a report.
+
+  friends    transcripts of scenes (.txt, .docx); the persona is one of the speakers
+  mechuri    instructions and answers (self-instruct, Alpaca), tables of questions and answers
+  campus     tables of questions and answers (.csv, .tsv, .xlsx, .parquet), instructions
+  listener   the emotional dialogue corpus' layout (three turns, six sentences), as table or JSON
+  instruct   instructions of all kinds (Alpaca, self-instruct), tables of questions and answers
+
+Each also reads conversations (.json, .jsonl): ChatML {"messages": …}, ShareGPT {"conversations": …}, and what
+`chatfriends memory export` writes. A row that cannot be read stands in rejected.jsonl with file, row and reason.
+"""
+
+import argparse
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import dialogue as files
+from ..dialogue import Dialogue
+from ..problems import BadRow, Problem, readable
+from . import groups, personal, report, rows, shapes, splits, transcript
+
+TRANSCRIPTS = (".txt", ".docx")
+TALKS = ("an export of the daemon", "a conversation")
+TASKS = ("self-instruct", "an instruction", "question and answer", "input and output")
+KINDS = {
+    "friends": TALKS,
+    "mechuri": (*TALKS, *TASKS),
+    "campus": (*TALKS, *TASKS),
+    "listener": (*TALKS, "the emotional dialogue corpus"),
+    "instruct": (*TALKS, *TASKS),
+}
+"""The forms of rows that each kind of persona learns from; transcripts are for friends."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the step can be told."""
+    parser.add_argument("kind", choices=KINDS, help="what the data are")
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="files")
+    parser.add_argument("--persona", required=True, metavar="ID", help="who learns from them")  # fmt: skip
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder that is written")  # fmt: skip
+    parser.add_argument("--speaker", metavar="NAME", help="the persona's name in transcripts, where it is not its id")  # fmt: skip
+    parser.add_argument("--mask", action="store_true", help="put words such as [phone] in the place of personal data")  # fmt: skip
+    parser.add_argument("--limit", type=int, default=1024, metavar="TOKENS", help="name dialogues that are longer (%(default)s)")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What stands in one file."""
+
+    file: str
+    dialogues: list[Dialogue]
+    rejected: list[BadRow]
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Reads, checks, groups, splits and writes."""
+    _refuse_foreign(arguments.out)
+    read = [
+        _read(arguments, path, name)
+        for path, name in _named(arguments.inputs, arguments.out)
+    ]
+    rejected = [bad for one in read for bad in one.rejected]
+    dialogues = [dialogue for one in read for dialogue in one.dialogues]
+    if not dialogues:
+        first = "".join(f"\n  {bad}" for bad in rejected[:3])
+        raise Problem(f"no dialogue could be read; the first reasons:{first}")
+
+    _progress(f"{len(dialogues)} dialogues read, looking for personal data")
+    scanned = [personal.scan(dialogue) for dialogue in dialogues]
+    findings = [finding for found, _ in scanned for finding in found]
+    if arguments.mask:
+        dialogues = [masked for _, masked in scanned]
+    unique, duplicates = groups.without_duplicates(dialogues)
+    split = splits.split(groups.grouped(unique, _progress))
+
+    told = report.Report(
+        kind=arguments.kind,
+        persona=arguments.persona,
+        files={one.file: (len(one.dialogues), len(one.rejected)) for one in read},
+        splits=split,
+        rejected=rejected,
+        duplicates=duplicates,
+        findings=findings,
+        masked=arguments.mask,
+        limit=arguments.limit,
+    )
+    _write(arguments.out, told)
+    print(told.short(arguments.out))
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Only a folder that this step wrote is written anew."""
+    if out.is_file() or (
+        out.is_dir() and any(out.iterdir()) and not (out / report.JSON).exists()
+    ):
+        raise Problem(
+            f"{out} is there and is not the work of `prepare`; name another --out"
+        )
+
+
+def _named(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, str]]:
+    """Each file with its name in groups: its stem, or its whole path where two have the same stem."""
+    stems = Counter(path.stem for path in inputs)
+    given = set()
+    for path in inputs:
+        readable(path, "the file")
+        if path.is_dir():
+            raise Problem(f"{path} is a folder; name the files in it: {path}/*")
+        if path.resolve() in given:
+            raise Problem(f"{path} is named twice")
+        if out.resolve() in path.resolve().parents:
+            raise Problem(f"{path} lies in --out, which is written anew; move it")
+        given.add(path.resolve())
+        yield path, path.stem if stems[path.stem] == 1 else str(path)
+
+
+def _read(arguments: argparse.Namespace, path: Path, name: str) -> Read:
+    _progress(f"reading {path}")
+    if path.suffix.lower() in TRANSCRIPTS:
+        if arguments.kind != "friends":
+            raise Problem(
+                f"{path}: transcripts are read by `prepare friends`; {arguments.kind} reads .json, .jsonl, .csv, .tsv, .xlsx, .parquet"
+            )
+        place = shapes.Place(str(path), 1, name, arguments.persona)
+        found = transcript.read_transcript(place, arguments.speaker or arguments.persona)  # fmt: skip
+    else:
+        found = _shaped(arguments, path, name)
+    dialogues: list[Dialogue] = []
+    rejected: list[BadRow] = []
+    for item in found:
+        if isinstance(item, BadRow):
+            rejected.append(item)
+        else:
+            dialogues.append(item)
+    if not dialogues and not rejected:
+        raise Problem(f"{path} holds no row; is it only a header?")
+    return Read(str(path), dialogues, rejected)
+
+
+def _shaped(
+    arguments: argparse.Namespace, path: Path, name: str
+) -> Iterator[Dialogue | BadRow]:
+    """The dialogues of rows; the first row tells whether the file is one for this kind at all."""
+    is_first = True
+    for item in rows.read_rows(path):
+        if isinstance(item, BadRow):
+            yield item
+            continue
+        number, row = item
+        shape = shapes.shape_of(row)
+        place = shapes.Place(str(path), number, name, arguments.persona)
+        if is_first and shape is None:
+            raise Problem(
+                f"{path}:{number}: columns found: {', '.join(map(str, row)) or 'none'}; expected are for example question and answer, "
+                "질문 and 답변, instruction and output, messages, or 사람문장1 and 시스템문장1; rename yours"
+            )
+        if is_first and shape and shape.name not in KINDS[arguments.kind]:
+            kinds = [kind for kind, known in KINDS.items() if shape.name in known]
+            raise Problem(
+                f"{path}:{number}: this is {shape.name}, which `prepare {arguments.kind}` does not read; use `prepare {kinds[0]}`"
+            )
+        is_first = False
+        if shape is None or shape.name not in KINDS[arguments.kind]:
+            yield place.bad(
+                f"the fields {', '.join(map(str, row)) or '(none)'} are not those of the rows before"
+            )
+        else:
+            yield from shape.read(place, row)
+
+
+def _write(out: Path, told: report.Report) -> None:
+    """The folder as a whole: it is written beside its name and then takes its place."""
+    partial = out.with_name(out.name + ".part")
+    old = out.with_name(out.name + ".old")
+    for stale in (partial, old):
+        if stale.exists():
+            shutil.rmtree(stale)
+    partial.mkdir(parents=True)
+    for name, dialogues in told.splits.items():
+        files.write(partial / f"{name}.jsonl", dialogues)
+    told.write(partial)
+    if out.exists():
+        out.rename(old)
+    partial.rename(out)
+    if old.exists():
+        shutil.rmtree(old)
+
+
+def _progress(words: str) -> None:
+    print(f"prepare: {words}", file=sys.stderr)

@@ -1,0 +1,181 @@
+"""What `prepare` tells: report.json for programs, report.md for people, rejected.jsonl and a short text on the screen."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ..dialogue import Dialogue
+from ..problems import BadRow
+from .groups import Duplicate
+from .personal import Finding
+
+JSON, MARKDOWN, REJECTED = "report.json", "report.md", "rejected.jsonl"
+LISTED = 20
+"""How many rows of each kind the page for people lists; report.json and rejected.jsonl have all."""
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text takes: four ASCII characters, or one other, make one.
+
+    It is meant to be a little too high: tokenizers that know Korean take two syllables a token, others up to three tokens a syllable.
+    """
+    ascii_characters = sum(map(str.isascii, text))
+    return -(-ascii_characters // 4) + len(text) - ascii_characters
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Of one dialogue: all turns, and what stands above them."""
+
+    characters: int
+    tokens: int
+    """Estimated, see `tokens`."""
+
+    @classmethod
+    def of(cls, dialogue: Dialogue) -> "Length":
+        """Counts a dialogue."""
+        texts = [turn.content for turn in dialogue.turns] + [dialogue.system or ""]
+        return cls(sum(map(len, texts)), sum(map(tokens, texts)))
+
+
+def spread(values: Sequence[int]) -> dict[str, int]:
+    """Least, middle, 95th of a hundred and greatest value."""
+    ordered = sorted(values)
+    return {
+        "min": ordered[0],
+        "median": int(median(ordered)),
+        "p95": ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))],
+        "max": ordered[-1],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is known after a run."""
+
+    kind: str
+    persona: str
+    files: dict[str, tuple[int, int]]
+    """Dialogues and rejected rows of each file."""
+    splits: dict[str, list[Dialogue]]
+    rejected: list[BadRow]
+    duplicates: list[Duplicate]
+    findings: list[Finding]
+    masked: bool
+    limit: int
+    """In tokens; longer dialogues are named."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole report."""
+        every = [one for dialogues in self.splits.values() for one in dialogues]
+        lengths = [(one, Length.of(one)) for one in every]
+        return {
+            "kind": self.kind,
+            "persona": self.persona,
+            "files": [
+                {"file": file, "dialogues": read, "rejected": rejected}
+                for file, (read, rejected) in self.files.items()
+            ],
+            "splits": {
+                name: {
+                    "dialogues": len(dialogues),
+                    "groups": len({one.group for one in dialogues}),
+                    "turns": sum(len(one.turns) for one in dialogues),
+                    "characters": sum(Length.of(one).characters for one in dialogues),
+                    "tokens": sum(Length.of(one).tokens for one in dialogues),
+                }
+                for name, dialogues in self.splits.items()
+            },
+            "characters": spread([length.characters for _, length in lengths]),
+            "tokens": spread([length.tokens for _, length in lengths]),
+            "limit": self.limit,
+            "longer": [
+                {
+                    "file": one.source.file,
+                    "row": one.source.row,
+                    "tokens": length.tokens,
+                }
+                for one, length in lengths
+                if length.tokens > self.limit
+            ],
+            "duplicates": [
+                {"file": one.dropped.source.file, "row": one.dropped.source.row,
+                 "same_as": {"file": one.kept.source.file, "row": one.kept.source.row}}
+                for one in self.duplicates
+            ],
+            "rejected": len(self.rejected),
+            "personal_data": [finding.to_json() for finding in self.findings],
+            "masked": self.masked,
+        }  # fmt: skip
+
+    def write(self, folder: Path) -> None:
+        """Writes the three files."""
+        with (folder / REJECTED).open("w", encoding="utf-8") as file:
+            for bad in self.rejected:
+                row = {"file": bad.file, "row": bad.row, "reason": bad.reason}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        (folder / MARKDOWN).write_text(self.page(), "utf-8")
+        text = json.dumps(self.to_json(), ensure_ascii=False, indent=1)
+        (folder / JSON).write_text(text + "\n", "utf-8")
+
+    def page(self) -> str:
+        """The report as a page of Markdown."""
+        told = self.to_json()
+        kinds = Counter(finding.kind for finding in self.findings)
+        replaced = "replaced" if self.masked else "still there; --mask replaces it"
+        sections = [
+            f"# Training data of {self.persona} ({self.kind})",
+            _table(("file", "dialogues", "rejected rows"), (one.values() for one in told["files"])),
+            _table(("split", "dialogues", "groups", "turns", "characters", "tokens (estimated)"),
+                   ((name, *counts.values()) for name, counts in told["splits"].items())),
+            _table(("length of a dialogue", "min", "median", "p95", "max"),
+                   (("characters", *told["characters"].values()), ("tokens (estimated)", *told["tokens"].values()))),
+            f"## Longer than {self.limit} tokens: {len(told['longer'])}",
+            _list(f"{one['file']}:{one['row']}: about {one['tokens']} tokens" for one in told["longer"]),
+            f"## Exact duplicates, dropped: {len(self.duplicates)}",
+            _list(f"{one.dropped.source.file}:{one.dropped.source.row} is {one.kept.source.file}:{one.kept.source.row}" for one in self.duplicates),
+            f"## Rejected rows: {len(self.rejected)}",
+            _list(map(str, self.rejected)),
+            f"## What looks like personal data: {len(self.findings)}" + (f", {replaced}" if self.findings else ""),
+            _table(("kind", "found"), sorted(kinds.items())) if kinds else "",
+            _list(f"{one.file}:{one.row}: {one.kind} {one.shown}" for one in self.findings),
+        ]  # fmt: skip
+        return "\n\n".join(filter(None, sections)) + "\n"
+
+    def short(self, out: Path) -> str:
+        """What the screen shows."""
+        told = self.to_json()
+        lines = [
+            f"{'':12}{'dialogues':>10}{'groups':>8}{'turns':>8}{'tokens':>10}",
+            *(
+                f"{name:12}{one['dialogues']:>10}{one['groups']:>8}{one['turns']:>8}{one['tokens']:>10}"
+                for name, one in told["splits"].items()
+            ),
+            f"tokens of a dialogue (estimated): {', '.join(f'{name} {value}' for name, value in told['tokens'].items())}; "
+            f"above {self.limit}: {len(told['longer'])}",
+            f"exact duplicates dropped: {len(self.duplicates)}",
+            f"rejected rows: {len(self.rejected)}"
+            + (f", for example {self.rejected[0]}" if self.rejected else ""),
+            f"what looks like personal data: {len(self.findings)}"
+            + (" (--mask replaces it)" if self.findings and not self.masked else ""),
+            f"written: {out}; {out / MARKDOWN} tells more",
+        ]
+        return "\n".join(lines)
+
+
+def _table(head: Sequence[str], body: Iterable[Iterable[Any]]) -> str:
+    rows = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in rows)  # fmt: skip
+
+
+def _list(items: Iterable[str]) -> str:
+    every = list(items)
+    rest = len(every) - LISTED
+    return "\n".join(
+        [f"- {item}" for item in every[:LISTED]]
+        + ([f"- and {rest} more"] if rest > 0 else [])
+    )
