@@ -1,0 +1,42 @@
+"""Whether the machine has what a step will need, asked before the step begins rather than after an hour."""
+
+import shutil
+from pathlib import Path
+
+from .problems import Problem
+
+# What a disk should still have when a step is done; full disks break other programs.
+SPARE_DISK = 64 * 2**20
+
+
+def need_disk(folder: Path, amount: int) -> None:
+    """Raises `Problem` unless `amount` bytes fit into the file system of the folder, which need not exist yet."""
+    while not folder.exists():
+        folder = folder.absolute().parent
+    free = shutil.disk_usage(folder).free
+    if free < amount + SPARE_DISK:
+        raise Problem(
+            f"{folder} has {size(free)} free and {size(amount + SPARE_DISK)} are needed; make room or write elsewhere"
+        )
+
+
+def need_memory(amount: int, what: str) -> None:
+    """Raises `Problem` unless `amount` bytes of memory can be had, where the system says how much (Linux)."""
+    status = Path("/proc/meminfo")
+    if not status.exists():
+        return
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    available = int(lines["MemAvailable"].split()[0]) * 1024
+    if available < amount:
+        raise Problem(
+            f"{what} needs {size(amount)} of memory and {size(available)} are left; close other programs"
+        )
+
+
+def size(amount: int) -> str:
+    """Bytes for people."""
+    if amount < 1_000_000:
+        return f"{amount / 1e3:.0f} kB"
+    if amount < 1_000_000_000:
+        return f"{amount / 1e6:.1f} MB"
+    return f"{amount / 1e9:.1f} GB"
