@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chatfriends_engine::{Job, Quantization};
 use chatfriends_personas::PersonaId;
 use clap::{Parser, Subcommand};
 
@@ -43,12 +44,15 @@ enum Action {
     /// Look at what is remembered, while no daemon runs on the store.
     #[command(subcommand)]
     Memory(MemoryAction),
-    /// Look at model files.
+    /// Look at model files, measure them and make them smaller.
     #[command(subcommand)]
     Model(ModelAction),
     /// The worker that runs a model; the daemon starts it.
     #[command(hide = true)]
-    Engine,
+    Engine {
+        /// Something to do once, in JSON.
+        job: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,6 +97,64 @@ enum ModelAction {
         /// The file.
         file: PathBuf,
     },
+    /// Write a model in another type.
+    Quantize {
+        /// The file, in F32, F16 or BF16.
+        input: PathBuf,
+        /// The file to write.
+        output: PathBuf,
+        /// Q8_0, Q6_K, Q5_K_M, Q4_K_M, ...
+        #[arg(value_name = "TYPE")]
+        quantization: Quantization,
+    },
+    /// How likely a model finds texts: JSON lines {"tokens": [...]} or {"text": "..."} in, log-probabilities out.
+    Score {
+        /// The model.
+        file: PathBuf,
+        /// A LoRA adapter for it.
+        #[arg(long, value_name = "FILE")]
+        adapter: Option<PathBuf>,
+        /// Where the whole distributions go that lines with "rows" ask for, as little-endian 32-bit floating point numbers.
+        #[arg(long, value_name = "FILE")]
+        rows: Option<PathBuf>,
+    },
+    /// The tokens of texts: JSON lines {"text": "..."} or {"messages": [...]} in, token ids out.
+    Tokenize {
+        /// The model.
+        file: PathBuf,
+    },
+}
+
+impl ModelAction {
+    fn run(self) -> Result<ExitCode, Failure> {
+        let job = match self {
+            Self::Inspect { file } => return inspect::model(&file).map(|()| ExitCode::SUCCESS),
+            Self::Quantize {
+                input,
+                output,
+                quantization,
+            } => Job::Quantize {
+                input,
+                output,
+                quantization,
+            },
+            Self::Score {
+                file,
+                adapter,
+                rows,
+            } => Job::Score {
+                model: file,
+                adapter,
+                rows,
+            },
+            Self::Tokenize { file } => Job::Tokenize { model: file },
+        };
+        match job.run() {
+            Ok(true) => Ok(ExitCode::SUCCESS),
+            Ok(false) => Ok(ExitCode::FAILURE),
+            Err(error) => Err(Failure::Other(error.into())),
+        }
+    }
 }
 
 /// Runs the program.
@@ -100,9 +162,15 @@ enum ModelAction {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // The worker speaks frames over its standard streams and needs none of the daemon's runtime.
-    if matches!(cli.command, Some(Action::Engine)) {
-        return chatfriends_engine::run_worker();
-    }
+    let command = match cli.command {
+        Some(Action::Engine { job: None }) => return chatfriends_engine::run_worker(),
+        Some(Action::Engine { job: Some(job) }) => return chatfriends_engine::run_job(&job),
+        Some(Action::Model(action)) => {
+            return action.run().unwrap_or_else(|failure| failure.report());
+        }
+        other => other,
+    };
+    let cli = Cli { command, ..cli };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::Other(error.into()).report(),
@@ -115,9 +183,6 @@ pub fn main() -> ExitCode {
 
 async fn act(cli: Cli) -> Result<ExitCode, Failure> {
     let action = cli.command.unwrap_or(Action::Run);
-    if let Action::Model(ModelAction::Inspect { file }) = &action {
-        return inspect::model(file).map(|()| ExitCode::SUCCESS);
-    }
     let settings = load(cli.config.as_deref())?;
     // Beside a conversation or a report only what needs someone's attention is shown.
     let filter = match action {
@@ -142,7 +207,9 @@ async fn act(cli: Cli) -> Result<ExitCode, Failure> {
         Action::Memory(MemoryAction::Show(whose)) => inspect::memory(&settings, &whose).await?,
         Action::Memory(MemoryAction::Export(whose)) => inspect::export(&settings, &whose).await?,
         Action::Memory(MemoryAction::Forget(whose)) => inspect::forget(&settings, &whose).await?,
-        Action::Model(_) | Action::Engine => unreachable!("handled before the settings are read"),
+        Action::Model(_) | Action::Engine { .. } => {
+            unreachable!("handled before the settings are read")
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

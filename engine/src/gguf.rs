@@ -9,6 +9,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use read::Tensor;
 use read::{Header, Value};
 
 /// llama.cpp's own limit; it aborts beyond.
@@ -136,6 +137,20 @@ pub enum GgufFault {
 
 /// Reads and checks a file's header.
 pub fn inspect(path: &Path) -> Result<Gguf, GgufError> {
+    header(path).and_then(|header| {
+        Gguf::from_header(path, &header).map_err(|fault| GgufError {
+            path: path.to_owned(),
+            fault,
+        })
+    })
+}
+
+/// The tensors of a file, in its order.
+pub(crate) fn tensors(path: &Path) -> Result<Vec<Tensor>, GgufError> {
+    header(path).map(|header| header.tensors)
+}
+
+fn header(path: &Path) -> Result<Header, GgufError> {
     let fail = |fault| GgufError {
         path: path.to_owned(),
         fault,
@@ -149,8 +164,7 @@ pub fn inspect(path: &Path) -> Result<Gguf, GgufError> {
         return Err(fail(GgufFault::NotAFile));
     }
     let file = std::fs::File::open(path).map_err(|error| fail(GgufFault::Unreadable(error)))?;
-    let header = read::header(std::io::BufReader::new(file), metadata.len()).map_err(fail)?;
-    Gguf::from_header(path, &header).map_err(fail)
+    read::header(std::io::BufReader::new(file), metadata.len()).map_err(fail)
 }
 
 impl Gguf {
@@ -192,7 +206,7 @@ impl Gguf {
             eos_token: header
                 .number("tokenizer.ggml.eos_token_id")
                 .and_then(|it| u32::try_from(it).ok()),
-            tensors: header.tensors,
+            tensors: header.tensors.len() as u64,
             parameters: header.parameters,
             file_bytes: header.file_bytes,
             cache_numbers: cache_numbers(header, &of_model, block_count.unwrap_or(0)),

@@ -22,4 +22,7 @@ pub use generate::{
 pub use gguf::{Gguf, GgufError, GgufFault, Kind, inspect};
 pub use server::{Server, ServerSettings};
 pub use template::check_template;
-pub use worker::{FlashAttention, GpuLayers, KvType, Worker, WorkerSettings, run_worker};
+pub use worker::{
+    FlashAttention, GpuLayers, Job, JobError, KvType, Quantization, Worker, WorkerSettings,
+    run_job, run_worker,
+};

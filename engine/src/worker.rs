@@ -1,6 +1,7 @@
 //! llama.cpp in a child process: this file is the daemon's handle on it. `supervisor` keeps the process alive, `child` is its inside.
 
 mod child;
+mod job;
 mod link;
 #[cfg(feature = "llama")]
 mod llama;
@@ -17,9 +18,16 @@ mod plan;
 mod protocol;
 #[cfg_attr(
     not(feature = "llama"),
+    allow(dead_code, reason = "only the worker's inside quantises")
+)]
+mod quantize;
+#[cfg_attr(
+    not(feature = "llama"),
     allow(dead_code, reason = "only the worker's inside schedules")
 )]
 mod scheduler;
+#[cfg(feature = "llama")]
+mod score;
 #[cfg(feature = "llama")]
 mod service;
 mod settings;
@@ -40,6 +48,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use child::run_worker;
+pub use job::{Job, JobError, run_job};
+pub use quantize::Quantization;
 pub use settings::{FlashAttention, GpuLayers, KvType, WorkerSettings};
 
 use crate::generate::{EngineError, Generate, Model, Readiness, Reply, Request};
@@ -64,13 +74,7 @@ pub struct Worker {
 impl Worker {
     /// Starts this program's own `engine` command as the worker. Must be called inside a tokio runtime.
     pub fn start(settings: WorkerSettings) -> Self {
-        // The link leads to the running program even after its file was replaced by an upgrade.
-        let program = if cfg!(target_os = "linux") {
-            PathBuf::from("/proc/self/exe")
-        } else {
-            std::env::current_exe().unwrap_or_else(|_| PathBuf::from("chatfriends"))
-        };
-        Self::start_program(program, vec!["engine".into()], settings)
+        Self::start_program(own_program(), vec!["engine".into()], settings)
     }
 
     /// Starts another program that ends up in [`run_worker`]; for tests and wrappers such as a sandbox.
@@ -205,6 +209,16 @@ impl Generate for Worker {
         {
             tracing::error!(%error, "The engine's supervisor ended badly.");
         }
+    }
+}
+
+/// The program that runs, to be started once more.
+fn own_program() -> PathBuf {
+    // The link leads to the running program even after its file was replaced by an upgrade.
+    if cfg!(target_os = "linux") {
+        PathBuf::from("/proc/self/exe")
+    } else {
+        std::env::current_exe().unwrap_or_else(|_| PathBuf::from("chatfriends"))
     }
 }
 

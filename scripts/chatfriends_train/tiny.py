@@ -144,6 +144,8 @@ def sentencepiece_tokenizer(
         tokenizer = kind(
             vocab_file=str(folder / "tokenizer.model"),
             legacy=False,
+            # Left to itself it forgets the prefix that the SentencePiece model was trained with.
+            add_prefix_space=dummy_prefix,
             extra_special_tokens={},
             **specials,
         )

@@ -23,7 +23,7 @@ const MAX_NUMBERS: u64 = 1024;
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) version: u32,
-    pub(super) tensors: u64,
+    pub(super) tensors: Vec<Tensor>,
     pub(super) parameters: u64,
     pub(super) file_bytes: u64,
     /// Whether a tensor belongs to the token embedding.
@@ -100,7 +100,7 @@ pub(super) fn header<R: Read + Seek>(
     }
     let mut header = Header {
         version,
-        tensors,
+        tensors: Vec::new(),
         parameters: 0,
         file_bytes: length,
         has_embedding: false,
@@ -108,10 +108,11 @@ pub(super) fn header<R: Read + Seek>(
     };
     let mut weights_end = 0;
     for _ in 0..tensors {
-        let tensor = file.tensor()?;
-        header.parameters = header.parameters.saturating_add(tensor.elements);
+        let (tensor, elements, end) = file.tensor()?;
+        header.parameters = header.parameters.saturating_add(elements);
         header.has_embedding |= tensor.name.starts_with("token_embd.");
-        weights_end = weights_end.max(tensor.end);
+        weights_end = weights_end.max(end);
+        header.tensors.push(tensor);
     }
     let alignment = header.number("general.alignment").unwrap_or(32);
     if !alignment.is_power_of_two() || alignment > 1 << 20 {
@@ -165,11 +166,45 @@ fn at_most(what: &str, claimed: u64, limit: u64) -> Result<u64, GgufFault> {
     }
 }
 
-/// Where a tensor's data end, counted from the first tensor's beginning, and how many weights they are.
-struct Tensor {
-    name: String,
-    elements: u64,
-    end: u64,
+/// A tensor by its description; its weights are not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tensor {
+    pub(crate) name: String,
+    /// Weights in a row: its first dimension, as GGUF counts them.
+    pub(crate) row: u64,
+    /// Whether it has more dimensions than one.
+    pub(crate) is_matrix: bool,
+    /// Its type, by ggml's numbers.
+    pub(crate) kind: u32,
+}
+
+impl Tensor {
+    /// Whether groups of its weights share a scale.
+    pub(crate) fn is_quantised(&self) -> bool {
+        !matches!(self.kind, 0 | 1 | 24..=28 | 30)
+    }
+
+    /// Its type as ggml names it.
+    pub(crate) fn type_name(&self) -> String {
+        let name = match self.kind {
+            0 => "F32",
+            1 => "F16",
+            2 => "Q4_0",
+            3 => "Q4_1",
+            6 => "Q5_0",
+            7 => "Q5_1",
+            8 => "Q8_0",
+            10 => "Q2_K",
+            11 => "Q3_K",
+            12 => "Q4_K",
+            13 => "Q5_K",
+            14 => "Q6_K",
+            20 => "IQ4_NL",
+            30 => "BF16",
+            other => return format!("ggml's type {other}"),
+        };
+        name.to_owned()
+    }
 }
 
 /// The file as a stream that never reads beyond its known length. Invariant: `position <= length`.
@@ -309,7 +344,8 @@ impl<R: Read + Seek> Bytes<R> {
         })
     }
 
-    fn tensor(&mut self) -> Result<Tensor, GgufFault> {
+    /// A tensor, how many weights it has, and where they end, counted from the first tensor's beginning.
+    fn tensor(&mut self) -> Result<(Tensor, u64, u64), GgufFault> {
         let damaged = |what: &str| GgufFault::Absurd(format!("a tensor's {what}"));
         let name = self
             .text(MAX_NAME)?
@@ -318,10 +354,14 @@ impl<R: Read + Seek> Bytes<R> {
         if dimensions > 4 {
             return Err(damaged("shape has more than four dimensions"));
         }
-        let mut elements: u64 = 1;
-        for _ in 0..dimensions {
+        let (mut elements, mut row): (u64, u64) = (1, 1);
+        for dimension in 0..dimensions {
+            let size = self.u64()?;
+            if dimension == 0 {
+                row = size;
+            }
             elements = elements
-                .checked_mul(self.u64()?)
+                .checked_mul(size)
                 .ok_or_else(|| damaged("shape is too large"))?;
         }
         let kind = self.u32()?;
@@ -329,11 +369,13 @@ impl<R: Read + Seek> Bytes<R> {
         let end = offset
             .checked_add(tensor_bytes(kind, elements))
             .ok_or_else(|| damaged("place lies beyond any file"))?;
-        Ok(Tensor {
+        let tensor = Tensor {
             name,
-            elements,
-            end,
-        })
+            row,
+            is_matrix: dimensions > 1,
+            kind,
+        };
+        Ok((tensor, elements, end))
     }
 }
 

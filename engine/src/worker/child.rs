@@ -16,20 +16,26 @@ const STACK_BYTES: usize = 64 << 20;
 /// Runs the worker: commands on standard input, reports on standard output, log lines on standard error. Returns when it is told
 /// to stop or when standard input ends, which is how it learns that its daemon is gone.
 pub fn run_worker() -> ExitCode {
-    start_log();
-    let worker = std::thread::Builder::new()
-        .name("engine".into())
-        .stack_size(STACK_BYTES)
-        .spawn(work);
-    match worker.map(std::thread::JoinHandle::join) {
-        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
-        Ok(Ok(Err(reason))) => {
+    start_log("info,llama-cpp-2=error");
+    match with_deep_stack(work) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(reason)) => {
             tracing::error!("{reason}");
             ExitCode::FAILURE
         }
-        // A panic has written its own line; a thread that could not be started is no better.
-        _ => ExitCode::FAILURE,
+        None => ExitCode::FAILURE,
     }
+}
+
+/// What `work` gives back; nothing when it panicked, which has written its own line, or when no thread could be started for it.
+pub(super) fn with_deep_stack<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let thread = std::thread::Builder::new()
+        .name("engine".into())
+        .stack_size(STACK_BYTES)
+        .spawn(work);
+    thread.ok()?.join().ok()
 }
 
 fn work() -> Result<(), String> {
@@ -130,9 +136,8 @@ fn read_commands(sender: &mpsc::Sender<Command>) -> Result<(), Box<dyn std::erro
 
 /// One line for each event, its level first: the daemon logs it again at that level. Of llama.cpp only errors are wanted by default:
 /// its warnings are about how it was called (that all slots together exceed the trained context, for one).
-fn start_log() {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,llama-cpp-2=error"));
+pub(super) fn start_log(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -12,6 +12,15 @@ use tokio::time::{Instant, timeout};
 use super::protocol::{Command, Frames, Report, encode};
 use super::supervisor::Program;
 
+/// What llama.cpp finds in its process's environment.
+pub(super) const ENVIRONMENT: [(&str, &str); 2] = [
+    // A spinning OpenMP thread costs up to 20 times the speed on a busy machine; a short spin costs nothing on an idle one.
+    // libgomp reads this before `main`, so it has to be there at the start.
+    ("GOMP_SPINCOUNT", "1000"),
+    // Otherwise a failed assertion in llama.cpp starts a debugger before the process ends.
+    ("GGML_NO_BACKTRACE", "1"),
+];
+
 /// Words older than this at the worker's death are about something else.
 const RECENT: Duration = Duration::from_secs(5);
 
@@ -50,11 +59,7 @@ impl Link {
         command.process_group(0);
         let mut child = command
             .args(&program.args)
-            // A spinning OpenMP thread costs up to 20 times the speed on a busy machine; a short spin costs nothing on an idle one.
-            // libgomp reads this before `main`, so it has to be there at the start.
-            .env("GOMP_SPINCOUNT", "1000")
-            // Otherwise a failed assertion in llama.cpp starts a debugger before the process ends.
-            .env("GGML_NO_BACKTRACE", "1")
+            .envs(ENVIRONMENT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,4 +1,4 @@
-//! The only file that touches llama.cpp. It computes what it is told to and decides nothing.
+//! The only file that touches llama.cpp, but for the one call in `llama/quantize.rs`. It computes what it is told to and decides nothing.
 //!
 //! llama.cpp ends the process on arguments that it does not expect, so every number that goes in is checked here first:
 //! places in the cache, the size of a step, tokens against the vocabulary, samplers' parameters (by `request::check`).
@@ -29,6 +29,10 @@ use super::tokens::{Run, Special, Specials, chunks};
 use crate::generate::{Request, Sampling};
 use crate::gguf::Gguf;
 use crate::template::{Marks, Piece};
+
+mod quantize;
+
+pub(super) use quantize::quantize;
 
 /// A loaded model.
 pub(super) struct Llama {
@@ -412,6 +416,19 @@ impl Computer<'_> {
             .ok()
             .filter(|index| self.drawable.contains(index))?;
         Some(dice.0.sample(&self.context, index).0)
+    }
+
+    /// The scores of every token of the vocabulary after an entry of the last step.
+    pub(super) fn logits(&self, index: usize) -> Option<&[f32]> {
+        let index = i32::try_from(index)
+            .ok()
+            .filter(|index| self.drawable.contains(index))?;
+        Some(self.context.get_logits_ith(index))
+    }
+
+    /// How many tokens the model knows.
+    pub(super) fn vocabulary(&self) -> i32 {
+        self.vocabulary
     }
 
     fn apply(&mut self, adapter: Option<Adapter>, adapters: &mut Adapters) -> Result<(), String> {

@@ -1,0 +1,637 @@
+"""Measures what each step has changed: Transformers with base and adapter against what the daemon runs.
+
+Both read the same held-out dialogues. Compared are the distributions of the next token at sampled places, over the whole
+vocabulary; the likelihood of the persona's replies; and the tokens that both see in the same texts. Limits that are passed
+fail the run. docs/TRAINING.md says what the figures mean.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import daemon, dialogue
+from .daemon import Passage, Scores
+from .problems import Problem, readable
+
+DIALOGUES = 64
+"""Held-out dialogues that are read at most; more change the figures little."""
+PLACES = 4
+"""Places of a dialogue at which whole distributions are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a type of file may change. Differences are of natural logarithms of probabilities."""
+
+    maximum: float
+    """Largest difference of any token at any place."""
+    kl: float
+    """Mean Kullback–Leibler divergence of the file's distribution from Transformers', in nats."""
+    perplexity: float
+    """How much higher perplexity may be, as a ratio."""
+
+
+# Measured on tiny random models of each architecture (docs/PARITY.md): differences of at most 0.004 (F32), 0.13 (Q8_0) and 1.4
+# (Q4_K_M), divergences of 3e-6, 2e-4 and 2e-2. The limits leave room of about three times that. F16 adds the rounding of weights,
+# BF16 more of it. A mistake in conversion (a wrong scale, a transposed matrix) changes logarithms by 0.9 and more.
+LIMITS = {
+    "F32": Limits(0.02, 2e-5, 1.002),
+    "F16": Limits(0.03, 3e-5, 1.003),
+    "BF16": Limits(0.2, 1e-3, 1.01),
+    "Q8_0": Limits(0.4, 1e-3, 1.01),
+    "Q6_K": Limits(0.8, 3e-3, 1.02),
+    "Q5_K": Limits(2.0, 2e-2, 1.05),
+    "Q4_K": Limits(4.0, 6e-2, 1.10),
+    "Q3_K": Limits(8.0, 2.5e-1, 1.30),
+}
+# llama.cpp's numbers of file types (`llama_ftype`).
+FILE_TYPES = {
+    0: "F32", 1: "F16", 32: "BF16", 7: "Q8_0", 18: "Q6_K", 16: "Q5_K_S", 17: "Q5_K_M", 14: "Q4_K_S", 15: "Q4_K_M", 12: "Q3_K_M",
+}  # fmt: skip
+
+# What tokenizers differ on: Korean with and without spaces, English contractions, digits, emoji with joiners and skin tones,
+# white space at the borders. Special tokens are added by the model.
+TEXTS = (
+    "안녕하세요? 저는 윤이에요.",
+    "오늘 점심 뭐 먹을까ㅋㅋㅋ 아무거나 다 좋아!!",
+    "닭볶음탕을 끓였는데, 값이 12,500원이나 되더라고요.",
+    "Hey, how you doin'? I'm starving, let's get 2 sandwiches.",
+    "It's 10:45pm; we've been waiting for 123456 seconds…",
+    "👋🏽 👨‍👩‍👧‍👦 🇰🇷 ❤️ 그리고 🍜",
+    "mixed 한영 text와 code_switching() {\n    return 42;\n}",
+    "  two  spaces\tand a tab\n\n\nthree lines",
+    "ㄱㄴㄷ 뷁 漢字 ÀÉÎ ½ ﬁ",
+)
+
+SPACE = "▁"
+"""How SentencePiece writes a space."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One file against Transformers."""
+
+    file: str
+    """Its name, with that of the adapter on it."""
+    type: str
+    """How its weights are stored, by llama.cpp's name."""
+    megabytes: float
+    maximum: float
+    """Largest difference of a token's log-probability, over the whole vocabulary and all places, in nats."""
+    mean: float
+    """The mean of the absolute differences."""
+    kl: float
+    """Mean Kullback–Leibler divergence from Transformers' distribution, in nats."""
+    top1: float
+    """Share of the places at which both find the same token most likely."""
+    perplexity: float
+    """Of the persona's replies, by token."""
+
+    def faults(self, reference: float) -> list[str]:
+        """What passes its limits; `reference` is Transformers' perplexity."""
+        limits = LIMITS[self.type.removesuffix("_M").removesuffix("_S")]
+        ratio = self.perplexity / reference
+        checks = (
+            (
+                "the largest difference of log-probabilities",
+                self.maximum,
+                limits.maximum,
+            ),
+            ("the mean divergence", self.kl, limits.kl),
+            ("perplexity, as a ratio to Transformers',", ratio, limits.perplexity),
+        )
+        return [
+            f"{self.file}: {what} is {value:.4g}, above {limit:.4g}, the limit for {self.type}"
+            for what, value, limit in checks
+            # Written so that a figure that is no number fails too.
+            if not value <= limit
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenizers:
+    """How far the daemon's tokens are those of Transformers."""
+
+    texts: int
+    """How many texts were compared, each as somebody's words and as a template's."""
+    faults: tuple[str, ...]
+    """Texts with other tokens, and where they part."""
+    joined: int
+    """Texts that Transformers' fast tokenizer, given template and words in one piece, sees otherwise. llama.cpp's SentencePiece
+    puts a space before every run between special tokens, the fast one only before the first, and only where none stands."""
+    normalises: bool
+    """Whether decomposed Hangul (NFD) has the tokens that Transformers sees in it. Where not, it is the daemon that composes
+    what people write before the engine sees it (`bot/src/gate.rs`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Everything that was measured about one persona's files."""
+
+    architecture: str
+    places: int
+    """Places at which distributions were compared."""
+    reply_tokens: int
+    """Tokens over which perplexity was taken."""
+    perplexity: float
+    """Transformers' own."""
+    files: tuple[Measured, ...]
+    tokenizers: Tokenizers
+
+    def faults(self) -> list[str]:
+        """What passes its limits."""
+        return [
+            *(f"tokens differ: {fault}" for fault in self.tokenizers.faults),
+            *(fault for file in self.files for fault in file.faults(self.perplexity)),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What both sides read."""
+
+    passages: tuple[Passage, ...]
+    replies: tuple[int, ...]
+    """Where the reply begins in each passage: the place of its first token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file to be compared, maybe with an adapter on it."""
+
+    model: Path
+    adapter: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """How it is called in tables."""
+        return (
+            self.model.name
+            if self.adapter is None
+            else f"{self.model.name} + {self.adapter.name}"
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the step takes."""
+    parser.add_argument(
+        "--base",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the base model in Hugging Face's form",
+    )
+    parser.add_argument(
+        "--adapter",
+        type=Path,
+        metavar="FOLDER",
+        help="the PEFT adapter; without it the base is measured",
+    )
+    parser.add_argument(
+        "--merged",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the GGUF file of both",
+    )
+    parser.add_argument(
+        "--base-gguf",
+        type=Path,
+        metavar="FILE",
+        help="the base alone as GGUF, for --adapter-gguf",
+    )
+    parser.add_argument(
+        "--adapter-gguf", type=Path, metavar="FILE", help="the adapter as GGUF"
+    )
+    parser.add_argument(
+        "--quantised",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FILE",
+        help="what `quantise` made of --merged",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="what `prepare` wrote; its test.jsonl is read",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where proof.json and PROOF.md go",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measures, writes the table, and raises `Problem` with what passes its limits."""
+    if (arguments.base_gguf is None) != (arguments.adapter_gguf is None):
+        raise Problem(
+            "--adapter-gguf is measured on the base: give --base-gguf and --adapter-gguf together, or neither"
+        )
+    candidates = [
+        Candidate(arguments.merged),
+        *(Candidate(file) for file in arguments.quantised),
+    ]
+    if arguments.adapter_gguf is not None:
+        candidates.insert(1, Candidate(arguments.base_gguf, arguments.adapter_gguf))
+    proof = prove(
+        readable(arguments.base, "the base"),
+        arguments.adapter and readable(arguments.adapter, "the adapter"),
+        candidates,
+        readable(arguments.data / "test.jsonl", "the held-out data"),
+        arguments.out,
+    )
+    print(table([proof]))
+    faults = proof.faults()
+    if faults:
+        raise Problem(
+            "\n  ".join(["what the daemon runs is not what was trained:", *faults])
+        )
+
+
+def prove(
+    base: Path,
+    adapter: Path | None,
+    candidates: Sequence[Candidate],
+    data: Path,
+    out: Path,
+) -> Proof:
+    """Measures the files against Transformers and writes proof.json and PROOF.md into `out`.
+
+    A file that was measured before is not measured again; the first candidate's tokenizer is compared.
+    """
+    for candidate in candidates:
+        for path in filter(None, (candidate.model, candidate.adapter)):
+            readable(path, "the file")
+    out.mkdir(parents=True, exist_ok=True)
+    first = candidates[0].model
+    reading = read(first, data)
+    cache = Cache(out / "measured.json", _mark(base, adapter, reading))
+    reference: Scores | None = None
+    if not cache.has_all(candidates):
+        progress(f"Transformers reads {len(reading.passages)} dialogues")
+        reference = transformers_scores(base, adapter, reading)
+        cache.perplexity = perplexity(reference, reading)
+    files = []
+    for candidate in candidates:
+        known = cache.get(candidate)
+        if known is None:
+            progress(f"the daemon's engine reads them with {candidate.name}")
+            assert reference is not None, "something was not measured yet"
+            known = measure(candidate, reference, reading)
+            cache.put(candidate, known)
+        files.append(known)
+    proof = Proof(
+        architecture=architecture(first),
+        places=sum(len(passage.rows) for passage in reading.passages),
+        reply_tokens=sum(
+            len(passage.tokens) - reply
+            for passage, reply in zip(reading.passages, reading.replies, strict=True)
+        ),
+        perplexity=cache.perplexity,
+        files=tuple(files),
+        tokenizers=compare_tokenizers(
+            base if adapter is None or not _has_tokenizer(adapter) else adapter, first
+        ),
+    )
+    write_whole(
+        out / "proof.json",
+        json.dumps(asdict(proof), ensure_ascii=False, indent=2) + "\n",
+    )
+    write_whole(out / "PROOF.md", table([proof]))
+    return proof
+
+
+def read(model: Path, data: Path) -> Reading:
+    """The held-out dialogues as the daemon lays them out under the model's own template, each up to its last reply."""
+    dialogues = [
+        one for one, _ in zip(dialogue.read(data), range(DIALOGUES), strict=False)
+    ]
+    if not dialogues:
+        raise Problem(
+            f"{data} has no dialogues; run `chatfriends-train prepare` with more data"
+        )
+    conversations = [
+        ([{"role": "system", "content": one.system}] if one.system else [])
+        + [{"role": turn.role, "content": turn.content} for turn in one.turns[:-1]]
+        for one in dialogues
+    ]
+    prompts = daemon.prompts(model, conversations)
+    words = daemon.tokenize(model, [one.turns[-1].content for one in dialogues])
+    longest = context(model)
+    passages, replies = [], []
+    for number, (prompt, reply) in enumerate(zip(prompts, words, strict=True)):
+        tokens = (*prompt, *reply.plain)
+        if len(tokens) > longest or not prompt:
+            continue
+        # The same places whichever files are measured.
+        places = np.random.default_rng(number).permutation(len(tokens) - 1)[:PLACES]
+        passages.append(Passage(tokens, tuple(sorted(int(place) for place in places))))
+        replies.append(len(prompt))
+    if not passages:
+        raise Problem(
+            f"every dialogue of {data} is longer than the {longest} tokens that {model} can see"
+        )
+    return Reading(tuple(passages), tuple(replies))
+
+
+def transformers_scores(base: Path, adapter: Path | None, reading: Reading) -> Scores:
+    """How likely Transformers finds the passages, computed with 32 bits a number on the processor."""
+    import torch
+    import transformers
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    if adapter is not None:
+        import peft
+
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            adapter if _has_tokenizer(adapter) else base
+        )
+        if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+            model.resize_token_embeddings(len(tokenizer))
+        model = peft.PeftModel.from_pretrained(model, adapter)
+    model.eval()
+    tokens, rows = [], []
+    with torch.inference_mode():
+        for passage in reading.passages:
+            logits = (
+                model(input_ids=torch.tensor([passage.tokens]), use_cache=False)
+                .logits[0]
+                .double()
+            )
+            logs = torch.log_softmax(logits, dim=-1)
+            tokens.append(
+                logs[:-1]
+                .gather(1, torch.tensor(passage.tokens[1:])[:, None])[:, 0]
+                .numpy()
+            )
+            rows.append(logs[list(passage.rows)].float().numpy())
+    return Scores(tuple(tokens), np.concatenate(rows))
+
+
+def measure(candidate: Candidate, reference: Scores, reading: Reading) -> Measured:
+    """One file against what Transformers says."""
+    scores = daemon.score(candidate.model, reading.passages, candidate.adapter)
+    expected, found = reference.rows.astype(np.float64), scores.rows.astype(np.float64)
+    if expected.shape != found.shape:
+        raise Problem(
+            f"{candidate.name} knows {found.shape[1]} tokens, but Transformers' model {expected.shape[1]}: convert it again"
+        )
+    differences = np.abs(expected - found)
+    return Measured(
+        file=candidate.name,
+        type=file_type(candidate.model),
+        megabytes=round(candidate.model.stat().st_size / 1e6, 2),
+        maximum=float(differences.max()),
+        mean=float(differences.mean()),
+        kl=float((np.exp(expected) * (expected - found)).sum(axis=1).mean()),
+        top1=float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()),
+        perplexity=perplexity(scores, reading),
+    )
+
+
+def perplexity(scores: Scores, reading: Reading) -> float:
+    """exp of the mean negative log-probability of the replies' tokens."""
+    replies: list[NDArray[np.float64]] = [
+        # Scores begin at a passage's second token.
+        logs[begin - 1 :]
+        for logs, begin in zip(scores.tokens, reading.replies, strict=True)
+    ]
+    return math.exp(-float(np.concatenate(replies).mean()))
+
+
+def compare_tokenizers(folder: Path, model: Path) -> Tokenizers:
+    """The tokens of Transformers' tokenizer and the daemon's, in ordinary texts and around every special token."""
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    specials = [
+        token for token in tokenizer.added_tokens_decoder.values() if token.special
+    ]
+    texts = [
+        *TEXTS,
+        *(token.content for token in specials),
+        *(f"안녕{token.content}hello {token.content} 끝" for token in specials),
+        "".join(token.content for token in specials),
+    ]
+    faults, joined = [], 0
+    for text, seen in zip(texts, daemon.tokenize(model, texts), strict=True):
+        laid_out = _laid_out(tokenizer, specials, text)
+        for way, ours, theirs in (
+            ("as words", seen.plain, _words(tokenizer, text)),
+            ("as a template's", seen.special, laid_out),
+        ):
+            fault = _parting(ours, theirs)
+            if fault:
+                faults.append(f"{text!r} {way}: {fault}")
+        joined += (
+            _once_begun(tokenizer, tuple(tokenizer(text)["input_ids"])) != laid_out
+        )
+    decomposed = unicodedata.normalize("NFD", TEXTS[0])
+    [seen] = daemon.tokenize(model, [decomposed])
+    normalises = seen.plain == _words(tokenizer, decomposed)
+    return Tokenizers(len(texts), tuple(faults), joined, normalises)
+
+
+def _words(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Transformers' tokens of ordinary text, as SentencePiece itself would make them."""
+    if not text:
+        return ()
+    first = tokenizer.convert_ids_to_tokens(
+        tokenizer("x", add_special_tokens=False)["input_ids"]
+    )[0]
+    if first.startswith(SPACE) and text.startswith(" "):
+        # SentencePiece and llama.cpp put a space before every text, fast tokenizers only before one that begins with none.
+        text = SPACE + text
+    return tuple(
+        tokenizer(text, add_special_tokens=False, split_special_tokens=True)[
+            "input_ids"
+        ]
+    )
+
+
+def _laid_out(tokenizer: Any, specials: Sequence[Any], text: str) -> tuple[int, ...]:
+    """Transformers' tokens of a template's text, laid out as the daemon does: each run between special tokens by itself."""
+    by_length = sorted(specials, key=lambda token: -len(token.content))
+    found: list[int] = []
+    run, rest = "", text
+    while rest:
+        special = next(
+            (token for token in by_length if rest.startswith(token.content)), None
+        )
+        if special is None:
+            run, rest = run + rest[0], rest[1:]
+            continue
+        found += _words(tokenizer, run.rstrip() if special.lstrip else run)
+        found.append(tokenizer.convert_tokens_to_ids(special.content))
+        run, rest = "", rest[len(special.content) :]
+        if special.rstrip:
+            rest = rest.lstrip()
+    found += _words(tokenizer, run)
+    begun = tokenizer("x")["input_ids"][:1]
+    if begun == [tokenizer.bos_token_id] and found[:1] != begun:
+        found = [*begun, *found]
+    return tuple(found)
+
+
+def _once_begun(tokenizer: Any, tokens: tuple[int, ...]) -> tuple[int, ...]:
+    """Without a second token that begins the text, which Transformers puts before one that stands there."""
+    bos = tokenizer.bos_token_id
+    return tokens[1:] if bos is not None and tokens[:2] == (bos, bos) else tokens
+
+
+def _parting(ours: tuple[int, ...], theirs: tuple[int, ...]) -> str | None:
+    """Where two lists of tokens part."""
+    if ours == theirs:
+        return None
+    pairs = zip(ours, theirs, strict=False)
+    place = next(
+        (place for place, (one, other) in enumerate(pairs) if one != other),
+        min(len(ours), len(theirs)),
+    )
+    return f"the daemon has {list(ours[place : place + 4])} and Transformers {list(theirs[place : place + 4])} from token {place} on"
+
+
+def table(proofs: Sequence[Proof]) -> str:
+    """What was measured, as Markdown."""
+    lines = [
+        "| architecture | file | MB | max \\|Δ log p\\| | mean | KL | top-1 | perplexity | Transformers' |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for proof in proofs:
+        lines += [
+            f"| {proof.architecture} | {file.file} | {file.megabytes:g} | {file.maximum:.4f} | {file.mean:.5f} | {file.kl:.1e} | "
+            f"{file.top1:.1%} | {file.perplexity:.2f} | {proof.perplexity:.2f} |"
+            for file in proof.files
+        ]
+    return "\n".join(lines) + "\n"
+
+
+class Cache:
+    """What was measured before it was stopped. Nothing of it counts when the models or the data are others."""
+
+    def __init__(self, path: Path, mark: str) -> None:
+        self._path = path
+        self._mark = mark
+        self._files: dict[str, Any] = {}
+        self._perplexity = math.nan
+        try:
+            kept = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return
+        if kept.get("mark") == mark:
+            self._files, self._perplexity = kept["files"], kept["perplexity"]
+
+    @property
+    def perplexity(self) -> float:
+        """Transformers' own."""
+        return self._perplexity
+
+    @perplexity.setter
+    def perplexity(self, value: float) -> None:
+        self._perplexity = value
+        self._save()
+
+    def get(self, candidate: Candidate) -> Measured | None:
+        """What is known of a file as it is now."""
+        kept = self._files.get(self._key(candidate))
+        return None if kept is None else Measured(**kept)
+
+    def has_all(self, candidates: Sequence[Candidate]) -> bool:
+        """Whether nothing is left to be measured."""
+        return all(self.get(candidate) for candidate in candidates)
+
+    def put(self, candidate: Candidate, measured: Measured) -> None:
+        """Keeps what was measured."""
+        self._files[self._key(candidate)] = asdict(measured)
+        self._save()
+
+    def _save(self) -> None:
+        kept = {
+            "mark": self._mark,
+            "perplexity": self._perplexity,
+            "files": self._files,
+        }
+        write_whole(self._path, json.dumps(kept, ensure_ascii=False, indent=1))
+
+    @staticmethod
+    def _key(candidate: Candidate) -> str:
+        stamps = [
+            f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}"
+            for path in (candidate.model, candidate.adapter)
+            if path is not None
+        ]
+        return " + ".join(stamps)
+
+
+def _mark(base: Path, adapter: Path | None, reading: Reading) -> str:
+    """Changes when the models of Transformers or what is read have changed."""
+    hashed = hashlib.sha256(repr((reading, TEXTS)).encode())
+    for folder in filter(None, (base, adapter)):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                hashed.update(
+                    f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}".encode()
+                )
+    return hashed.hexdigest()
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return (folder / "tokenizer_config.json").exists()
+
+
+def metadata(model: Path, key: str) -> Any:
+    """A value of a GGUF file's header, or None."""
+    import gguf
+
+    field = gguf.GGUFReader(model).get_field(key)
+    return None if field is None else field.contents()
+
+
+def architecture(model: Path) -> str:
+    """By llama.cpp's name."""
+    return str(metadata(model, "general.architecture"))
+
+
+def file_type(model: Path) -> str:
+    """How most of its weights are stored."""
+    number = metadata(model, "general.file_type")
+    if number not in FILE_TYPES:
+        raise Problem(
+            f"{model} is of a type that has no limits here ({number}); quantise it to one that `quantise` knows"
+        )
+    return FILE_TYPES[number]
+
+
+def context(model: Path) -> int:
+    """Tokens that the daemon lets it see: what it was trained for, at most 8,192."""
+    return min(
+        int(metadata(model, f"{architecture(model)}.context_length") or 2048), 8192
+    )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, "utf-8")
+    partial.replace(path)
+
+
+def progress(text: str) -> None:
+    """Tells whoever waits."""
+    print(text, file=sys.stderr, flush=True)
