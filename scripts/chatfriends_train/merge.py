@@ -440,6 +440,10 @@ class Plan:
             for pattern in patterns:
                 for path in source.glob(pattern):
                     shutil.copyfile(path, folder / path.name)
+        # Fast tokenizers are saved without it; the converter wants it, and added tokens stand in tokenizer_config.json.
+        pieces = self.base.folder / "tokenizer.model"
+        if pieces.exists() and not (folder / "tokenizer.model").exists():
+            shutil.copyfile(pieces, folder / "tokenizer.model")
 
     def record(self) -> dict[str, Any]:
         """From what it is made; lies beside the model as merge.json."""

@@ -162,6 +162,7 @@ def byte_level_tokenizer(
     turns: tuple[str, ...] = (),
     nfc: bool = False,
     begins_with: str | None = None,
+    whole_words: bool = False,
 ) -> Callable[[Path], transformers.PreTrainedTokenizerFast]:
     """Byte-level BPE. `nfc`: with the normaliser that GPT-NeoX and Qwen have; `begins_with`: put before each text."""
 
@@ -189,6 +190,8 @@ def byte_level_tokenizer(
                 show_progress=False,
             ),
         )
+        # A word that is a token needs no merges, as in Llama 3.
+        tokenizer.model.ignore_merges = whole_words
         if begins_with:
             tokenizer.post_processor = processors.TemplateProcessing(
                 single=f"{begins_with} $A",
@@ -284,6 +287,7 @@ ARCHITECTURES: dict[str, Tiny] = {
             specials={"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"},
             turns=("<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>"),
             begins_with="<|begin_of_text|>",
+            whole_words=True,
         ),
         LLAMA3_TEMPLATE,
         LINEAR,

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from ..dialogue import Dialogue, Role, Source, Turn
 from ..problems import BadRow

@@ -1,0 +1,175 @@
+"""Writes a LoRA adapter as GGUF, with llama.cpp's own converter: one base model, and a small file for each persona.
+
+That form holds two matrices for each linear layer and one alpha. What it cannot express is refused here, since the
+converter or the engine would take some of it and answer wrongly; the remedy is always to merge.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+import gguf
+import transformers
+from safetensors.torch import save_file
+
+from . import converter
+from .checkpoint import Checkpoint
+from .convert import SOURCE
+from .lora import CONFIG, WEIGHTS, Adapter
+from .merge import EMBEDDINGS, HEADS, Plan
+from .problems import Problem
+from .resources import need_disk, size
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the step takes."""
+    parser.add_argument(
+        "--base", type=Path, required=True, help="folder of the base model"
+    )
+    parser.add_argument(
+        "--adapter", type=Path, required=True, help="folder of the adapter"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="file to be written")
+    parser.add_argument(
+        "--llama-cpp",
+        type=Path,
+        help="a checkout of llama.cpp in place of the one that is fetched",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """The step."""
+    adapt(
+        arguments.base, arguments.adapter, arguments.out, llama_cpp=arguments.llama_cpp
+    )
+
+
+def adapt(
+    base: Path, folder: Path, out: Path, *, llama_cpp: Path | None = None
+) -> None:
+    """Writes `out`, whole and checked or not at all."""
+    adapter = Adapter.open(folder)
+    check_expressible(adapter, base)
+    plan = Plan(Checkpoint(base), adapter)
+    plan.check()
+    record = plan.record()
+    fingerprint = hashlib.sha256(
+        f"{converter.VERSION} {record['base_fingerprint']} {record['adapter_sha256']}".encode()
+    ).hexdigest()
+    if out.exists():
+        found = gguf.GGUFReader(out).fields.get(SOURCE)
+        if found is not None and found.contents() == fingerprint:
+            print(f"adapter: {out} is already there, of this adapter", file=sys.stderr)
+            return
+        raise Problem(
+            f"{out} is there already and is of another adapter; remove it or name another file"
+        )
+    llama_cpp = converter.find(llama_cpp)
+    # Matrices are written in float32.
+    need_disk(
+        out.parent, sum(4 * math.prod(shape) for shape in adapter.tensors.values())
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(out.name + ".part")
+    with tempfile.TemporaryDirectory() as temporary:
+        staged = stage(adapter, Path(temporary) / folder.absolute().name)
+        arguments = ["--base", base, "--outtype", "f32", "--outfile", partial, staged]
+        converter.run(
+            llama_cpp, converter.LORA, arguments, metadata={SOURCE: fingerprint}
+        )
+        alpha = json.loads((staged / CONFIG).read_text("utf-8"))["lora_alpha"]
+    try:
+        check(gguf.GGUFReader(partial), adapter, alpha)
+    except Problem:
+        partial.unlink()
+        raise
+    partial.replace(out)
+    print(
+        f"adapter: {out}, {size(out.stat().st_size)}, {len(adapter.modules)} layers",
+        file=sys.stderr,
+    )
+
+
+def check_expressible(adapter: Adapter, base: Path) -> None:
+    """Refuses what a LoRA file of llama.cpp cannot say."""
+
+    def refused(what: str) -> Problem:
+        return Problem(
+            f"{adapter.folder}: {what}; merge it instead (`chatfriends-train merge`, then `convert`)"
+        )
+
+    if adapter.whole:
+        raise refused(
+            f"it holds {next(iter(adapter.whole))} as a whole, and an adapter file holds only differences"
+        )
+    try:
+        config = transformers.AutoConfig.from_pretrained(base)
+    except (ValueError, OSError) as error:
+        raise Problem(f"{base}: {error}") from error
+    if config.model_type in ("gpt2", "openai-gpt"):
+        raise refused(
+            "GPT-2's layers are stored transposed, which llama.cpp's adapters do not know"
+        )
+    tied = config.get_text_config().tie_word_embeddings
+    for module, parts in adapter.modules.items():
+        last = module.rpartition(".")[2]
+        if parts.has("magnitude"):
+            raise refused(
+                f"{module} is trained with DoRA, whose lengths have no place in an adapter file"
+            )
+        if parts.has("tokens") or parts.has("embedding_a") or last in EMBEDDINGS:
+            raise refused(
+                f"it adapts the embeddings ({module}), which the engine does not load"
+            )
+        if parts.has("b_bias"):
+            raise refused(f"{module} has a trained bias")
+        if last in HEADS and tied:
+            raise refused(
+                f"it adapts the output layer ({module}), which in this base is the table of the embeddings"
+            )
+
+
+def stage(adapter: Adapter, folder: Path) -> Path:
+    """The same adapter with one alpha, by which llama.cpp multiplies alpha/r·B·A in every layer.
+
+    The converter reads `lora_alpha` alone: it ignores rsLoRA (alpha/√r) and patterns of ranks and alphas. The first
+    layer's scaling becomes the alpha; where another layer's differs, its B takes up the difference.
+    """
+    folder.mkdir()
+    first = next(iter(adapter.modules))
+    alpha = adapter.scaling(first) * adapter.rank(first)
+    tensors = {}
+    for module, parts in adapter.modules.items():
+        a, b = adapter.read(parts.keys["a"]), adapter.read(parts.keys["b"])
+        factor = adapter.scaling(module) * adapter.rank(module) / alpha
+        tensors[parts.keys["a"]] = a
+        tensors[parts.keys["b"]] = b if factor == 1 else b * factor
+    save_file(tensors, folder / WEIGHTS)
+    config = dict(adapter.config) | {
+        "lora_alpha": alpha,
+        "use_rslora": False,
+        "alpha_pattern": {},
+        "rank_pattern": {},
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=2), "utf-8")
+    return folder
+
+
+def check(file: gguf.GGUFReader, adapter: Adapter, alpha: float) -> None:
+    """Raises `Problem` unless the file holds a pair of matrices for each layer, and the alpha."""
+    names = [tensor.name for tensor in file.tensors]
+    pairs = sum(name.endswith(".lora_a") for name in names)
+    found = file.fields[gguf.Keys.Adapter.LORA_ALPHA].contents()
+    if (
+        pairs != len(adapter.modules)
+        or len(names) != 2 * pairs
+        or not math.isclose(found, alpha, rel_tol=1e-6)
+    ):
+        raise Problem(
+            f"{adapter.folder}: llama.cpp's converter wrote {pairs} layers with alpha {found} where "
+            f"{len(adapter.modules)} with {alpha} belong; merge it instead"
+        )
