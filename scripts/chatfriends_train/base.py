@@ -46,7 +46,7 @@ def folder(name: str, made: Path) -> Path:
                     f"the base model {path} has no {file}; give a folder as Hugging Face models have them"
                 )
         return path
-    if path.is_file() or name.count("/") != 1 or name.startswith((".", "/")):
+    if path.is_file() or name.count("/") != 1 or name.startswith((".", "/")) or name.endswith(".gguf"):
         raise Problem(
             f"the base model {name} is no folder; give the folder of a Hugging Face model, or a name such as Qwen/Qwen3-4B"
         )

@@ -7,6 +7,7 @@ its last checkpoint when the same command is given again.
 import argparse
 import hashlib
 import json
+import math
 import os
 import random
 import shutil
@@ -276,6 +277,12 @@ def _train(
         _say(f"{name}: going on from {last.name}")
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     state = trainer.state
+    if progress.diverged or state.best_global_step is None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        raise Problem(
+            f"{name}: the loss is no number any more at step {state.global_step}; set learning_rate lower than "
+            f"{settings.learning_rate:g} in a copy of the preset" + (', and dtype = "bf16"' if settings.dtype == "fp16" else "")
+        )
     return Trained(
         model=model,
         trained_parameters=sum(
@@ -466,6 +473,8 @@ class _Progress(transformers.TrainerCallback):
         )
         self._begun = self._saved = time.monotonic()
         self._told = 0.0
+        self.diverged = False
+        """Whether a loss was no number; the training ends there."""
 
     @property
     def seconds(self) -> float:
@@ -485,6 +494,8 @@ class _Progress(transformers.TrainerCallback):
         self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any
     ) -> None:
         """Tells the loss now and then, and every validation loss."""
+        if not all(math.isfinite(logs[key]) for key in ("loss", "eval_loss") if key in logs):
+            self.diverged = control.should_training_stop = True
         where = f"{self._name}: step {state.global_step} of {state.max_steps}, epoch {state.epoch:.1f}"
         if "eval_loss" in logs:
             _say(f"{where}, validation loss {logs['eval_loss']:.4f}")

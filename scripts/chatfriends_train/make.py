@@ -159,7 +159,7 @@ def _adapter(order: Order, plan: finetune.Plan, tuned: Path, stamps: Stamps) -> 
 
     out = order.out / f"{order.persona}-lora.gguf"
     base = plan.base_folder()
-    stamps.stage("adapter", [tuned], plan.base, [out], lambda: adapter.convert(tuned, base, out))
+    stamps.stage("adapter", [tuned], plan.base, [out], lambda: adapter.adapt(base, tuned, out))
     if plan.base == "starter":
         return Files(from_gguf.STARTER, out)
     whole = order.out / "base.F16.gguf"

@@ -53,14 +53,17 @@ class Words:
         bos = tokenizer.bos_token_id
         begun = tokenizer("x").input_ids
         self._bos = bos if bos is not None and begun and begun[0] == bos else None
+        # SentencePiece puts a space before a text. Newer Hugging Face tokenizers do so only where none is; llama.cpp always does.
+        lead = tokenizer.convert_ids_to_tokens(self._own("x"))[0].startswith("▁")
+        self._spared_space = lead and self._own(" x") == self._own("x")
 
     def plain(self, text: str) -> list[int]:
         """The tokens of ordinary text; special tokens in it are not seen."""
-        return list(
-            self.tokenizer(
-                text, add_special_tokens=False, split_special_tokens=True, verbose=False
-            ).input_ids
-        )
+        return self._own(f" {text}" if self._spared_space and text.startswith(" ") else text)
+
+    def _own(self, text: str) -> list[int]:
+        """As Hugging Face has them."""
+        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids)
 
     def special_at(self, text: str, place: int) -> tuple[str, int, bool, bool] | None:
         """The special token that stands at this place of a text of the template."""
