@@ -76,6 +76,10 @@ LINES_TEMPLATE = (
 )
 
 
+Builder = Callable[[Path, int], transformers.PreTrainedTokenizerFast]
+"""Makes a tokenizer of so many tokens; what belongs to it besides goes into the folder."""
+
+
 @cache
 def text() -> tuple[str, ...]:
     """What the project has written for its personas, Korean and English: about 1.4 million characters."""
@@ -110,23 +114,24 @@ def sentencepiece_tokenizer(
     specials: dict[str, str],
     turns: tuple[str, ...],
     dummy_prefix: bool,
-) -> Callable[[Path], transformers.PreTrainedTokenizerFast]:
+) -> Builder:
     """SentencePiece BPE with byte fallback, as LLaMA, Mistral and Gemma have it. `turns` are tokens of the template."""
 
-    def build(folder: Path) -> transformers.PreTrainedTokenizerFast:
+    def build(folder: Path, vocabulary: int) -> transformers.PreTrainedTokenizerFast:
         model = io.BytesIO()
         order = {name: identity for identity, name in enumerate(specials)}
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(text()),
             model_writer=model,
             model_type="bpe",
-            vocab_size=VOCABULARY,
+            vocab_size=vocabulary,
             byte_fallback=True,
             split_digits=True,
             add_dummy_prefix=dummy_prefix,
             remove_extra_whitespaces=False,
             normalization_rule_name="identity",
-            character_coverage=0.995,
+            # A small vocabulary has no room for every syllable; bytes stand for the others.
+            character_coverage=0.995 if vocabulary >= VOCABULARY else 0.7,
             unk_id=order["unk_token"],
             bos_id=order["bos_token"],
             eos_id=order["eos_token"],
@@ -163,10 +168,10 @@ def byte_level_tokenizer(
     nfc: bool = False,
     begins_with: str | None = None,
     whole_words: bool = False,
-) -> Callable[[Path], transformers.PreTrainedTokenizerFast]:
+) -> Builder:
     """Byte-level BPE. `nfc`: with the normaliser that GPT-NeoX and Qwen have; `begins_with`: put before each text."""
 
-    def build(folder: Path) -> transformers.PreTrainedTokenizerFast:
+    def build(folder: Path, vocabulary: int) -> transformers.PreTrainedTokenizerFast:
         tokenizer = Tokenizer(models.BPE())
         if nfc:
             tokenizer.normalizer = normalizers.NFC()
@@ -184,7 +189,7 @@ def byte_level_tokenizer(
         tokenizer.train_from_iterator(
             text(),
             trainers.BpeTrainer(
-                vocab_size=VOCABULARY,
+                vocab_size=vocabulary,
                 special_tokens=every,
                 initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
                 show_progress=False,
@@ -215,7 +220,7 @@ class Tiny:
     config: type[transformers.PretrainedConfig]
     shape: dict[str, Any]
     """What its configuration says besides the vocabulary and the special tokens."""
-    tokenizer: Callable[[Path], transformers.PreTrainedTokenizerFast]
+    tokenizer: Builder
     template: str
     targets: tuple[str, ...]
     """The modules that an adapter adapts, as in the preset of the architecture."""
@@ -381,10 +386,15 @@ def make(
     *,
     dtype: torch.dtype = torch.float32,
     seed: int = 1,
+    vocabulary: int = VOCABULARY,
+    **changes: Any,
 ) -> Path:
-    """Writes the model and its tokenizer in Hugging Face's form into the folder, and gives the folder back."""
+    """Writes the model and its tokenizer in Hugging Face's form into the folder, and gives the folder back.
+
+    `changes` go to its configuration.
+    """
     tiny = ARCHITECTURES[architecture]
-    tokenizer = tiny.tokenizer(folder)
+    tokenizer = tiny.tokenizer(folder, vocabulary)
     tokenizer.chat_template = tiny.template
     tokenizer.model_max_length = CONTEXT
     ends = (
@@ -393,13 +403,13 @@ def make(
         else tokenizer.eos_token_id
     )
     config = tiny.config(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         # 1/sqrt(hidden): answers differ from token to token, so that a wrong weight shows.
         initializer_range=HIDDEN**-0.5,
-        **tiny.shape,
+        **tiny.shape | changes,
     )
     torch.manual_seed(seed)
     model = transformers.AutoModelForCausalLM.from_config(config)

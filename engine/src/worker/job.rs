@@ -100,6 +100,11 @@ impl Job {
                 self.tell_progress();
             }
         };
+        self.outcome(status)
+    }
+
+    /// What an end of its process means.
+    fn outcome(&self, status: ExitStatus) -> Result<bool, JobError> {
         match status.code() {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
@@ -210,4 +215,42 @@ fn work(job: &Job) -> Result<(), String> {
         "this build has no llama.cpp and cannot work on {}: build it with the feature \"llama\"",
         job.file().display()
     ))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_llama_cpp_ended_becomes_a_sentence_and_leaves_no_half_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let job = Job::Quantize {
+            input: folder.path().join("big.gguf"),
+            output: folder.path().join("small.gguf"),
+            quantization: Quantization::Q8_0,
+        };
+        let half = folder.path().join("small.gguf.part");
+        let aborted = ExitStatus::from_raw(6);
+        std::fs::write(&half, "half").unwrap();
+        let error = job.outcome(aborted).unwrap_err().to_string();
+        for part in ["big.gguf: llama.cpp gave up on this file", "signal: 6"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert!(!half.exists());
+        let ended = |code: i32| job.outcome(ExitStatus::from_raw(code << 8));
+        assert!(matches!((ended(0), ended(1)), (Ok(true), Ok(false))));
+    }
+
+    #[test]
+    fn jobs_travel_in_an_argument() {
+        let job = Job::Score {
+            model: "모델.gguf".into(),
+            adapter: None,
+            rows: Some("rows".into()),
+        };
+        let text = serde_json::to_string(&job).unwrap();
+        assert_eq!(serde_json::from_str::<Job>(&text).unwrap(), job);
+    }
 }

@@ -18,24 +18,38 @@ mod adapter;
 #[cfg(feature = "llama")]
 mod asking;
 #[cfg(feature = "llama")]
+mod jobs;
+#[cfg(feature = "llama")]
 mod life;
+#[cfg(feature = "llama")]
+mod references;
 #[cfg(feature = "llama")]
 mod replies;
 mod rig;
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("engine") {
-        return chatfriends_engine::run_worker();
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("engine") {
+        return match arguments.next() {
+            None => chatfriends_engine::run_worker(),
+            Some(job) => chatfriends_engine::run_job(&job),
+        };
     }
     libtest_mimic::run(&Arguments::from_args(), trials()).exit_code()
 }
 
 #[cfg(feature = "llama")]
 fn trials() -> Vec<Trial> {
-    [replies::trials(), life::trials(), adapter::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        replies::trials(),
+        life::trials(),
+        adapter::trials(),
+        jobs::trials(),
+        references::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(not(feature = "llama"))]
