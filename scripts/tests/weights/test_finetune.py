@@ -224,10 +224,19 @@ def test_the_run_card(models: Path, data: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_the_kept_weights_are_the_best_ones(models: Path, data: Path, tmp_path: Path) -> None:
-    # At such a rate the last epoch is worse than an earlier one.
-    wanted = plan(models, data, tmp_path, learning_rate=0.05, epochs=4.0, scheduler="constant", early_stopping=0)
-    finetune.finetune(wanted)
+def contradicted(number: int) -> Dialogue:
+    """Says otherwise than `talk`, so that what is learnt from that does ever worse on it."""
+    turns = (talk(number).turns[0], Turn("assistant", "지금은 배가 부르니까 산책을 하자."))
+    return dataclasses.replace(talk(number), turns=turns)
+
+
+def test_the_kept_weights_are_the_best_ones(models: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    write(data / "train.jsonl", [talk(number) for number in range(12)])
+    write(data / "validation.jsonl", [contradicted(number) for number in range(12, 16)])
+    tmp_path = tmp_path / "out"
+    finetune.finetune(plan(models, data, tmp_path, epochs=4.0, scheduler="constant", early_stopping=0))
     told = run_card(tmp_path)
     assert told["best"]["loss"] < [row["eval_loss"] for row in told["log"] if "eval_loss" in row][-1]
     model = peft.PeftModel.from_pretrained(
@@ -240,7 +249,7 @@ def test_the_kept_weights_are_the_best_ones(models: Path, data: Path, tmp_path: 
         for first in (12, 14):
             total = count = 0.0
             for number in (first, first + 1):
-                (row,) = encoder.rows(talk(number), NARI)
+                (row,) = encoder.rows(contradicted(number), NARI)
                 scores = model(torch.tensor([row.tokens])).logits[0, :-1].log_softmax(-1)
                 for place, label in enumerate(row.labels[1:]):
                     if label != rows.UNLABELLED:
