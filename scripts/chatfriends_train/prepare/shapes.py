@@ -83,7 +83,7 @@ def _field(row: Row, names: tuple[str, ...]) -> str | None:
     return next((plain[name] for name in names if name in plain), None)
 
 
-def _words(row: Row, names: tuple[str, ...]) -> str:
+def words_of(row: Row, names: tuple[str, ...]) -> str:
     """The cleaned words of that field; nothing where it is empty."""
     name = _field(row, names)
     value = row.get(name) if name is not None else None
@@ -98,7 +98,7 @@ def _pair(question: str, answer: str) -> list[Turn]:
 
 
 def _table(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
-    question, answer = _words(row, QUESTIONS), _words(row, ANSWERS)
+    question, answer = words_of(row, QUESTIONS), words_of(row, ANSWERS)
     if not question or not answer:
         yield place.bad(f"the {'answer' if question else 'question'} is empty")
     else:
@@ -116,7 +116,10 @@ def _task(place: Place, instruction: str, given: str, output: str) -> Dialogue |
 
 def _alpaca(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
     yield _task(
-        place, _words(row, INSTRUCTIONS), _words(row, INPUTS), _words(row, OUTPUTS)
+        place,
+        words_of(row, INSTRUCTIONS),
+        words_of(row, INPUTS),
+        words_of(row, OUTPUTS),
     )
 
 
@@ -131,9 +134,9 @@ def _self_instruct(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
             continue
         yield _task(
             place,
-            _words(row, INSTRUCTIONS),
-            _words(instance, INPUTS),
-            _words(instance, OUTPUTS),
+            words_of(row, INSTRUCTIONS),
+            words_of(instance, INPUTS),
+            words_of(instance, OUTPUTS),
         )
 
 
@@ -288,6 +291,6 @@ SHAPES = (
     Shape(
         "input and output",
         lambda row: bool(_field(row, INPUTS) and _field(row, OUTPUTS)),
-        lambda place, row: iter([_task(place, _words(row, INPUTS), "", _words(row, OUTPUTS))]),
+        lambda place, row: iter([_task(place, words_of(row, INPUTS), "", words_of(row, OUTPUTS))]),
     ),
 )  # fmt: skip

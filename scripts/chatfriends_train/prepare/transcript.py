@@ -105,6 +105,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def _docx(path: Path) -> Iterator[tuple[int, str]]:
     """Paragraphs, and tables with a speaker and words a row; each counts as a row."""
     import docx
+    from docx.text.paragraph import Paragraph
 
     try:
         document = docx.Document(str(readable(path, "the file")))
@@ -116,7 +117,7 @@ def _docx(path: Path) -> Iterator[tuple[int, str]]:
         ) from error
     number = 0
     for block in document.iter_inner_content():
-        if isinstance(block, docx.text.paragraph.Paragraph):
+        if isinstance(block, Paragraph):
             texts = [block.text]
         else:
             texts = [": ".join(cell.text for cell in row.cells) for row in block.rows]

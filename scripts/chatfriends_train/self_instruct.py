@@ -1,0 +1,383 @@
+"""Grows a set of examples through a model server that speaks OpenAI's chat completions, the daemon's own included.
+
+The server is shown some examples and writes further ones; what is too near to one that is there, too short, or about
+pictures and files is left out. The output is the state: the same command goes on where it was stopped. The key, where
+the server wants one, is read from OPENAI_API_KEY.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import random
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .problems import BadRow, Problem
+from .prepare.groups import plain
+from .prepare.rows import read_rows
+from .prepare.shapes import INPUTS, INSTRUCTIONS, OUTPUTS, Place, shape_of, words_of
+from .prepare.text import clean, is_korean
+
+SHOWN, SHOWN_GROWN = 8, 2
+"""Examples in a prompt, and how many of them may be grown ones (Wang et al. 2022, section 2.2: eight, two of them)."""
+NEAREST = 0.7
+"""An instruction is kept only below this ROUGE-L with every one before it (Wang et al. 2022, section 2.2)."""
+ANSWER_TOKENS = 1024
+"""The longest answer that is asked for."""
+TRIES = 6
+"""How often a request is made before the server counts as away; the pauses grow from one second to half a minute."""
+FRUITLESS = 12
+"""After so many answers in a row of which nothing was kept, going on would only cost money."""
+
+HEADS = {
+    "en": "Here are numbered examples of what somebody asks and of a good answer. Write further examples of the same "
+    "kind, in the same form and with the same subject. Ask for something else each time, in other words and moods; some "
+    "ask, some tell, some order. Everything must be answerable in words alone. An input stands only where the instruction "
+    "needs one; otherwise it is <noinput>. Answers are right, complete and as long as those shown.",
+    "ko": "다음은 누군가가 부탁하는 말과 그에 대한 좋은 답을 번호 순서로 적은 예시입니다. 같은 주제와 같은 형식으로 예시를 이어서 "
+    "쓰세요. 매번 다른 것을 다른 말투와 기분으로 부탁하세요. 묻기도 하고, 털어놓기도 하고, 시키기도 합니다. 모두 글만으로 답할 수 있어야 "
+    "합니다. 입력은 부탁에 꼭 필요할 때만 쓰고, 아니면 <noinput>이라고 쓰세요. 답은 정확하고, 끝까지 쓰고, 예시와 비슷한 길이로 쓰세요.",
+}
+"""What stands above the examples, in the language of most of the seeds."""
+# What a model that reads and writes text cannot do. Wang et al. 2022 leave such instructions out for the same reason.
+IMPOSSIBLE = re.compile(
+    r"\b(?:images?|pictures?|photos?|graphs?|charts?|diagrams?|draw|plot|videos?|audio|music file|files?|flowcharts?|attached|website link|go to)\b"
+    r"|그림을 그|사진|이미지|동영상|그래프|도표|차트|음성 파일|파일|첨부|링크",
+    re.IGNORECASE,
+)
+ITEM = re.compile(r"(?:^|\n)\s*(?:#+\s*\n\s*)?(\d+)\s*[.)]\s*Instruction\s*:", re.IGNORECASE)  # fmt: skip
+PARTS = re.compile(
+    r"(?P<instruction>.*?)\n\s*(?:\d+\s*[.)]\s*)?Input\s*:(?P<given>.*?)\n\s*(?:\d+\s*[.)]\s*)?Output\s*:(?P<output>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+WORD = re.compile(r"[\uac00-\ud7a3]|[^\W_]+?(?=[\uac00-\ud7a3]|\W|_|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An instruction with its answer."""
+
+    instruction: str
+    given: str
+    """What the instruction is about; often nothing."""
+    output: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A row of a self-instruct file."""
+        return {
+            "instruction": self.instruction,
+            "instances": [{"input": self.given, "output": self.output}],
+            "is_classification": False,
+        }
+
+
+@dataclass(slots=True)
+class Spent:
+    """What the requests have cost so far, over all runs."""
+
+    requests: int = 0
+    tokens: int = 0
+    """Prompt and answer, as the server counts them; estimated where it does not."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the step can be told."""
+    parser.add_argument("seeds", type=Path, metavar="SEEDS", help="examples: self-instruct or Alpaca, .json or .jsonl")  # fmt: skip
+    parser.add_argument("--endpoint", required=True, metavar="URL", help="for example http://127.0.0.1:8080/v1")  # fmt: skip
+    parser.add_argument("--model", required=True, metavar="NAME", help="the model's name there; the daemon: a persona's id")  # fmt: skip
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the grown examples, .jsonl")  # fmt: skip
+    parser.add_argument("--count", type=int, default=100, metavar="N", help="examples to grow (%(default)s)")  # fmt: skip
+    parser.add_argument("--requests", type=int, default=200, metavar="N", help="most requests, all runs together (%(default)s)")  # fmt: skip
+    parser.add_argument("--tokens", type=int, default=500_000, metavar="N", help="most tokens, all runs together (%(default)s)")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="print the first prompt and ask nobody")  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Asks, reads, filters and appends until there are enough or the budget is used up."""
+    seeds = _seeds(arguments.seeds)
+    grown, spent = _state(arguments.out)
+    known = [_words(one.instruction) for one in (*seeds, *grown)]
+    if arguments.dry_run:
+        print(prompt(_chosen(seeds, grown, spent.requests)))
+        return
+    fruitless = 0
+    while len(grown) < arguments.count:
+        if spent.requests >= arguments.requests or spent.tokens >= arguments.tokens:
+            _say(f"the budget is used up: {spent.requests} requests, {spent.tokens} tokens")  # fmt: skip
+            break
+        asked = prompt(_chosen(seeds, grown, spent.requests))
+        answer = ask(arguments.endpoint, arguments.model, asked)
+        spent.requests += 1
+        spent.tokens += answer.tokens
+        examples = parse(answer.text, answer.is_whole)
+        kept = 0
+        left_out: Counter[str] = Counter()
+        for example in examples:
+            fault = unfit(example) or too_near(example.instruction, known)
+            if fault:
+                left_out[fault] += 1
+            elif len(grown) < arguments.count:
+                _append(arguments.out, example, spent)
+                grown.append(example)
+                known.append(_words(example.instruction))
+                kept += 1
+        reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        _say(
+            f"request {spent.requests}: {kept} kept{f', left out: {reasons}' if reasons else ''}; "
+            f"{len(grown)} of {arguments.count}, {spent.tokens} tokens"
+        )
+        fruitless = 0 if kept else fruitless + 1
+        if fruitless == FRUITLESS:
+            raise Problem(
+                f"nothing could be kept of the last {FRUITLESS} answers, {len(grown)} examples are in {arguments.out}; "
+                f"the last one began: {answer.text.strip()[:120]!r}; take another model, or more and more varied seeds"
+            )
+    print(f"{len(grown)} examples in {arguments.out}, {spent.requests} requests, {spent.tokens} tokens")  # fmt: skip
+
+
+def prompt(examples: Sequence[Example]) -> str:
+    """The encoding of Wang et al. 2022 and Alpaca: a head, the numbered examples, and the next number to go on from."""
+    korean = sum(is_korean(example.instruction) for example in examples)
+    head = HEADS["ko" if korean * 2 > len(examples) else "en"]
+    parts = [
+        f"###\n{number}. Instruction: {example.instruction}\n{number}. Input: {example.given or '<noinput>'}\n"
+        f"{number}. Output: {example.output}\n"
+        for number, example in enumerate(examples, 1)
+    ]
+    return f"{head}\n\n{''.join(parts)}###\n{len(examples) + 1}. Instruction:"
+
+
+def parse(text: str, is_whole: bool) -> list[Example]:
+    """The examples of an answer, which goes on after `N. Instruction:`. The last of one that broke off is left out."""
+    if not ITEM.match(text):
+        text = f"0. Instruction:{text}"
+    pieces = ITEM.split(text)[2::2]
+    if not is_whole:
+        del pieces[-1:]
+    examples = []
+    for piece in pieces:
+        match = PARTS.match(piece)
+        if not match:
+            continue
+        given = clean(match["given"])
+        if given.strip("<>").replace(" ", "").lower() in ("noinput", "none", "없음", ""):  # fmt: skip
+            given = ""
+        output = clean(re.sub(r"\n\s*#+\s*$", "", match["output"].rstrip()))
+        examples.append(Example(clean(match["instruction"]), given, output))
+    return examples
+
+
+def unfit(example: Example) -> str | None:
+    """Why an example is of no use, after the filters of Wang et al. 2022 with figures of our own for Hangul."""
+    words = _words(example.instruction)
+    letters = plain(example.instruction)
+    if not example.output or not letters:
+        return "empty"
+    if len(words) < 3 or len(words) > 150:
+        return "too short or too long"
+    if len(example.output) > 2000:
+        return "answer too long"
+    if IMPOSSIBLE.search(example.instruction):
+        return "not answerable in words"
+    if not example.instruction[0].isalnum() and example.instruction[0] not in "\"'“‘(":
+        return "begins with a sign"
+    if sum(map(str.isdigit, letters)) * 2 > len(letters):
+        return "mostly numbers"
+    text = f"{example.instruction} {example.output}"
+    if re.search(r"([^\w\s])\1{4,}|(\w)\2{7,}", text):
+        return "the same sign again and again"
+    if plain(example.output) == letters:
+        return "answer repeats the instruction"
+    return None
+
+
+def too_near(instruction: str, known: Sequence[Sequence[str]]) -> str | None:
+    """Why it is no new one: its ROUGE-L with one that is there reaches `NEAREST`."""
+    words = _words(instruction)
+    bag = Counter(words)
+    for other in known:
+        # No common subsequence is longer than what both have in any order; that is counted faster.
+        most = 2 * sum((bag & Counter(other)).values()) / max(1, len(words) + len(other))  # fmt: skip
+        if most >= NEAREST and rouge_l(words, other) >= NEAREST:
+            return "too near to another"
+    return None
+
+
+def rouge_l(one: Sequence[str], other: Sequence[str]) -> float:
+    """The F measure of the longest common subsequence (Lin 2004), from 0 to 1."""
+    if not one or not other:
+        return 0.0
+    lengths = [0] * (len(other) + 1)
+    for word in one:
+        diagonal = 0
+        for place, against in enumerate(other, 1):
+            above = lengths[place]
+            lengths[place] = diagonal + 1 if word == against else max(above, lengths[place - 1])  # fmt: skip
+            diagonal = above
+    return 2 * lengths[-1] / (len(one) + len(other))
+
+
+def _words(text: str) -> list[str]:
+    """What ROUGE-L compares: words, and of Hangul each syllable, since particles make every word look like another."""
+    return WORD.findall(text.lower())
+
+
+def _seeds(path: Path) -> list[Example]:
+    examples = []
+    for item in read_rows(path):
+        if isinstance(item, BadRow):
+            raise Problem(f"{item}; mend the seeds")
+        number, row = item
+        shape = shape_of(row)
+        if shape is None or shape.name not in ("self-instruct", "an instruction"):
+            raise Problem(
+                f"{path}:{number}: the fields {', '.join(map(str, row)) or '(none)'} are no seed; one looks like "
+                '{"instruction": "…", "instances": [{"input": "", "output": "…"}]}'
+            )
+        for dialogue in shape.read(Place(str(path), number, "", ""), row):
+            if isinstance(dialogue, BadRow):
+                raise Problem(f"{dialogue}; mend the seeds")
+        instances = row["instances"] if "instances" in row else [row]
+        examples += [
+            Example(words_of(row, INSTRUCTIONS), words_of(one, INPUTS), words_of(one, OUTPUTS))
+            for one in instances[:1]
+        ]  # fmt: skip
+    if not examples:
+        raise Problem(f"{path} holds no example; write some seeds first")
+    return examples
+
+
+def _state(path: Path) -> tuple[list[Example], Spent]:
+    """What earlier runs have grown, and spent. A last line without an end is of a killed run and is cut off."""
+    if not path.exists():
+        return [], Spent()
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        _say(f"{path}: the last line is of a run that was killed; it is taken away")
+        os.truncate(path, len(whole))
+    grown, spent = [], Spent()
+    for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            instance = row["instances"][0]
+            grown.append(Example(row["instruction"], instance["input"], instance["output"]))  # fmt: skip
+            spent = Spent(int(row["spent"]["requests"]), int(row["spent"]["tokens"]))
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise Problem(
+                f"{path}:{number}: not a row of self-instruct; mend it or name another --out"
+            ) from error
+    return grown, spent
+
+
+def _append(path: Path, example: Example, spent: Spent) -> None:
+    row = example.to_json() | {
+        "spent": {"requests": spent.requests, "tokens": spent.tokens}
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _chosen(
+    seeds: Sequence[Example], grown: Sequence[Example], request: int
+) -> list[Example]:
+    """Other examples for each request, the same ones for the same request."""
+    draw = random.Random(request)
+    of_grown = draw.sample(grown, min(SHOWN_GROWN, len(grown)))
+    chosen = draw.sample(seeds, min(SHOWN - len(of_grown), len(seeds))) + of_grown
+    draw.shuffle(chosen)
+    return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server wrote."""
+
+    text: str
+    is_whole: bool
+    """Whether it ended by itself, not at the greatest length."""
+    tokens: int
+    """Prompt and answer together."""
+
+
+def ask(endpoint: str, model: str, text: str) -> Answer:
+    """One answer. Tries again, with longer and longer pauses, while the server is away or busy.
+
+    Raises `Problem` when it stays away, refuses, or answers what is no chat completion.
+    """
+    url = endpoint.rstrip("/") + "/chat/completions"
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": text}],
+        "max_tokens": ANSWER_TOKENS,
+        "temperature": 0.8,
+    }
+    headers = {"Content-Type": "application/json"}
+    if os.environ.get("OPENAI_API_KEY"):
+        headers["Authorization"] = f"Bearer {os.environ['OPENAI_API_KEY']}"
+    data = json.dumps(body).encode()
+    fault = ""
+    for pause in [*_pauses(TRIES - 1), None]:
+        try:
+            request = urllib.request.Request(url, data, headers)
+            with urllib.request.urlopen(request, timeout=600) as response:
+                return _answer(url, text, response.read())
+        except urllib.error.HTTPError as error:
+            said = error.read(300).decode("utf-8", "replace").strip()
+            fault = f"status {error.code}: {said or error.reason}"
+            if error.code not in (408, 409, 429) and error.code < 500:
+                raise Problem(
+                    f"{url} refuses: {fault}; look at --endpoint, --model and OPENAI_API_KEY"
+                ) from error
+            after = error.headers.get("Retry-After", "")
+            if pause is not None and after.isdigit():
+                pause = max(pause, min(120.0, float(after)))
+        except (ValueError, http.client.InvalidURL) as error:
+            # urllib says so of an address that is none.
+            raise Problem(
+                f"--endpoint {endpoint}: {error}; it looks like http://127.0.0.1:8080/v1"
+            ) from error
+        except (OSError, http.client.HTTPException) as error:
+            fault = str(getattr(error, "reason", error))
+        if pause is not None:
+            _say(f"{url}: {fault}; trying again in {pause:g} s")
+            time.sleep(pause)
+    raise Problem(
+        f"{url} does not answer: {fault}; start the server or look at --endpoint, then the same command goes on"
+    )
+
+
+def _pauses(count: int) -> Iterator[float]:
+    yield from (min(30.0, 2.0**number) for number in range(count))
+
+
+def _answer(url: str, asked: str, data: bytes) -> Answer:
+    try:
+        body = json.loads(data)
+        choice = body["choices"][0]
+        text = choice["message"]["content"] or ""
+        usage = body.get("usage") or {}
+        # Where the server does not count, four bytes are about a token.
+        tokens = usage.get("total_tokens") or (len((asked + text).encode()) // 4)
+        return Answer(text, choice.get("finish_reason") != "length", int(tokens))
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        shown = data[:120].decode("utf-8", "replace")
+        raise Problem(
+            f"{url} answers what is no chat completion: {shown!r}; an endpoint ends in /v1"
+        ) from error
+
+
+def _say(words: str) -> None:
+    print(f"self-instruct: {words}", file=sys.stderr)
