@@ -38,7 +38,7 @@ class Card:
     """Bytes: estimate, peak of the process, peak of the GPU."""
     log: list[dict[str, Any]]
     """Losses and learning rates by step, validation losses by epoch."""
-    best: dict[str, Any]
+    kept: dict[str, Any]
     """Step and validation loss of the weights that were kept."""
     folds: list[float]
     """Validation loss of each part of a cross-validation."""
@@ -138,7 +138,7 @@ def _page(card: Card, steps: list[dict[str, Any]], epochs: list[dict[str, Any]])
         f"| base | {card.base} ({card.parameters / 1e6:.1f} M parameters) |",
         f"| trained | {card.trained_parameters:,} parameters ({100 * card.trained_parameters / card.parameters:.2f} %) |",
         f"| steps | {steps[-1]['step'] if steps else 0} |",
-        f"| best | step {card.best['step']}, validation loss {card.best['loss']:.4f} |",
+        f"| kept | step {card.kept['step']}, validation loss {card.kept['loss']:.4f} |",
         f"| time | {card.seconds:.0f} s |",
         f"| machine | {_device()} |",
     ]

@@ -169,14 +169,14 @@ def finetune(plan: Plan) -> Path:
             seconds=trained.seconds,
             memory={"estimate": needed} | card.peak_memory(),
             log=trained.log,
-            best=trained.best,
+            kept=trained.kept,
             folds=folds,
         ),
         plan.out,
     )
     shutil.rmtree(checkpoints, ignore_errors=True)
     _say(
-        f"{adapter}: validation loss {trained.best['loss']:.4f} at step {trained.best['step']}; {plan.out / 'run.md'} tells more"
+        f"{adapter}: validation loss {trained.kept['loss']:.4f} at step {trained.kept['step']}; {plan.out / 'run.md'} tells more"
     )
     return adapter
 
@@ -231,7 +231,8 @@ class Trained:
     trained_parameters: int
     seconds: float
     log: list[dict[str, Any]]
-    best: dict[str, Any]
+    kept: dict[str, Any]
+    """Step and validation loss of the weights."""
 
 
 def _train(
@@ -283,6 +284,8 @@ def _train(
             f"{name}: the loss is no number any more at step {state.global_step}; set learning_rate lower than "
             f"{settings.learning_rate:g} in a copy of the preset" + (', and dtype = "bf16"' if settings.dtype == "fp16" else "")
         )
+    validation = {row["step"]: row["eval_loss"] for row in state.log_history if "eval_loss" in row}
+    step = state.best_global_step if settings.keep == "best" else max(validation)
     return Trained(
         model=model,
         trained_parameters=sum(
@@ -290,7 +293,7 @@ def _train(
         ),
         seconds=progress.seconds,
         log=state.log_history,
-        best={"step": state.best_global_step, "loss": state.best_metric},
+        kept={"step": step, "loss": validation[step]},
     )
 
 
@@ -359,7 +362,7 @@ def _arguments(settings: Preset, checkpoints: Path) -> transformers.TrainingArgu
         save_strategy="epoch",
         logging_steps=1,
         save_total_limit=2,
-        load_best_model_at_end=True,
+        load_best_model_at_end=settings.keep == "best",
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         # Without it a stopped run would forget how long it has been waiting for a better epoch.
@@ -379,7 +382,7 @@ def _arguments(settings: Preset, checkpoints: Path) -> transformers.TrainingArgu
 def _cross_validate(
     plan: Plan, folder: Path, tokenizer: Any, material: Material
 ) -> list[float]:
-    """The best validation loss of each part, when the others are learnt from; no group is torn."""
+    """The validation loss of each part, when the others are learnt from; no group is torn."""
     count = plan.preset.folds
     if not count:
         return []
@@ -399,7 +402,7 @@ def _cross_validate(
                 place / "checkpoints",
                 f"part {number} of {count}",
             )
-            _write(result, json.dumps(trained.best["loss"]))
+            _write(result, json.dumps(trained.kept["loss"]))
             shutil.rmtree(place / "checkpoints", ignore_errors=True)
         losses.append(json.loads(result.read_text("utf-8")))
     mean, deviation = card.spread(losses)

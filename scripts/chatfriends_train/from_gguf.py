@@ -19,9 +19,9 @@ from .problems import Problem, readable
 
 STARTER = CHECKOUT / "personas" / "starter" / "starter.gguf"
 
-# llama.cpp's `qwen2` pre-tokenizer; it must be this very expression, since llama.cpp splits by the name alone.
+# llama.cpp's `qwen2` pre-tokenizer, as Qwen2's tokenizer.json writes it: `convert` knows it by this very text.
 QWEN2_SPLIT = (
-    r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
     r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 

@@ -47,6 +47,9 @@ class Preset:
     """Ends the training after so many steps in place of `epochs`; 0 = epochs count."""
     early_stopping: int = 3
     """Epochs without a better validation loss after which the training ends; 0 = never."""
+    keep: Literal["best", "last"] = "best"
+    """Which epoch's weights are kept: those of the lowest validation loss, or the last. Facts are learnt by heart, and a validation
+    that holds other facts cannot tell when."""
     folds: int = 0
     """Cross-validation before the run that counts: so many parts of the training data by groups; 0 = none."""
     gradient_checkpointing: bool = True
@@ -81,6 +84,8 @@ class Preset:
         ]
         if self.folds < 0 or self.folds == 1:
             found.append(f"folds is {self.folds}; it must be 0 or at least 2")
+        if self.keep == "last" and self.early_stopping:
+            found.append(f"early_stopping is {self.early_stopping}; it must be 0 where keep is last")
         if not self.targets:
             found.append("targets is empty; name the modules that get matrices")
         return found

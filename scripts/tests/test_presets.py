@@ -78,6 +78,7 @@ def test_numbers_without_a_point_are_numbers() -> None:
         ({"targets": "q_proj"}, "mine.toml: targets is 'q_proj'; it must be a list of texts"),
         ({"targets": []}, "mine.toml: targets is empty"),
         ({"folds": 1}, "mine.toml: folds is 1; it must be 0 or at least 2"),
+        ({"keep": "last", "early_stopping": 3}, "mine.toml: early_stopping is 3; it must be 0 where keep is last"),
         ({"warm_up": 1.0}, "mine.toml: warm_up is 1.0; it must be at least 0 and below 1"),
     ],
 )

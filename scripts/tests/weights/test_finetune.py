@@ -213,8 +213,8 @@ def test_the_run_card(models: Path, data: Path, tmp_path: Path) -> None:
     steps = [row for row in told["log"] if "loss" in row]
     assert [row["step"] for row in steps] == list(range(1, 19))
     validation = {row["step"]: row["eval_loss"] for row in told["log"] if "eval_loss" in row}
-    assert told["best"]["loss"] == min(validation.values())
-    assert validation[told["best"]["step"]] == told["best"]["loss"]
+    assert told["kept"]["loss"] == min(validation.values())
+    assert validation[told["kept"]["step"]] == told["kept"]["loss"]
     page = (tmp_path / "run.md").read_text("utf-8")
     assert f"{told['best']['loss']:.4f}" in page
     for picture in ("loss.png", "learning-rate.png"):
@@ -238,7 +238,7 @@ def test_the_kept_weights_are_the_best_ones(models: Path, tmp_path: Path) -> Non
     tmp_path = tmp_path / "out"
     finetune.finetune(plan(models, data, tmp_path, epochs=4.0, scheduler="constant", early_stopping=0))
     told = run_card(tmp_path)
-    assert told["best"]["loss"] < [row["eval_loss"] for row in told["log"] if "eval_loss" in row][-1]
+    assert told["kept"]["loss"] < [row["eval_loss"] for row in told["log"] if "eval_loss" in row][-1]
     model = peft.PeftModel.from_pretrained(
         transformers.AutoModelForCausalLM.from_pretrained(models / "qwen2"), tmp_path / "adapter"
     ).eval()
@@ -256,7 +256,13 @@ def test_the_kept_weights_are_the_best_ones(models: Path, tmp_path: Path) -> Non
                         total -= float(scores[place, label])
                         count += 1
             batches.append(total / count)
-    assert sum(batches) / 2 == pytest.approx(told["best"]["loss"], rel=1e-4)
+    assert sum(batches) / 2 == pytest.approx(told["kept"]["loss"], rel=1e-4)
+
+
+def test_the_last_weights_are_kept_where_that_is_wanted(models: Path, data: Path, tmp_path: Path) -> None:
+    # The first step has the best validation: at such a rate nothing moves.
+    finetune.finetune(plan(models, data, tmp_path, keep="last", early_stopping=0, learning_rate=1e-30))
+    assert run_card(tmp_path)["kept"]["step"] == 18
 
 
 def test_a_loss_that_is_no_number_ends_the_run(models: Path, data: Path, tmp_path: Path) -> None:
