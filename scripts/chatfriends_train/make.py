@@ -101,23 +101,19 @@ def make(order: Order) -> Path:
 def _prepared(order: Order, stamps: Stamps, limit: int) -> Path:
     """Training data."""
     data = order.out / "data"
-    document = _document(order)
+    path = persona.path_of(order.persona)
+    known = persona.parse(path.read_text("utf-8"), str(path)) if path else {}
     work = argparse.Namespace(
         kind=order.kind,
         inputs=list(order.inputs),
         persona=order.persona,
         out=data,
-        speaker=document["name"] if document else None,
+        speaker=known.get("name") or persona.name_of(order.persona),
         mask=False,
         limit=limit,
     )
     stamps.stage("prepare", order.inputs, [order.kind, order.persona, work.speaker], [data], lambda: prepare.run(work))
     return data
-
-
-def _document(order: Order) -> dict[str, str] | None:
-    path = persona.path_of(order.persona)
-    return persona.parse(path.read_text("utf-8"), str(path)) if path else None
 
 
 def _persona_text(order: Order, data: Path) -> str:

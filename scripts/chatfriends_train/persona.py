@@ -102,9 +102,14 @@ GREETINGS: dict[Language, str] = {
 }
 
 
+def name_of(identity: str) -> str:
+    """What a persona is called that has no file yet."""
+    return identity.replace("_", " ").replace("-", " ").title()
+
+
 def draft(identity: str, kind: str, languages: list[Language]) -> str:
     """A persona file for somebody who has none yet."""
-    name = identity.replace("_", " ").replace("-", " ").title()
+    name = name_of(identity)
     first = languages[0]
     lines = [
         "# Made by `chatfriends-train make`. Whoever changes `system` or the examples trains anew: they stood in every prompt.",
