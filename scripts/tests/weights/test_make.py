@@ -66,6 +66,8 @@ def ask(tmp_path: Path, lines: list[str]) -> list[str]:
     done = subprocess.run(
         [daemon.program(), "chat", "--persona", "hanbit"],
         env=environment(tmp_path),
+        # Paths of shipped files are relative to where the daemon is started.
+        cwd=SCRIPTS.parent,
         input="\n".join(lines) + "\n",
         capture_output=True,
         text=True,
