@@ -80,12 +80,28 @@ pub struct Whose {
     pub persona: Option<String>,
 }
 
+/// The form of an export.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// Everything, as JSON.
+    #[default]
+    Json,
+    /// The conversations alone, one a line as {"messages": …}: training data for `chatfriends-train prepare`.
+    Chatml,
+}
+
 #[derive(Debug, Subcommand)]
 enum MemoryAction {
     /// What is remembered of a person, line by line.
     Show(Whose),
-    /// All of it as JSON, persona by persona.
-    Export(Whose),
+    /// All of it, persona by persona.
+    Export {
+        #[command(flatten)]
+        whose: Whose,
+        /// As what.
+        #[arg(long, value_enum, default_value_t)]
+        format: ExportFormat,
+    },
     /// Forget all of it.
     Forget(Whose),
 }
@@ -205,7 +221,9 @@ async fn act(cli: Cli) -> Result<ExitCode, Failure> {
         Action::Persona(PersonaAction::List) => inspect::personas(&settings),
         Action::Persona(PersonaAction::Show { id }) => inspect::persona(&settings, &id)?,
         Action::Memory(MemoryAction::Show(whose)) => inspect::memory(&settings, &whose).await?,
-        Action::Memory(MemoryAction::Export(whose)) => inspect::export(&settings, &whose).await?,
+        Action::Memory(MemoryAction::Export { whose, format }) => {
+            inspect::export(&settings, &whose, format).await?;
+        }
         Action::Memory(MemoryAction::Forget(whose)) => inspect::forget(&settings, &whose).await?,
         Action::Model(_) | Action::Engine { .. } => {
             unreachable!("handled before the settings are read")

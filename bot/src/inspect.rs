@@ -7,7 +7,7 @@ use chatfriends_personas::{Language, Library, Persona};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::catalogue::Catalogue;
-use crate::cli::Whose;
+use crate::cli::{ExportFormat, Whose};
 use crate::failure::Failure;
 use crate::identity::{Audience, Owner};
 use crate::memory::{Held, Memory, MemoryLimits};
@@ -133,17 +133,30 @@ pub async fn memory(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
 /// # Errors
 /// When the store cannot be opened or read, or nothing is kept of them.
 #[expect(clippy::print_stdout, reason = "the export is what was asked for")]
-pub async fn export(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
+pub async fn export(
+    settings: &Settings,
+    whose: &Whose,
+    format: ExportFormat,
+) -> Result<(), Failure> {
     let memory = open(settings).await?;
     let mut exports = Vec::new();
     for (owner, _) in held_of(settings, &memory, whose).await? {
-        exports.push(memory.export(&owner).await?);
+        match format {
+            ExportFormat::Json => exports.push(memory.export(&owner).await?),
+            ExportFormat::Chatml => exports.extend(memory.chatml(&owner).await?),
+        }
     }
-    let exports = serde_json::Value::Array(exports);
-    println!(
-        "{}",
-        serde_json::to_string_pretty(&exports).expect("JSON values serialise")
-    );
+    match format {
+        ExportFormat::Json => println!(
+            "{}",
+            serde_json::to_string_pretty(&exports).expect("JSON values serialise")
+        ),
+        ExportFormat::Chatml => {
+            for conversation in exports {
+                println!("{conversation}");
+            }
+        }
+    }
     Ok(())
 }
 

@@ -80,6 +80,15 @@ class Example:
         }
 
 
+class Refused(Problem):
+    """The server does not take this request; another one it may."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+        """Of HTTP."""
+
+
 @dataclass(slots=True)
 class Spent:
     """What the requests have cost so far, over all runs."""
@@ -107,20 +116,30 @@ def run(arguments: argparse.Namespace) -> None:
     grown, spent = _state(arguments.out)
     known = [_words(one.instruction) for one in (*seeds, *grown)]
     if arguments.dry_run:
-        print(prompt(_chosen(seeds, grown, spent.requests)))
+        print(prompt(_chosen(seeds, grown, spent.requests, SHOWN)))
         return
-    fruitless = 0
+    fruitless, shown = 0, SHOWN
     while len(grown) < arguments.count:
         if spent.requests >= arguments.requests or spent.tokens >= arguments.tokens:
             _say(f"the budget is used up: {spent.requests} requests, {spent.tokens} tokens")  # fmt: skip
             break
-        asked = prompt(_chosen(seeds, grown, spent.requests))
-        answer = ask(arguments.endpoint, arguments.model, asked)
+        asked = prompt(_chosen(seeds, grown, spent.requests, shown))
+        try:
+            answer = ask(arguments.endpoint, arguments.model, asked)
+        except Refused as refused:
+            # A prompt that is too long for the model has no status of its own: OpenAI and the daemon answer 400, others 413.
+            if refused.status not in (400, 413) or shown == 1:
+                raise
+            shown //= 2
+            _say(f"{refused}; trying with at most {shown} examples")
+            continue
         spent.requests += 1
         spent.tokens += answer.tokens
         examples = parse(answer.text, answer.is_whole)
         kept = 0
-        left_out: Counter[str] = Counter()
+        left_out: Counter[str] = Counter(
+            {} if examples else {"answer without an example": 1}
+        )
         for example in examples:
             fault = unfit(example) or too_near(example.instruction, known)
             if fault:
@@ -291,12 +310,12 @@ def _append(path: Path, example: Example, spent: Spent) -> None:
 
 
 def _chosen(
-    seeds: Sequence[Example], grown: Sequence[Example], request: int
+    seeds: Sequence[Example], grown: Sequence[Example], request: int, shown: int
 ) -> list[Example]:
     """Other examples for each request, the same ones for the same request."""
     draw = random.Random(request)
-    of_grown = draw.sample(grown, min(SHOWN_GROWN, len(grown)))
-    chosen = draw.sample(seeds, min(SHOWN - len(of_grown), len(seeds))) + of_grown
+    of_grown = draw.sample(grown, min(SHOWN_GROWN, shown // 2, len(grown)))
+    chosen = draw.sample(seeds, min(shown - len(of_grown), len(seeds))) + of_grown
     draw.shuffle(chosen)
     return chosen
 
@@ -338,8 +357,9 @@ def ask(endpoint: str, model: str, text: str) -> Answer:
             said = error.read(300).decode("utf-8", "replace").strip()
             fault = f"status {error.code}: {said or error.reason}"
             if error.code not in (408, 409, 429) and error.code < 500:
-                raise Problem(
-                    f"{url} refuses: {fault}; look at --endpoint, --model and OPENAI_API_KEY"
+                raise Refused(
+                    f"{url} refuses: {fault}; look at --endpoint, --model and OPENAI_API_KEY",
+                    error.code,
                 ) from error
             after = error.headers.get("Retry-After", "")
             if pause is not None and after.isdigit():

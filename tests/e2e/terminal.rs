@@ -308,6 +308,19 @@ async fn memory_is_shown_exported_and_forgotten() {
         ),
         (Some(2), Some("Yun"))
     );
+    let lines = home
+        .run(&["memory", "export", "--format", "chatml"])
+        .await
+        .sound();
+    let conversation: serde_json::Value = serde_json::from_str(&lines).unwrap();
+    assert_eq!(
+        (
+            conversation["persona"].as_str(),
+            conversation["messages"].as_array().map(Vec::len),
+            conversation["messages"][2]["content"].as_str()
+        ),
+        (Some("joey"), Some(4), Some("나는 새우 알레르기가 있어"))
+    );
     assert_eq!(
         home.run(&["memory", "forget"]).await.sound(),
         "joey: forgotten, turns too: 2\n"

@@ -65,6 +65,39 @@ impl Memory {
         }))
     }
 
+    /// The same turns as training data, a conversation an item: `{"persona", "messages": [{"role", "content"}]}`. A turn without a whole
+    /// reply to these very words teaches nothing good; it ends its conversation.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn chatml(&self, owner: &Owner) -> Result<Vec<Value>, StoreError> {
+        let mut runs: Vec<Vec<Value>> = Vec::new();
+        let mut before: Option<Conversation> = None;
+        // Sayings are kept by conversation, so the turns of one stand together, in order.
+        for (conversation, turn) in self.turns_of(owner).await? {
+            let Some(reply) = turn
+                .reply
+                .filter(|reply| reply.complete && !turn.amended && !reply.text.is_empty())
+            else {
+                before = None;
+                continue;
+            };
+            if before.as_ref() != Some(&conversation) {
+                runs.push(Vec::new());
+            }
+            let run = runs
+                .last_mut()
+                .expect("the first turn has no conversation before it");
+            run.push(json!({ "role": "user", "content": turn.text }));
+            run.push(json!({ "role": "assistant", "content": reply.text }));
+            before = Some(conversation);
+        }
+        Ok(runs
+            .into_iter()
+            .map(|messages| json!({ "persona": owner.persona, "messages": messages }))
+            .collect())
+    }
+
     /// The last turns since the person began anew, oldest first, whether they are still in the window or not.
     ///
     /// # Errors

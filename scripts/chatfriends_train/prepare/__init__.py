@@ -11,6 +11,7 @@ Each also reads conversations (.json, .jsonl): ChatML {"messages": …}, ShareGP
 """
 
 import argparse
+import re
 import shutil
 import sys
 from collections import Counter
@@ -21,7 +22,7 @@ from pathlib import Path
 from .. import dialogue as files
 from ..dialogue import Dialogue
 from ..problems import BadRow, Problem, readable
-from . import groups, personal, report, rows, shapes, splits, transcript
+from . import groups, personal, report, rows, shapes, splits, text, transcript
 
 TRANSCRIPTS = (".txt", ".docx")
 TALKS = ("an export of the daemon", "a conversation")
@@ -58,6 +59,10 @@ class Read:
 
 def run(arguments: argparse.Namespace) -> None:
     """Reads, checks, groups, splits and writes."""
+    if not re.fullmatch(r"[a-z0-9_-]{1,32}", arguments.persona):
+        raise Problem(
+            f"--persona {arguments.persona!r} is no id: at most 32 of a-z, 0-9, _ and -; for a name in transcripts there is --speaker"
+        )
     _refuse_foreign(arguments.out)
     read = [
         _read(arguments, path, name)
@@ -126,7 +131,7 @@ def _read(arguments: argparse.Namespace, path: Path, name: str) -> Read:
                 f"{path}: transcripts are read by `prepare friends`; {arguments.kind} reads .json, .jsonl, .csv, .tsv, .xlsx, .parquet"
             )
         place = shapes.Place(str(path), 1, name, arguments.persona)
-        found = transcript.read_transcript(place, arguments.speaker or arguments.persona)  # fmt: skip
+        found = transcript.read_transcript(place, text.clean(arguments.speaker or arguments.persona))  # fmt: skip
     else:
         found = _shaped(arguments, path, name)
     dialogues: list[Dialogue] = []

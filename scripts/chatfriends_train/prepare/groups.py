@@ -67,14 +67,25 @@ def grouped(
         union.find(dialogue.group)
     names = [dialogue.group for dialogue in dialogues]
     wholes = [plain(" ".join(turn.content for turn in one.turns)) for one in dialogues]
-    step("looking for near-duplicates")
-    _join_alike(names, wholes, union, lambda index: len(wholes[index]) >= SHORT)
-    step("looking for paraphrases")
+    _join_alike(
+        names,
+        wholes,
+        union,
+        lambda index: len(wholes[index]) >= SHORT,
+        lambda done: step(f"looked for near-duplicates of {done} dialogues"),
+    )
     questions = [plain(one.turns[0].content) for one in dialogues]
     # "Where is building 1?" and "Where is building 2?" look alike and ask for different things.
     numbers = [re.sub(r"\D+", " ", one.turns[0].content) for one in dialogues]
     single = [len(one.turns) == 2 and one.turns[0].name is None for one in dialogues]
-    _join_alike(names, questions, union, lambda index: single[index], numbers)
+    _join_alike(
+        names,
+        questions,
+        union,
+        lambda index: single[index],
+        lambda done: step(f"looked for paraphrases of {done} questions"),
+        numbers,
+    )
     answers: dict[str, str] = {}
     for index, dialogue in enumerate(dialogues):
         answer = plain(dialogue.turns[-1].content)
@@ -99,6 +110,7 @@ def _join_alike(
     texts: Sequence[str],
     union: "_Union",
     counts: Callable[[int], bool],
+    step: Callable[[int], None],
     same: Sequence[str] | None = None,
 ) -> None:
     """Joins the groups of texts that are alike; `same` must be equal for both, where it is given."""
@@ -106,6 +118,8 @@ def _join_alike(
     shingles: dict[int, array[int]] = {}
     first: dict[tuple[str, str], int] = {}
     for index, text in enumerate(texts):
+        if index and index % 20_000 == 0:
+            step(index)
         if not text or not counts(index):
             continue
         # The same text again needs no search.

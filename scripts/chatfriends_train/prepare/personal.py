@@ -70,7 +70,8 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], bool]], ..
     ("account", re.compile(r"(?<![\d-])\d{2,6}-\d{2,6}-\d{2,8}(?:-\d{1,4})?(?![\d-])"), _is_account),
     ("account", re.compile(r"(?:(?<=계좌)|(?<=계좌 )|(?<=계좌번호)|(?<=계좌번호 )|(?<=계좌번호는 )|(?<=account )|(?<=account number ))\d{10,14}(?!\d)", re.IGNORECASE), _always),
     # A road with a house number, or a lot number in a quarter, with the district before it.
-    ("address", re.compile(r"(?:[가-힣]{2,7}(?:시|도)\s+)?[가-힣]{1,5}(?:시|군|구)\s+(?:[가-힣]{1,6}(?:구|읍|면|동)\s+)?[가-힣0-9·]{1,10}(?:로|길|동|읍|면|리)\s?\d{1,4}(?:-\d{1,4})?(?:번지|번길\s?\d{1,4})?(?:[ ,]+\d{1,4}동)?(?:[ ,]*\d{1,4}호)?"), _always),
+    # "친구 집으로 3명" has the same form: no road ends in 으로, and what is counted is no house.
+    ("address", re.compile(r"(?<![가-힣])(?:[가-힣]{2,7}(?:시|도)\s+)?(?:[가-힣]{2,4}(?:시|군|구)|[중동서남북]구)\s+(?:[가-힣]{1,6}(?:구|읍|면|동)\s+)?[가-힣0-9·]{1,10}(?:(?<!으)로|길|동|읍|면|리)\s?\d{1,4}(?!\d|\s*(?:명|시|분|개|월|년|층|호관|학년|권|잔|원))(?:-\d{1,4})?(?:번지|번길\s?\d{1,4})?(?:[ ,]+\d{1,4}동)?(?:[ ,]*\d{1,4}호)?"), _always),
     ("address", re.compile(r"(?<!\d)\d{1,5}\s+(?:[NSEW]\.?\s+)?(?:[A-Z][a-z]+\s+){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct)\b\.?(?:,?\s+(?:Apt|Unit|Suite)\.?\s*#?\w+)?"), _always),
 )  # fmt: skip
 

@@ -170,6 +170,9 @@ def _emotional(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
 
 def _chat(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
     """ChatML ({"messages": [{"role", "content"}]}) and ShareGPT ({"conversations": [{"from", "value"}]})."""
+    if isinstance(row.get("persona"), str) and row["persona"] != place.persona:
+        yield _of_another(place, row["persona"])
+        return
     messages = row.get("messages", row.get("conversations"))
     if not isinstance(messages, list):
         yield place.bad("the messages are not a list")
@@ -204,9 +207,7 @@ def _chat(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
 def _export(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
     """What `chatfriends memory export` and /memory export write: the turns of one person with one persona."""
     if row["persona"] != place.persona:
-        yield place.bad(
-            f"these turns are with {row['persona']!r}, not with {place.persona!r}; prepare them with --persona {row['persona']}"
-        )
+        yield _of_another(place, row["persona"])
         return
     conversations: dict[str, list[list[Turn]]] = {}
     for turn in row["turns"]:
@@ -223,6 +224,12 @@ def _export(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
     for number, runs in enumerate(conversations.values(), 1):
         for turns in filter(None, runs):
             yield place.dialogue(turns, f"{place.row}-conversation-{number}")
+
+
+def _of_another(place: Place, persona: str) -> BadRow:
+    return place.bad(
+        f"these turns are with {persona!r}, not with {place.persona!r}; prepare them with --persona {persona}"
+    )
 
 
 def _both_sides(

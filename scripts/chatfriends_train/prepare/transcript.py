@@ -232,7 +232,7 @@ def _taken_up(utterances: list[Utterance]) -> list[Utterance]:
 def _dialogues(
     place: Place, utterances: list[Utterance], speaker: str
 ) -> Iterator[Dialogue | BadRow]:
-    """As long as one other and the persona take turns, it is one dialogue; where two others talk, the next begins."""
+    """As long as one other and the persona take turns, it is one dialogue; when somebody else speaks, the next begins."""
     turns: list[Turn] = []
     row = 0
 
@@ -254,7 +254,7 @@ def _dialogues(
             continue
         here = Place(place.file, one.row, place.name, place.persona)
         if one.speaker.casefold() != speaker:
-            if turns and turns[-1].role == "user":
+            if turns and (turns[-1].role == "user" or turns[-2].name != one.speaker):
                 yield from ended()
             if words:
                 row = row if turns else one.row

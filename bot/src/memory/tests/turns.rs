@@ -175,6 +175,42 @@ async fn a_turn_is_kept_before_its_reply_and_with_it() {
 }
 
 #[tokio::test]
+async fn as_training_data_a_conversation_ends_where_a_reply_broke_off() {
+    let (memory, me) = (memory(), private("u1"));
+    for (text, reply, complete) in [
+        ("Hi", "Hello", true),
+        ("How are you?", "Fine", true),
+        ("Tell me a story", "Once upon", false),
+        ("잘 자", "좋은 꿈 꿔", true),
+    ] {
+        let turn = open(&memory, &me, text, &Known::default()).await;
+        let spoken = Spoken {
+            text: reply.to_owned(),
+            complete,
+        };
+        memory.close_turn(&me, turn, spoken).await.unwrap();
+    }
+    let pair = |text: &str, reply: &str| {
+        [
+            serde_json::json!({ "role": "user", "content": text }),
+            serde_json::json!({ "role": "assistant", "content": reply }),
+        ]
+    };
+    assert_eq!(
+        memory.chatml(&me.owner).await.unwrap(),
+        [
+            [pair("Hi", "Hello"), pair("How are you?", "Fine")].concat(),
+            pair("잘 자", "좋은 꿈 꿔").to_vec(),
+        ]
+        .map(|messages| serde_json::json!({ "persona": me.owner.persona, "messages": messages }))
+    );
+    assert_eq!(
+        memory.chatml(&private("u2").owner).await.unwrap(),
+        [] as [serde_json::Value; 0]
+    );
+}
+
+#[tokio::test]
 async fn starting_anew_keeps_what_is_known() {
     let (memory, me) = (memory(), private("u1"));
     say(&memory, &me, "My name is Yun. My interview is on Friday.").await;

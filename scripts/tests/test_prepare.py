@@ -1,0 +1,472 @@
+"""`chatfriends-train prepare`: each format, each bad input, and splits that leak nothing."""
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import docx
+import openpyxl
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+SCRIPTS = Path(__file__).parents[1]
+sys.path.insert(0, str(SCRIPTS))
+
+from chatfriends_train import cli, dialogue  # noqa: E402
+from chatfriends_train.prepare import groups, personal, splits, transcript  # noqa: E402
+
+EXAMPLES = SCRIPTS / "examples"
+
+
+def prepare(out: Path, kind: str, *files: Path, persona: str = "campus", more: tuple[str, ...] = ()) -> int:  # fmt: skip
+    """Runs the step as a user would; gives back the exit status."""
+    return cli.main(["prepare", kind, *map(str, files), "--persona", persona, "--out", str(out), *more])  # fmt: skip
+
+
+def written(out: Path) -> dict[str, list[dialogue.Dialogue]]:
+    return {name: list(dialogue.read(out / f"{name}.jsonl")) for name in splits.SPLITS}
+
+
+def said(out: Path) -> list[list[str]]:
+    """The words of every dialogue, in the order of the source."""
+    every = sorted(sum(written(out).values(), []), key=lambda one: (one.source.file, one.source.row))  # fmt: skip
+    return [[turn.content for turn in one.turns] for one in every]
+
+
+def rejected(out: Path) -> list[tuple[int, str]]:
+    rows = map(json.loads, (out / "rejected.jsonl").read_text("utf-8").splitlines())
+    return [(row["row"], row["reason"]) for row in rows]
+
+
+def report(out: Path) -> dict[str, Any]:
+    return json.loads((out / "report.json").read_text("utf-8"))
+
+
+SCENES = """The Lamp
+
+[Scene: A kitchen. Monica is
+stirring (slowly) a pot.]
+
+Monica: Are you hungry?
+Joey: (sitting down) I-I'm always hungry.
+That is -- wait for it -- who I am.
+[Ross enters.]
+Ross: W-what is that?
+Joey (whispering): It's soup. I was gonna--
+Ross: What?
+Joey: -- share it.
+Mr. Kim: Hello.
+Joey: Hi!
+Ross: Nobody asked you.
+Joey: But I only--
+
+[Scene: The street.]
+Joey: Anyone?
+Monica: Here.
+Joey: You scared me. I thought you were --
+"""
+HEARD = [
+    ["Are you hungry?", "I'm always hungry. That is, wait for it, who I am."],
+    ["What is that?", "It's soup. I was gonna share it."],
+    ["Here.", "You scared me."],
+]  # fmt: skip
+
+
+def test_a_transcript_becomes_the_dialogues_of_one_speaker(tmp_path):
+    source = tmp_path / "lamp.txt"
+    source.write_text(SCENES, "utf-8")
+    assert prepare(tmp_path / "out", "friends", source, persona="joey") == 0
+    assert said(tmp_path / "out") == HEARD
+    every = sum(written(tmp_path / "out").values(), [])
+    assert {one.group for one in every} == {"lamp/scene-1", "lamp/scene-2"}
+    names = {turn.name for one in every for turn in one.turns if turn.role == "user"}
+    assert names == {"Monica", "Ross"}
+    reasons = dict(rejected(tmp_path / "out"))
+    assert sorted(reasons) == [1, 15, 17, 20]
+    assert "one-sided" in reasons[15] and "one-sided" in reasons[20]
+    assert "cut off" in reasons[17]
+
+
+def test_docx_and_text_are_read_alike(tmp_path):
+    document = docx.Document()
+    for line in SCENES.split("\n"):
+        document.add_paragraph(line)
+    document.save(str(tmp_path / "lamp.docx"))
+    assert (
+        prepare(tmp_path / "out", "friends", tmp_path / "lamp.docx", persona="joey")
+        == 0
+    )
+    assert said(tmp_path / "out") == HEARD
+
+
+def test_a_transcript_in_korean_needs_the_speakers_name(tmp_path, capsys):
+    source = tmp_path / "대본.txt"
+    source.write_text("S#1. 부엌\n모니카: 배고파?\n조이: (앉으며) 나, 나는 그-그게 늘 배고파.\n", "cp949")  # fmt: skip
+    assert prepare(tmp_path / "out", "friends", source, persona="joey") == 1
+    assert "모니카 (1), 조이 (1)" in capsys.readouterr().err
+    assert prepare(tmp_path / "out", "friends", source, persona="joey", more=("--speaker", "조이")) == 0  # fmt: skip
+    assert said(tmp_path / "out") == [["배고파?", "나, 나는 그게 늘 배고파."]]
+
+
+@pytest.mark.parametrize(
+    ("raw", "smooth"),
+    [
+        ("I-I-I just -- I mean, w-w-well, th-that's it.", "I just, I mean, well, that's it."),
+        ("But-but you you said the the word!", "But you said the word!"),
+        ("It's so-so. Bye-bye, x-ray, re-read, no, no, no.", "It's so-so. Bye-bye, x-ray, re-read, no, no, no."),
+        ("I, I, I'm sorry — really.", "I'm sorry, really."),
+        ("그… 그게 저-저는 네, 네 맞아요", "그게 저는 네, 네 맞아요"),
+    ],
+)  # fmt: skip
+def test_stutters_are_smoothed_and_words_that_look_like_them_stay(raw, smooth):
+    assert transcript.spoken(raw) == smooth
+
+
+PAIR = ["도서관은 어디야?", "도서관은 5호관 옆에 있어요."]
+
+
+def _table(path: Path, head: list[str], rows: list[list[str]]) -> Path:
+    if path.suffix == ".xlsx":
+        book = openpyxl.Workbook()
+        for row in [head, *rows]:
+            book.active.append(row)
+        book.save(path)
+    elif path.suffix == ".parquet":
+        columns = {name: list(values) for name, values in zip(head, zip(*rows, strict=True), strict=True)}  # fmt: skip
+        parquet.write_table(pyarrow.table(columns), path)
+    else:
+        mark = "\t" if path.suffix == ".tsv" else ","
+        path.write_text("".join(mark.join(row) + "\n" for row in [head, *rows]), "utf-8-sig")  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.xlsx", "t.parquet"])
+@pytest.mark.parametrize("head", [["질문", "답변"], ["Question", "Answer"], ["input", "output"]])  # fmt: skip
+def test_tables_of_questions_and_answers(tmp_path, name, head):
+    source = _table(tmp_path / name, head, [PAIR, ["빈칸은?", ""]])
+    assert prepare(tmp_path / "out", "campus", source) == 0
+    assert said(tmp_path / "out") == [PAIR]
+    ((row, reason),) = rejected(tmp_path / "out")
+    assert row == 3 and reason.endswith("put is empty" if "input" in head else "the answer is empty")  # fmt: skip
+
+
+TALK = {"HS01": "시험을 망쳤어.", "SS01": "속상하시겠어요.", "HS02": "혼날 것 같아.", "SS02": "걱정되시는군요.", "HS03": "", "SS03": ""}  # fmt: skip
+TALKED = [["시험을 망쳤어.", "속상하시겠어요.", "혼날 것 같아.", "걱정되시는군요."]]
+ROWS: list[tuple[str, str, Any, list[list[str]]]] = [
+    ("self-instruct", "mechuri", {"instruction": "점심 뭐 먹지", "instances": [{"input": "", "output": "비빔밥 어떠세요?"}], "is_classification": False}, [["점심 뭐 먹지", "비빔밥 어떠세요?"]]),
+    ("an input", "instruct", {"instruction": "번역해 줘", "input": "안녕", "output": "Hello"}, [["번역해 줘\n\n안녕", "Hello"]]),
+    ("alpaca without input", "instruct", {"instruction": "Say hi", "input": "<noinput>", "output": "Hi"}, [["Say hi", "Hi"]]),
+    ("sharegpt", "instruct", {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}, [["Hi", "Hello"]]),
+    ("chatml", "friends", {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Hi"}, {"role": "user", "content": "there"}, {"role": "assistant", "content": "Yo"}]}, [["Hi\nthere", "Yo"]]),
+    ("corpus as JSON", "listener", {"profile": {}, "talk": {"id": {"talk-id": "1"}, "content": TALK}}, TALKED),
+    ("corpus as columns", "listener", {"연령": "청년", "사람문장1": TALK["HS01"], "시스템문장1": TALK["SS01"], "사람문장2": TALK["HS02"], "시스템문장2": TALK["SS02"], "사람문장3": None, "시스템문장3": None}, TALKED),
+    ("corpus, first edition", "listener", {"사람문장1": "가", "시스템응답1": "나"}, [["가", "나"]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kind", "row", "expected"), ROWS)
+@pytest.mark.parametrize("form", ["array.json", "lines.jsonl", "lines.json"])
+def test_rows_of_json(tmp_path, name, kind, row, expected, form):
+    text = json.dumps(row, ensure_ascii=False)
+    source = tmp_path / form
+    source.write_text(f"[\n{text}\n]" if form == "array.json" else text + "\n", "utf-8")
+    assert prepare(tmp_path / "out", kind, source) == 0
+    assert said(tmp_path / "out") == expected
+
+
+def test_the_daemons_export_is_read_by_conversation(tmp_path):
+    def turn(number: int, place: str, reply: dict[str, Any] | None) -> dict[str, Any]:
+        return {"place": place, "thread": None, "turn": number, "at_ms": 1, "name": "Yun", "text": f"question {number}", "reply": reply}  # fmt: skip
+
+    whole = {"text": "answer", "complete": True}
+    turns = [turn(1, "web:a", whole), turn(2, "web:b", whole), turn(3, "web:a", {"text": "an", "complete": False}), turn(4, "web:a", whole), turn(5, "web:b", whole)]  # fmt: skip
+    exports = [
+        {
+            "person": "web:me",
+            "persona": "joey",
+            "audience": "private",
+            "facts": [],
+            "summary": None,
+            "turns": turns,
+        },
+        {"person": "web:me", "persona": "ross", "turns": turns},
+    ]
+    source = tmp_path / "memory.json"
+    source.write_text(json.dumps(exports, indent=2), "utf-8")
+    assert prepare(tmp_path / "out", "friends", source, persona="joey") == 0
+    assert sorted(said(tmp_path / "out")) == [
+        ["question 1", "answer"],
+        ["question 2", "answer", "question 5", "answer"],
+        ["question 4", "answer"],
+    ]
+    assert [reason for _, reason in rejected(tmp_path / "out")] == [
+        "turn 3 has no complete reply",
+        "these turns are with 'ross', not with 'joey'; prepare them with --persona ross",
+    ]
+    assert len({one.group for one in sum(written(tmp_path / "out").values(), [])}) == 2
+
+
+ANSWER = '{"instruction": "a", "output": "b"}'
+PROBLEMS: list[tuple[str, str, bytes, str]] = [
+    ("empty", "a.csv", b"", "a.csv is empty"),
+    ("blanks", "a.csv", b" \n\n", "nothing but blanks"),
+    ("only a header", "a.csv", "질문,답변\n".encode(), "holds no row"),
+    ("wrong columns", "a.csv", b"frage,antwort\nx,y\n", "a.csv:2: columns found: frage, antwort; expected"),
+    ("a column twice", "a.csv", b"question,question,answer\nx,y,z\n", "two columns are named 'question'"),
+    ("an open quotation mark", "a.csv", b'question,answer\nx,"y\n', "a.csv:2: not CSV"),
+    ("mixed encodings", "a.csv", "질문,답변\n가까운 곳,여기\n".encode() + "먼 곳,저기\n".encode("cp949"), "a.csv:3: two encodings in one file: row 1 is UTF-8, row 3 is CP949"),
+    ("no text at all", "a.csv", b"question,answer\nx,\xff\xff\n", "a.csv:2: the bytes ff ff are neither UTF-8 nor CP949"),
+    ("broken JSON", "a.json", f"[\n{ANSWER},\n{{]".encode(), "a.json:3: not JSON"),
+    ("an array that breaks off", "a.json", f"[\n{ANSWER}\n".encode(), "the array breaks off"),
+    ("no XLSX", "a.xlsx", b"PK nothing", "a.xlsx is no XLSX file"),
+    ("half a Parquet file", "a.parquet", b"PAR1 nothing", "a.parquet is no whole Parquet file"),
+    ("no DOCX", "a.docx", b"PK nothing", "transcripts are read by `prepare friends`"),
+    ("another ending", "a.pdf", b"x", "has the ending .pdf; what is read: .txt, .docx, .json"),
+    ("a form of another kind", "a.csv", "사람문장1,시스템문장1\n가,나\n".encode(), "use `prepare listener`"),
+    ("only bad rows", "a.csv", b"question,answer\nx,\n", "a.csv:2: the answer is empty"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("story", "name", "data", "message"), PROBLEMS)
+def test_a_file_that_cannot_be_used_is_a_sentence_and_no_output(tmp_path, capsys, story, name, data, message):  # fmt: skip
+    (tmp_path / name).write_bytes(data)
+    assert prepare(tmp_path / "out", "campus", tmp_path / name) == 1
+    error = capsys.readouterr().err
+    assert message in error, error
+    assert "Traceback" not in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_persona_that_no_file_could_have_is_refused(tmp_path, capsys):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR])
+    assert prepare(tmp_path / "out", "campus", source, persona="Campus Guide") == 1
+    assert "a-z, 0-9, _ and -" in capsys.readouterr().err
+
+
+def test_a_missing_file_and_a_broken_docx_are_sentences(tmp_path, capsys):
+    assert prepare(tmp_path / "out", "campus", tmp_path / "none.csv") == 1
+    assert "none.csv is not there" in capsys.readouterr().err
+    (tmp_path / "a.docx").write_bytes(b"PK nothing")
+    assert prepare(tmp_path / "out", "friends", tmp_path / "a.docx") == 1
+    assert "a.docx is no DOCX file" in capsys.readouterr().err
+
+
+def test_bad_rows_are_listed_with_their_row_and_the_others_are_kept(tmp_path):
+    good = json.dumps({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]})  # fmt: skip
+    lines = [
+        good,
+        "{not json",
+        "[1]",
+        '{"messages": [{"role": "user", "content": "Alone?"}]}',
+        '{"messages": [{"role": "assistant", "content": "Alone."}]}',
+        '{"messages": []}',
+        '{"messages": [{"role": "tool", "content": "x"}]}',
+        '{"other": 1}',
+        good.replace("{", '{"persona": "ross", ', 1),
+        '{"messages": [{"role": "assistant", "content": "Welcome"}, {"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}, {"role": "user", "content": "C"}]}',
+    ]
+    source = tmp_path / "a.jsonl"
+    source.write_text("\n".join(lines), "utf-8")
+    assert prepare(tmp_path / "out", "instruct", source) == 0
+    assert said(tmp_path / "out") == [["Hi", "Yo"], ["A", "B"]]
+    found = rejected(tmp_path / "out")
+    assert [row for row, _ in found] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 10]
+    for (_, reason), word in zip(found, ["not JSON", "list", "only the person", "only the persona", "no one", "'tool'", "other", "with 'ross'", "persona's words before", "no answer"], strict=True):  # fmt: skip
+        assert word in reason
+    assert report(tmp_path / "out")["rejected"] == len(found)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16", "utf-16-le", "utf-16-be"])  # fmt: skip
+def test_encodings_are_told_apart_and_hangul_is_composed(tmp_path, encoding):
+    import unicodedata
+
+    words = "질문,답변\n뭐 먹지?,밥은 어때요?\n"
+    form = "NFC" if encoding == "cp949" else "NFD"
+    (tmp_path / "a.csv").write_bytes(
+        unicodedata.normalize(form, words).encode(encoding)
+    )
+    assert prepare(tmp_path / "out", "mechuri", tmp_path / "a.csv") == 0
+    assert said(tmp_path / "out") == [["뭐 먹지?", "밥은 어때요?"]]
+
+
+def test_words_over_several_lines_keep_the_count_of_rows(tmp_path):
+    (tmp_path / "a.csv").write_text('question,answer\n"a\nb",c\nd\ne,f\n', "utf-8")
+    assert prepare(tmp_path / "out", "campus", tmp_path / "a.csv") == 0
+    assert said(tmp_path / "out") == [["a\nb", "c"], ["e", "f"]]
+    assert [row for row, _ in rejected(tmp_path / "out")] == [4]
+
+
+def test_exact_duplicates_are_dropped_and_listed(tmp_path):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR, ["다른 것?", "여기예요."], PAIR])  # fmt: skip
+    assert prepare(tmp_path / "out", "campus", source) == 0
+    assert len(said(tmp_path / "out")) == 2
+    (listed,) = report(tmp_path / "out")["duplicates"]
+    assert (listed["row"], listed["same_as"]["row"]) == (4, 2)
+
+
+def test_lengths_are_told_and_long_dialogues_named(tmp_path):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [["가" * 10, "a" * 40], ["나", "다" * 30]])  # fmt: skip
+    assert prepare(tmp_path / "out", "campus", source, more=("--limit", "25")) == 0
+    told = report(tmp_path / "out")
+    assert told["tokens"] == {"min": 20, "median": 25, "p95": 31, "max": 31}
+    assert told["characters"]["max"] == 50
+    assert [(one["row"], one["tokens"]) for one in told["longer"]] == [(3, 31)]
+
+
+def _questions(count: int, random_: random.Random) -> list[list[str]]:
+    """Questions with several phrasings each, which no split may tear apart."""
+    syllables = "가나다라마바사아자차카타파하거너더러머버서어저처커터퍼허"
+    rows = []
+    for number in range(count):
+        topic = "".join(random_.choices(syllables, k=9))
+        answer = "".join(random_.choices(syllables, k=20)) + "요."
+        rows.append([f"{topic} 어디에 있어", answer])
+        rows.append([f"혹시 {topic} 위치 알려 줄래?", answer])
+        rows.append([f"{topic} 어디에 있어?!", f"{number}번은 따로 답해요 {topic[::-1]}"])  # fmt: skip
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_group_stands_in_two_splits_and_near_duplicates_stay_together(tmp_path, seed):  # fmt: skip
+    rows = _questions(60 + seed, random.Random(seed))
+    random.Random(seed).shuffle(rows)
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], rows)
+    assert prepare(tmp_path / "out", "campus", source) == 0
+    split = written(tmp_path / "out")
+    where: dict[str, set[str]] = {}
+    for name, dialogues in split.items():
+        for one in dialogues:
+            where.setdefault(one.group, set()).add(name)
+    assert all(len(names) == 1 for names in where.values())
+    held_out = split["validation"] + split["test"]
+    for one in held_out:
+        for other in split["train"]:
+            assert one.turns[-1].content != other.turns[-1].content
+            assert groups.likeness(*(groups.plain(each.turns[0].content) for each in (one, other))) < groups.ALIKE  # fmt: skip
+    total = len(rows)
+    for name in ("validation", "test"):
+        assert 0 < len(split[name]) <= 0.06 * total
+    assert sum(map(len, split.values())) == total
+
+
+def test_near_duplicate_conversations_are_one_group_and_other_numbers_another_question():
+    def one(group: str, *texts: str) -> dialogue.Dialogue:
+        turns = tuple(dialogue.Turn("assistant" if place % 2 else "user", text) for place, text in enumerate(texts))  # fmt: skip
+        return dialogue.Dialogue("p", group, turns, dialogue.Source("f", 1))
+
+    talk = ["요즘 회사 일이 많아서 너무 힘들어.", "많이 지치셨겠어요.", "주말에도 쉬지 못했어.", "쉬지 못해 더 힘드셨군요."]  # fmt: skip
+    grouped = groups.grouped(
+        [
+            one("a", *talk),
+            one("b", *talk[:3], "쉬지를 못해서 더 힘드셨군요!"),
+            one("c", "오늘은 정말 기분이 좋아.", "무슨 일이 있으셨어요?", "월급을 받았어.", "축하드려요!"),
+            one("d", "1호관은 어디에 있어?", "정문 오른쪽에 있어요."),
+            one("e", "2호관은 어디에 있어?", "도서관 뒤쪽이에요."),
+        ]
+    )  # fmt: skip
+    assert [each.group for each in grouped] == ["a", "a", "c", "d", "e"]
+
+
+def test_the_same_data_are_split_alike_and_every_split_has_a_group(tmp_path):
+    sizes = {f"g{number}": 1 + number % 4 for number in range(200)}
+    turned = dict(reversed(sizes.items()))
+    assert splits.choose(sizes) == splits.choose(turned)
+    for count in range(3, 12):
+        assert set(splits.choose({f"g{number}": 50 for number in range(count)}).values()) == set(splits.SPLITS)  # fmt: skip
+    # A group that is larger than the share stays in training.
+    chosen = splits.choose({"large": 500, **{f"g{number}": 1 for number in range(500)}})
+    assert chosen["large"] == "train"
+    assert sum(name == "test" for name in chosen.values()) == 50
+
+
+PERSONAL = [
+    ("전화는 010-1234-5678이에요", "phone", "전화는 [전화번호]이에요"),
+    ("01012345678로 문자 줘", "phone", "[전화번호]로 문자 줘"),
+    ("사무실은 02) 123-4567", "phone", "사무실은 [전화번호]"),
+    ("Call me at +1 (415) 555-0132!", "phone", "Call me at [phone]!"),
+    ("Call 415-555-0132", "phone", "Call [phone]"),
+    ("yun.kim+a@mail.example.co.kr 로", "email", "[이메일] 로"),
+    ("주민번호 900101-1234567", "resident number", "주민번호 [주민등록번호]"),
+    ("My card is 4111 1111 1111 1111.", "card", "My card is [card number]."),
+    ("국민은행 123456-78-901234", "account", "국민은행 [계좌번호]"),
+    ("계좌번호는 1234567890123", "account", "계좌번호는 [계좌번호]"),
+    ("서울시 강남구 테헤란로 123에 살아요", "address", "[주소]에 살아요"),
+    ("대전 중구 대종로 480번길 15에서 만나", "address", "대전 [주소]에서 만나"),
+    ("I live at 221 Baker Street, Apt 4", "address", "I live at [address]"),
+]
+HARMLESS = [
+    "2024-03-15에 만나자",
+    "3호관 1층 101호",
+    "4111 1111 1111 1112",
+    "pi is 3.14159265358979",
+    "10-20명쯤, 5,000원",
+    "버스 143번, 9시 30분",
+    "1588 is a year",
+    "I ate 3 Big Macs",
+    "친구 집으로 3명이 갔어",
+    "다시 도서관으로 2시에 와",
+    "우리학교 연구동 3층",
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "masked"), PERSONAL)
+def test_personal_data_are_found_and_masked(text, kind, masked):
+    turns = (dialogue.Turn("user", text), dialogue.Turn("assistant", "네"))
+    findings, after = personal.scan(dialogue.Dialogue("p", "g", turns, dialogue.Source("f", 7)))  # fmt: skip
+    assert [(one.kind, one.row) for one in findings] == [(kind, 7)]
+    assert after.turns[0].content == masked
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_numbers_that_are_nobodys_are_left_alone(text):
+    turns = (dialogue.Turn("user", text), dialogue.Turn("assistant", "네"))
+    assert personal.scan(dialogue.Dialogue("p", "g", turns, dialogue.Source("f", 7)))[0] == []  # fmt: skip
+
+
+def test_the_report_hides_what_it_found_and_mask_takes_it_out(tmp_path):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [["번호 뭐야?", "010-1234-5678이에요."]])  # fmt: skip
+    assert prepare(tmp_path / "out", "campus", source) == 0
+    assert said(tmp_path / "out") == [["번호 뭐야?", "010-1234-5678이에요."]]
+    assert report(tmp_path / "out")["personal_data"] == [
+        {"kind": "phone", "file": str(source), "row": 2, "shown": "01*-****-****"}
+    ]
+    for page in ("report.json", "report.md"):
+        assert "1234" not in (tmp_path / "out" / page).read_text("utf-8")
+    assert prepare(tmp_path / "out", "campus", source, more=("--mask",)) == 0
+    assert said(tmp_path / "out") == [["번호 뭐야?", "[전화번호]이에요."]]
+
+
+def test_the_folder_is_whole_or_not_there_and_never_somebody_elses(tmp_path, capsys):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR])
+    out = tmp_path / "out"
+    # What a killed run left is no output, and in nobody's way.
+    out.with_name("out.part").mkdir()
+    (out.with_name("out.part") / "train.jsonl").write_text("half")
+    assert prepare(out, "campus", source) == 0
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert prepare(out, "campus", source) == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+    assert not out.with_name("out.part").exists()
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "novel.txt").write_text("…")
+    assert prepare(mine, "campus", source) == 1
+    assert "is not the work of `prepare`" in capsys.readouterr().err
+    assert (mine / "novel.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "persona", "least", "bad"),
+    [("friends", "joey", 40, 5), ("mechuri", "mechuri", 60, 0), ("campus", "campus", 100, 0), ("listener", "listener", 60, 0), ("instruct", "helper", 60, 0)],
+)  # fmt: skip
+def test_the_examples_are_read_whole(tmp_path, kind, persona, least, bad):
+    files = sorted((EXAMPLES / kind).iterdir())
+    assert prepare(tmp_path / "out", kind, *files, persona=persona) == 0
+    told = report(tmp_path / "out")
+    assert sum(one["dialogues"] for one in told["splits"].values()) >= least
+    assert all(one["groups"] for one in told["splits"].values())
+    assert told["rejected"] == bad
+    assert not told["duplicates"] and not told["personal_data"]
