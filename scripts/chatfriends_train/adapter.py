@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import gguf
+import torch
 import transformers
 from safetensors.torch import save_file
 
@@ -53,8 +54,9 @@ def adapt(
 ) -> None:
     """Writes `out`, whole and checked or not at all."""
     adapter = Adapter.open(folder)
-    check_expressible(adapter, base)
-    plan = Plan(Checkpoint(base), adapter)
+    checkpoint = Checkpoint(base)
+    check_expressible(adapter, checkpoint)
+    plan = Plan(checkpoint, adapter)
     plan.check()
     record = plan.record()
     fingerprint = hashlib.sha256(
@@ -94,7 +96,7 @@ def adapt(
     )
 
 
-def check_expressible(adapter: Adapter, base: Path) -> None:
+def check_expressible(adapter: Adapter, checkpoint: Checkpoint) -> None:
     """Refuses what a LoRA file of llama.cpp cannot say."""
 
     def refused(what: str) -> Problem:
@@ -102,14 +104,21 @@ def check_expressible(adapter: Adapter, base: Path) -> None:
             f"{adapter.folder}: {what}; merge it instead (`chatfriends-train merge`, then `convert`)"
         )
 
-    if adapter.whole:
-        raise refused(
-            f"it holds {next(iter(adapter.whole))} as a whole, and an adapter file holds only differences"
-        )
+    for name, key in adapter.whole.items():
+        # PEFT copies an output layer that it adapts into the adapter; where it is the base's, nothing is lost.
+        stored = checkpoint.tensors.get(name)
+        if (
+            stored is None
+            or stored.shape != adapter.tensors[key]
+            or not torch.equal(checkpoint.read(name).float(), adapter.read(key))
+        ):
+            raise refused(
+                f"it holds {name} as a whole, and an adapter file holds only differences"
+            )
     try:
-        config = transformers.AutoConfig.from_pretrained(base)
+        config = transformers.AutoConfig.from_pretrained(checkpoint.folder)
     except (ValueError, OSError) as error:
-        raise Problem(f"{base}: {error}") from error
+        raise Problem(f"{checkpoint.folder}: {error}") from error
     if config.model_type in ("gpt2", "openai-gpt"):
         raise refused(
             "GPT-2's layers are stored transposed, which llama.cpp's adapters do not know"

@@ -3,6 +3,7 @@
 Not for tokenizers or configurations: only for the weights, which lie in safetensors files.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -158,21 +159,31 @@ class Shard:
         # Data begin at a multiple of eight bytes, so that they can be mapped.
         encoded += b" " * (-len(encoded) % 8)
         partial = folder / (self.name + ".part")
-        with partial.open("wb") as file:
-            file.write(len(encoded).to_bytes(8, "little") + encoded)
-            for name, value in values:
-                expected = self.tensors[name]
-                if (
-                    tuple(value.shape) != expected.shape
-                    or value.dtype != DTYPES[expected.dtype]
-                ):
-                    raise AssertionError(
-                        f"{name} is {value.dtype} {tuple(value.shape)}, planned was {expected}"
-                    )
-                _write(file, value)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with partial.open("wb") as file:
+                file.write(len(encoded).to_bytes(8, "little") + encoded)
+                for name, value in values:
+                    self._check(name, value)
+                    _write(file, value)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise Problem(
+                f"{partial}: the disk is full; make room and run the same command, it goes on"
+            ) from error
         partial.replace(folder / self.name)
+
+    def _check(self, name: str, value: torch.Tensor) -> None:
+        expected = self.tensors[name]
+        if (
+            tuple(value.shape) != expected.shape
+            or value.dtype != DTYPES[expected.dtype]
+        ):
+            raise AssertionError(
+                f"{name} is {value.dtype} {tuple(value.shape)}, planned was {expected}"
+            )
 
     @property
     def bytes(self) -> int:

@@ -208,6 +208,10 @@ class Source:
             gguf.Keys.Tokenizer.ADD_BOS: begins is not None
             and self.tokenizer.encode("a")[:1] == [begins],
         }
+        first = self.tokenizer.tokenize("a")[0]
+        if self.splitting() is None:
+            # SentencePiece; the converter trusts a key that fast tokenizers leave empty.
+            written[gguf.Keys.Tokenizer.ADD_PREFIX] = first.startswith("▁")
         base = self.config.get("rotary_emb_base")
         if self.config.get("model_type") == "gpt_neox" and base:
             # The converter leaves it out, and llama.cpp then takes 10000.

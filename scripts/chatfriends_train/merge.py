@@ -117,6 +117,15 @@ def merge(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A tensor of one of the two folders."""
+
+    trained: bool
+    """Whether it lies in the adapter's."""
+    key: str
+
+
 @dataclass(frozen=True)
 class Plan:
     """What the merged model holds, and from what each tensor of it is made.
@@ -209,24 +218,21 @@ class Plan:
     def _start(self, name: str) -> torch.Tensor:
         """What LoRA's difference is added to, in float32."""
         source = self._source(name)
-        if source in self.adapter.whole:
-            return self.adapter.read(self.adapter.whole[source])
-        return self.base.read(self._names[source]).float()
+        if source.trained:
+            return self.adapter.read(source.key)
+        return self.base.read(source.key).float()
 
-    def _source(self, name: str) -> str:
-        """The tensor it begins as. Tied layers share one, unless one of them has a trained copy of its own."""
-        if (
-            name in self.adapter.whole
-            or not self._tied
-            or name not in (self.embedding, self.head)
-        ):
-            return name
-        other = self.head if name == self.embedding else self.embedding
-        if other in self.adapter.whole and not self.adapter.is_saved_whole(
-            _module(other)
-        ):
-            return other
-        return self.embedding
+    def _source(self, name: str) -> "Source":
+        """Where a tensor begins. Tied layers share one, unless one of them has a trained copy of its own."""
+        whole = self.adapter.whole
+        if name in whole:
+            return Source(True, whole[name])
+        if self._tied and name in (self.embedding, self.head):
+            other = self.head if name == self.embedding else self.embedding
+            if other in whole and not self.adapter.is_saved_whole(_module(other)):
+                return Source(True, whole[other])
+            return Source(False, self._names[self.embedding])
+        return Source(False, self._names[name])
 
     @cached_property
     def unties(self) -> bool:
@@ -263,9 +269,9 @@ class Plan:
 
     def _shape(self, name: str) -> tuple[int, ...]:
         source = self._source(name)
-        if source in self.adapter.whole:
-            return self.adapter.tensors[self.adapter.whole[source]]
-        return self.base.tensors[self._names[source]].shape
+        if source.trained:
+            return self.adapter.tensors[source.key]
+        return self.base.tensors[source.key].shape
 
     @cached_property
     def _tied(self) -> bool:
