@@ -146,6 +146,7 @@ pub fn inspect(path: &Path) -> Result<Gguf, GgufError> {
 }
 
 /// The tensors of a file, in its order.
+#[cfg(feature = "llama")]
 pub(crate) fn tensors(path: &Path) -> Result<Vec<Tensor>, GgufError> {
     header(path).map(|header| header.tensors)
 }

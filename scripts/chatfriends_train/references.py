@@ -16,8 +16,9 @@ from typing import Any
 import transformers
 
 from . import adapter, convert, prove, tiny
-from .daemon import CHECKOUT, Passage
+from .daemon import CHECKOUT
 from .problems import Problem
+from .scores import Passage
 
 FOLDER = CHECKOUT / "engine" / "tests" / "references"
 VOCABULARY = 384
@@ -39,7 +40,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "gemma": _DECODER | {"head_dim": 32},
     "gpt-neox": _DECODER,
     "mamba": {"hidden_size": 64},
-    "gpt2": {"n_embd": 64},
+    "gpt2": {"n_embd": 64, "n_positions": 128},
     "qwen2": _DECODER,
     "qwen3": _DECODER | {"head_dim": 32},
 }

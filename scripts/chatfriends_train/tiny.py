@@ -121,7 +121,10 @@ def sentencepiece_tokenizer(
         model = io.BytesIO()
         order = {name: identity for identity, name in enumerate(specials)}
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(text()),
+            # A small vocabulary has no room for syllables; bytes stand for them.
+            sentence_iterator=(
+                line for line in text() if vocabulary >= VOCABULARY or line.isascii()
+            ),
             model_writer=model,
             model_type="bpe",
             vocab_size=vocabulary,
@@ -130,8 +133,7 @@ def sentencepiece_tokenizer(
             add_dummy_prefix=dummy_prefix,
             remove_extra_whitespaces=False,
             normalization_rule_name="identity",
-            # A small vocabulary has no room for every syllable; bytes stand for the others.
-            character_coverage=0.995 if vocabulary >= VOCABULARY else 0.7,
+            character_coverage=0.995,
             unk_id=order["unk_token"],
             bos_id=order["bos_token"],
             eos_id=order["eos_token"],

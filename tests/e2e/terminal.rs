@@ -347,6 +347,45 @@ async fn memory_is_shown_exported_and_forgotten() {
 }
 
 #[tokio::test]
+async fn a_model_file_is_made_smaller_and_measured() {
+    let home = Home::new();
+    let here = env!("CARGO_MANIFEST_DIR");
+    let model = format!("{here}/../engine/tests/references/qwen2.gguf");
+    let said = home
+        .run(&["model", "quantize", &model, "small.gguf", "q8_0"])
+        .await
+        .sound();
+    assert!(said.contains("small.gguf: Q8_0, 0.2 MB before"), "{said}");
+    home.run(&["model", "inspect", "small.gguf"]).await.sound();
+
+    let question = "{\"text\": \"안녕?\"}\n".as_bytes();
+    let tokens = home
+        .run_with(&["model", "tokenize", "small.gguf"], question)
+        .await
+        .sound();
+    let scores = home
+        .run_with(&["model", "score", "small.gguf"], question)
+        .await
+        .sound();
+    let [tokens, scores] =
+        [tokens, scores].map(|line| serde_json::from_str::<serde_json::Value>(&line).unwrap());
+    assert_eq!(tokens["plain"], scores["tokens"]);
+
+    // What is quantised already stays as it is, and nothing half is left.
+    let error = home
+        .run(&["model", "quantize", "small.gguf", "again.gguf", "Q4_K_M"])
+        .await
+        .failed(1);
+    assert!(error.contains("take the F16 or BF16 file"), "{error}");
+    assert!(!home.path().join("again.gguf.part").exists());
+    let error = home
+        .run(&["model", "quantize", &model, "x.gguf", "Q9"])
+        .await
+        .failed(2);
+    assert!(error.contains("there is no type \"Q9\""), "{error}");
+}
+
+#[tokio::test]
 async fn a_model_file_is_described_or_refused() {
     let home = Home::new();
     let starter = concat!(

@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::gguf::{self, Tensor};
+#[cfg(feature = "llama")]
+use crate::gguf;
+use crate::gguf::Tensor;
 
 /// How the weights of a file are stored, by llama.cpp's names. The letters after K-quants say how many of the tensors that matter
 /// most get more bits.

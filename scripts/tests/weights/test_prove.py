@@ -1,0 +1,145 @@
+"""Proving, on tiny random models of every architecture with the real engine; and that what is wrong does not pass."""
+
+import dataclasses
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+SCRIPTS = Path(__file__).parents[2]
+sys.path.insert(0, str(SCRIPTS))
+
+from chatfriends_train import (  # noqa: E402
+    cli,
+    parity,
+    prove,
+    references,
+    scores,
+    tiny,
+)
+from chatfriends_train.prove import Measured, Proof, Tokenizers  # noqa: E402
+from chatfriends_train.scores import Passage  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("proved")
+
+
+@pytest.mark.parametrize("name", tiny.ARCHITECTURES)
+def test_the_whole_chain_is_within_its_limits(name: str, folder: Path) -> None:
+    proof = parity.prove_architecture(name, folder / name, ("Q8_0", "Q4_K_M"))
+    assert proof.faults() == []
+    # GPT-2 has no adapter file.
+    assert len(proof.files) == (3 if name == "gpt2" else 4)
+    assert proof.places > 100 and proof.reply_tokens > 100
+
+
+def test_a_model_that_is_not_what_was_trained_does_not_pass(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = folder / "qwen2"
+    parity.prove_architecture("qwen2", made, ("Q8_0", "Q4_K_M"))
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data" / "test.jsonl").write_bytes((made / "test.jsonl").read_bytes())
+    command = [
+        "prove",
+        "--base",
+        str(made / "base"),
+        "--adapter",
+        str(made / "adapter"),
+    ]
+    command += ["--data", str(folder / "data"), "--out", str(folder / "wrong")]
+    # The base without its adapter.
+    assert cli.main([*command, "--merged", str(made / "base.F32.gguf")]) == 1
+    said = capsys.readouterr().err
+    for part in ("base.F32.gguf: the largest difference", "the mean divergence"):
+        assert part in said
+    # The table is there all the same.
+    assert "| qwen2 | base.F32.gguf |" in (folder / "wrong" / "PROOF.md").read_text()
+    # Another architecture's tokens.
+    other = str(folder / "gpt2" / "merged.F32.gguf")
+    parity.prove_architecture("gpt2", folder / "gpt2", ("Q8_0", "Q4_K_M"))
+    assert cli.main([*command, "--merged", other]) == 1
+    assert "tokens differ" in capsys.readouterr().err
+
+
+def test_what_was_measured_is_not_measured_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = parity.prove_architecture(
+        "gpt-neox", folder / "gpt-neox", ("Q8_0", "Q4_K_M")
+    )
+
+    def never(*_: object) -> None:
+        raise AssertionError("it is known already")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prove, "transformers_scores", never)
+        patch.setattr(prove, "measure", never)
+        again = parity.prove_architecture(
+            "gpt-neox", folder / "gpt-neox", ("Q8_0", "Q4_K_M")
+        )
+        assert again == first
+    # Killed in the middle: what is missing is measured, and nothing else.
+    kept = json.loads((folder / "gpt-neox" / "measured.json").read_text())
+    kept["files"].popitem()
+    (folder / "gpt-neox" / "measured.json").write_text(json.dumps(kept))
+    measured = []
+    real = prove.measure
+    monkeypatch.setattr(
+        prove, "measure", lambda *given: measured.append(given) or real(*given)
+    )
+    assert (
+        parity.prove_architecture("gpt-neox", folder / "gpt-neox", ("Q8_0", "Q4_K_M"))
+        == first
+    )
+    assert len(measured) == 1
+
+
+def test_figures_that_are_no_numbers_do_not_pass() -> None:
+    sound = Measured("x.gguf", "Q4_K_M", 1.0, 0.1, 0.01, 1e-3, 0.9, 10.0)
+    assert sound.faults(10.0) == []
+    for change in ({"maximum": math.nan}, {"kl": math.inf}, {"perplexity": math.nan}):
+        assert dataclasses.replace(sound, **change).faults(10.0)
+
+
+def test_the_committed_figures_are_within_the_limits_and_in_the_table() -> None:
+    entries = json.loads(parity.FIGURES.read_text("utf-8"))
+    assert list(entries) == list(tiny.ARCHITECTURES)
+    document = parity.DOCUMENT.read_text("utf-8")
+    for name, entry in entries.items():
+        files = tuple(Measured(**file) for file in entry.pop("files"))
+        tokens = entry.pop("tokenizers")
+        tokens["faults"] = tuple(tokens["faults"])
+        proof = Proof(files=files, tokenizers=Tokenizers(**tokens), **entry)
+        assert proof.faults() == []
+        for row in parity.rows(name, proof):
+            assert row in document
+
+
+def test_the_references_of_the_engine_are_those_of_transformers(tmp_path: Path) -> None:
+    references.write("qwen2", tmp_path)
+    made = json.loads((tmp_path / "qwen2.json").read_text("utf-8"))
+    committed = json.loads((references.FOLDER / "qwen2.json").read_text("utf-8"))
+    assert made["tokens"] == committed["tokens"]
+    for part in ("base", "adapter"):
+        assert made[part]["log_probabilities"] == pytest.approx(
+            committed[part]["log_probabilities"], abs=1e-3
+        )
+
+
+def test_scores_are_of_what_was_asked(folder: Path) -> None:
+    parity.prove_architecture("qwen2", folder / "qwen2", ("Q8_0", "Q4_K_M"))
+    passage = Passage((5, 6, 7, 8), (0, 2))
+    found = scores.score(folder / "qwen2" / "base.F32.gguf", [passage, Passage((5, 6))])
+    assert found.rows.shape == (2, tiny.VOCABULARY)
+    # The distribution after a place has what the next token got.
+    assert found.rows[0, 6] == pytest.approx(found.tokens[0][0], abs=1e-5)
+    assert found.rows[1, 8] == pytest.approx(found.tokens[0][2], abs=1e-5)
+    assert found.tokens[1] == pytest.approx(found.tokens[0][:1], abs=1e-2)
