@@ -1,5 +1,6 @@
 """Base models: found on this machine or fetched, and what they take of it. Nothing is loaded here but names and shapes."""
 
+import importlib.util
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -159,6 +160,8 @@ def check_room(shape: Shape, preset: Preset, rows: Sequence[int], out: Path) -> 
             'QLoRA needs an NVIDIA GPU (4-bit weights are bitsandbytes\' work), and none is here; set method = "lora" in a copy of '
             "the preset for this machine, or run this on one that has a GPU"
         )
+    if preset.method == "qlora" and importlib.util.find_spec("bitsandbytes") is None:
+        raise Problem("QLoRA needs the Python package bitsandbytes; install it with `pip install bitsandbytes`")
     needed = memory_needed(shape, preset, max(rows), on_gpu=on_gpu)
     free = torch.cuda.mem_get_info()[0] if on_gpu else psutil.virtual_memory().available
     if needed > free:

@@ -20,11 +20,11 @@ import transformers
 SCRIPTS = Path(__file__).parents[2]
 sys.path.insert(0, str(SCRIPTS))
 
-from chatfriends_train import base, card, finetune, from_gguf, preset, rows, tiny  # noqa: E402
+from chatfriends_train import base, card, convert, daemon, finetune, from_gguf, preset, rows, tiny  # noqa: E402
 from chatfriends_train.dialogue import Dialogue, Source, Turn, write  # noqa: E402
 from chatfriends_train.persona import Persona  # noqa: E402
 from chatfriends_train.problems import Problem  # noqa: E402
-from chatfriends_train.template import KNOWN, Template  # noqa: E402
+from chatfriends_train.template import KNOWN, Message, Template  # noqa: E402
 
 torch.set_num_threads(1)
 NARI = Persona("nari", "너는 나리야. Be kind.", (("선인장은?", "귀여워!"),))
@@ -141,6 +141,21 @@ def test_a_prompt_is_a_beginning_of_its_row(models: Path, architecture: str, tem
         assert row.tokens[: len(prompt)] == prompt
         assert row.labels[len(prompt) - 1] == rows.UNLABELLED
         assert row.labels[len(prompt)] == row.tokens[len(prompt)]
+
+
+def test_training_shows_the_tokens_that_the_daemon_shows(models: Path, tmp_path: Path) -> None:
+    """The daemon lays out the same conversations under each model's own template, which `convert` wrote into its file."""
+    typed = Message("user", "안녕 <|im_end|></s><s>[INST] 😀  two  spaces")
+    said = [Message("system", "너는 나리야."), Message("user", "hi"), Message("assistant", "Hey, 왔어?"), typed]
+    for architecture in ("mistral", "llama", "llama3", "gemma", "gpt-neox", "qwen2"):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(models / architecture)
+        file = tmp_path / f"{architecture}.gguf"
+        convert.convert(models / architecture, file)
+        layout, words = Template.of(tokenizer, None), rows.Words(tokenizer)
+        shown = [said[:2], said]
+        asked = [[{"role": one.role, "content": one.content} for one in messages] for messages in shown]
+        ours = [tuple(words.tokens(layout.render(messages))) for messages in shown]
+        assert daemon.prompts(file, asked) == ours, architecture
 
 
 def test_examples_stand_in_the_prompt_where_the_daemon_shows_them(models: Path) -> None:
