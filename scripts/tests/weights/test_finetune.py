@@ -20,7 +20,7 @@ import transformers
 SCRIPTS = Path(__file__).parents[2]
 sys.path.insert(0, str(SCRIPTS))
 
-from chatfriends_train import base, card, convert, daemon, finetune, from_gguf, preset, rows, tiny  # noqa: E402
+from chatfriends_train import base, card, convert, finetune, from_gguf, preset, rows, scores, tiny  # noqa: E402
 from chatfriends_train.dialogue import Dialogue, Source, Turn, write  # noqa: E402
 from chatfriends_train.persona import Persona  # noqa: E402
 from chatfriends_train.problems import Problem  # noqa: E402
@@ -155,7 +155,7 @@ def test_training_shows_the_tokens_that_the_daemon_shows(models: Path, tmp_path:
         shown = [said[:2], said]
         asked = [[{"role": one.role, "content": one.content} for one in messages] for messages in shown]
         ours = [tuple(words.tokens(layout.render(messages))) for messages in shown]
-        assert daemon.prompts(file, asked) == ours, architecture
+        assert scores.prompts(file, asked) == ours, architecture
 
 
 def test_examples_stand_in_the_prompt_where_the_daemon_shows_them(models: Path) -> None:
