@@ -47,7 +47,12 @@ def folder(name: str, made: Path) -> Path:
                     f"the base model {path} has no {file}; give a folder as Hugging Face models have them"
                 )
         return path
-    if path.is_file() or name.count("/") != 1 or name.startswith((".", "/")) or name.endswith(".gguf"):
+    if (
+        path.is_file()
+        or name.count("/") != 1
+        or name.startswith((".", "/"))
+        or name.endswith(".gguf")
+    ):
         raise Problem(
             f"the base model {name} is no folder; give the folder of a Hugging Face model, or a name such as Qwen/Qwen3-4B"
         )
@@ -149,7 +154,9 @@ def memory_needed(shape: Shape, preset: Preset, longest: int, *, on_gpu: bool) -
     else:
         activations = shape.layers * layer
     libraries = 0 if on_gpu else LIBRARIES
-    return libraries + weights + adapter + activations + 3 * 4 * tokens * shape.vocabulary
+    return (
+        libraries + weights + adapter + activations + 3 * 4 * tokens * shape.vocabulary
+    )
 
 
 def check_room(shape: Shape, preset: Preset, rows: Sequence[int], out: Path) -> int:
@@ -161,7 +168,9 @@ def check_room(shape: Shape, preset: Preset, rows: Sequence[int], out: Path) -> 
             "the preset for this machine, or run this on one that has a GPU"
         )
     if preset.method == "qlora" and importlib.util.find_spec("bitsandbytes") is None:
-        raise Problem("QLoRA needs the Python package bitsandbytes; install it with `pip install bitsandbytes`")
+        raise Problem(
+            "QLoRA needs the Python package bitsandbytes; install it with `pip install bitsandbytes`"
+        )
     needed = memory_needed(shape, preset, max(rows), on_gpu=on_gpu)
     free = torch.cuda.mem_get_info()[0] if on_gpu else psutil.virtual_memory().available
     if needed > free:

@@ -282,9 +282,12 @@ def _train(
         shutil.rmtree(checkpoints, ignore_errors=True)
         raise Problem(
             f"{name}: the loss is no number any more at step {state.global_step}; set learning_rate lower than "
-            f"{settings.learning_rate:g} in a copy of the preset" + (', and dtype = "bf16"' if settings.dtype == "fp16" else "")
+            f"{settings.learning_rate:g} in a copy of the preset"
+            + (', and dtype = "bf16"' if settings.dtype == "fp16" else "")
         )
-    validation = {row["step"]: row["eval_loss"] for row in state.log_history if "eval_loss" in row}
+    validation = {
+        row["step"]: row["eval_loss"] for row in state.log_history if "eval_loss" in row
+    }
     step = state.best_global_step if settings.keep == "best" else max(validation)
     return Trained(
         model=model,
@@ -497,7 +500,9 @@ class _Progress(transformers.TrainerCallback):
         self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any
     ) -> None:
         """Tells the loss now and then, and every validation loss."""
-        if not all(math.isfinite(logs[key]) for key in ("loss", "eval_loss") if key in logs):
+        if not all(
+            math.isfinite(logs[key]) for key in ("loss", "eval_loss") if key in logs
+        ):
             self.diverged = control.should_training_stop = True
         where = f"{self._name}: step {state.global_step} of {state.max_steps}, epoch {state.epoch:.1f}"
         if "eval_loss" in logs:

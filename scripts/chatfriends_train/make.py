@@ -28,13 +28,44 @@ LARGEST_FOR_Q8 = 8 << 30
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The step's options."""
-    parser.add_argument("persona", metavar="PERSONA", help="id: a shipped persona, one of yours, or a new one")
-    parser.add_argument("--from", dest="kind", required=True, choices=persona.SYSTEMS, help="what the data are, as in `prepare`")
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="files with your data")
-    parser.add_argument("--preset", required=True, metavar="NAME", help=f"settings: {', '.join(preset.names())}, or a .toml file")
-    parser.add_argument("--base", metavar="MODEL_OR_DIR", help="base model in place of the preset's")
-    parser.add_argument("--as", dest="form", required=True, choices=get_args(Form), help="a small file beside the base, or a model of its own")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where everything is kept, the model too")
+    parser.add_argument(
+        "persona",
+        metavar="PERSONA",
+        help="id: a shipped persona, one of yours, or a new one",
+    )
+    parser.add_argument(
+        "--from",
+        dest="kind",
+        required=True,
+        choices=persona.SYSTEMS,
+        help="what the data are, as in `prepare`",
+    )
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="files with your data"
+    )
+    parser.add_argument(
+        "--preset",
+        required=True,
+        metavar="NAME",
+        help=f"settings: {', '.join(preset.names())}, or a .toml file",
+    )
+    parser.add_argument(
+        "--base", metavar="MODEL_OR_DIR", help="base model in place of the preset's"
+    )
+    parser.add_argument(
+        "--as",
+        dest="form",
+        required=True,
+        choices=get_args(Form),
+        help="a small file beside the base, or a model of its own",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="where everything is kept, the model too",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +109,9 @@ def run(arguments: argparse.Namespace) -> None:
 def make(order: Order) -> Path:
     """Goes through all stages; gives back the persona's file."""
     if not re.fullmatch(r"[a-z0-9_-]{1,32}", order.persona):
-        raise Problem(f"{order.persona!r} is no id of a persona: it takes a-z, 0-9, _ and -, at most 32 of them")
+        raise Problem(
+            f"{order.persona!r} is no id of a persona: it takes a-z, 0-9, _ and -, at most 32 of them"
+        )
     for path in order.inputs:
         readable(path, "the file")
     settings = preset.load(order.preset)
@@ -88,11 +121,17 @@ def make(order: Order) -> Path:
 
     data = _prepared(order, stamps, settings.max_length)
     text = _persona_text(order, data)
-    who = persona.of_document(order.persona, persona.parse(text, order.persona), order.persona)
+    who = persona.of_document(
+        order.persona, persona.parse(text, order.persona), order.persona
+    )
     plan = finetune.Plan.of(order.preset, data, order.out / "tuned", order.base)
     plan = replace(plan, find_persona=lambda _: who)
     adapter = _tuned(plan, who, stamps)
-    files = _adapter(order, plan, adapter, stamps) if order.form == "adapter" else _merged(order, plan, adapter, stamps)
+    files = (
+        _adapter(order, plan, adapter, stamps)
+        if order.form == "adapter"
+        else _merged(order, plan, adapter, stamps)
+    )
     path = _install(order, text, files, settings.template)
     _check(path)
     return path
@@ -112,7 +151,13 @@ def _prepared(order: Order, stamps: Stamps, limit: int) -> Path:
         mask=False,
         limit=limit,
     )
-    stamps.stage("prepare", order.inputs, [order.kind, order.persona, work.speaker], [data], lambda: prepare.run(work))
+    stamps.stage(
+        "prepare",
+        order.inputs,
+        [order.kind, order.persona, work.speaker],
+        [data],
+        lambda: prepare.run(work),
+    )
     return data
 
 
@@ -123,17 +168,28 @@ def _persona_text(order: Order, data: Path) -> str:
         return path.read_text("utf-8")
     path = order.out / f"{order.persona}.toml"
     if not path.is_file():
-        path.write_text(persona.draft(order.persona, order.kind, _languages(data)), encoding="utf-8")
+        path.write_text(
+            persona.draft(order.persona, order.kind, _languages(data)), encoding="utf-8"
+        )
         print(f"make: {order.persona} is new; {path} says who it is", file=sys.stderr)
     return path.read_text("utf-8")
 
 
 def _languages(data: Path) -> list[Language]:
     """The languages of the persona's replies, the more frequent first; less than a twentieth does not count."""
-    replies = [turn.content for one in dialogue.read(data / "train.jsonl") for turn in one.turns if turn.role == "assistant"]
+    replies = [
+        turn.content
+        for one in dialogue.read(data / "train.jsonl")
+        for turn in one.turns
+        if turn.role == "assistant"
+    ]
     korean = sum(bool(re.search("[가-힣]", reply)) for reply in replies)
     counts: list[tuple[int, Language]] = [(korean, "ko"), (len(replies) - korean, "en")]
-    return [language for count, language in sorted(counts, reverse=True) if 20 * count >= len(replies)]
+    return [
+        language
+        for count, language in sorted(counts, reverse=True)
+        if 20 * count >= len(replies)
+    ]
 
 
 def _tuned(plan: finetune.Plan, who: Persona, stamps: Stamps) -> Path:
@@ -142,7 +198,9 @@ def _tuned(plan: finetune.Plan, who: Persona, stamps: Stamps) -> Path:
         "preset": asdict(plan.preset),
         "base": plan.base,
         "persona": asdict(who),
-        "versions": {name: version for name, version in versions().items() if name in PACKAGES},
+        "versions": {
+            name: version for name, version in versions().items() if name in PACKAGES
+        },
     }
     data = [plan.data / "train.jsonl", plan.data / "validation.jsonl"]
     stamps.stage("finetune", data, needed, [plan.out], lambda: finetune.finetune(plan))
@@ -155,11 +213,19 @@ def _adapter(order: Order, plan: finetune.Plan, tuned: Path, stamps: Stamps) -> 
 
     out = order.out / f"{order.persona}-lora.gguf"
     base = plan.base_folder()
-    stamps.stage("adapter", [tuned], plan.base, [out], lambda: adapter.adapt(base, tuned, out))
+    stamps.stage(
+        "adapter", [tuned], plan.base, [out], lambda: adapter.adapt(base, tuned, out)
+    )
     if plan.base == "starter":
         return Files(from_gguf.STARTER, out)
     whole = order.out / "base.F16.gguf"
-    stamps.stage("convert the base", [base], plan.base, [whole], lambda: convert.convert(base, whole))
+    stamps.stage(
+        "convert the base",
+        [base],
+        plan.base,
+        [whole],
+        lambda: convert.convert(base, whole),
+    )
     return Files(_quantised(whole, stamps), out)
 
 
@@ -169,8 +235,12 @@ def _merged(order: Order, plan: finetune.Plan, tuned: Path, stamps: Stamps) -> F
 
     folder, whole = order.out / "merged", order.out / f"{order.persona}.F16.gguf"
     base = plan.base_folder()
-    stamps.stage("merge", [tuned], plan.base, [folder], lambda: merge.merge(base, tuned, folder))
-    stamps.stage("convert", [folder], None, [whole], lambda: convert.convert(folder, whole))
+    stamps.stage(
+        "merge", [tuned], plan.base, [folder], lambda: merge.merge(base, tuned, folder)
+    )
+    stamps.stage(
+        "convert", [folder], None, [whole], lambda: convert.convert(folder, whole)
+    )
     return Files(_quantised(whole, stamps), None)
 
 
@@ -180,7 +250,13 @@ def _quantised(whole: Path, stamps: Stamps) -> Path:
 
     kind = "Q8_0" if whole.stat().st_size <= LARGEST_FOR_Q8 else "Q4_K_M"
     out = quantise.target(whole, whole.parent, kind)
-    stamps.stage(f"quantise {whole.stem}", [whole], kind, [out], lambda: quantise.quantise(whole, out, kind))
+    stamps.stage(
+        f"quantise {whole.stem}",
+        [whole],
+        kind,
+        [out],
+        lambda: quantise.quantise(whole, out, kind),
+    )
     return out
 
 
@@ -208,10 +284,19 @@ def _from_checkout(path: Path) -> str:
 
 def _check(path: Path) -> None:
     """Lets the daemon look at everything. Raises `Problem` with its faults."""
-    done = subprocess.run([daemon.program(), "check"], cwd=CHECKOUT, capture_output=True, text=True, encoding="utf-8", check=False)
+    done = subprocess.run(
+        [daemon.program(), "check"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
     lines = (done.stdout + done.stderr).splitlines()
     mine = [line for line in lines if f"persona {path.stem}" in line]
     print("\n".join(mine), file=sys.stderr)
     if done.returncode:
         faults = "\n".join(line for line in lines if not line.startswith("ok"))
-        raise Problem(f"{path} is written, and `chatfriends check` is not content:\n{faults}")
+        raise Problem(
+            f"{path} is written, and `chatfriends check` is not content:\n{faults}"
+        )

@@ -40,10 +40,13 @@ def of_document(identity: str, document: Mapping[str, Any], origin: str) -> Pers
     """A persona from a file that has been read."""
     system = document.get("system")
     if not isinstance(system, str) or not system.strip():
-        raise Problem(f'{origin}: "system" is empty; docs/PERSONAS.md says what stands there')
+        raise Problem(
+            f'{origin}: "system" is empty; docs/PERSONAS.md says what stands there'
+        )
     # The daemon trims these texts when it reads them.
     examples = tuple(
-        (str(example["person"]).strip(), str(example["reply"]).strip()) for example in document.get("example", [])
+        (str(example["person"]).strip(), str(example["reply"]).strip())
+        for example in document.get("example", [])
     )
     return Persona(identity, system.strip(), examples, bool(document.get("fact")))
 
@@ -53,7 +56,9 @@ def parse(text: str, origin: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Problem(f"{origin}: {error}; `chatfriends check` names every mistake") from error
+        raise Problem(
+            f"{origin}: {error}; `chatfriends check` names every mistake"
+        ) from error
 
 
 def path_of(identity: str) -> Path | None:
@@ -134,21 +139,31 @@ def with_model(text: str, changes: Mapping[str, str | None], origin: str) -> str
     Raises `Problem` where that cannot be done line by line.
     """
     lines = text.splitlines()
-    tables = next((place for place, line in enumerate(lines) if line.startswith("[")), len(lines))
-    kept = [line for line in lines[:tables] if line.split("=", 1)[0].strip() not in changes]
+    tables = next(
+        (place for place, line in enumerate(lines) if line.startswith("[")), len(lines)
+    )
+    kept = [
+        line for line in lines[:tables] if line.split("=", 1)[0].strip() not in changes
+    ]
     while kept and not kept[-1].strip():
         kept.pop()
-    new = [f"{key} = {_text(value)}" for key, value in changes.items() if value is not None]
+    new = [
+        f"{key} = {_text(value)}" for key, value in changes.items() if value is not None
+    ]
     result = "\n".join([*kept, "", *new, "", *lines[tables:]]).rstrip() + "\n"
 
-    expected = {key: value for key, value in parse(text, origin).items() if key not in changes}
+    expected = {
+        key: value for key, value in parse(text, origin).items() if key not in changes
+    }
     expected |= {key: value for key, value in changes.items() if value is not None}
     try:
         whole = tomllib.loads(result) == expected
     except tomllib.TOMLDecodeError:
         whole = False
     if not whole:
-        raise Problem(f"{origin} is written so that its keys cannot be set line by line; put in by hand: {'; '.join(new)}")
+        raise Problem(
+            f"{origin} is written so that its keys cannot be set line by line; put in by hand: {'; '.join(new)}"
+        )
     return result
 
 

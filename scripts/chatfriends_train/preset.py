@@ -85,7 +85,9 @@ class Preset:
         if self.folds < 0 or self.folds == 1:
             found.append(f"folds is {self.folds}; it must be 0 or at least 2")
         if self.keep == "last" and self.early_stopping:
-            found.append(f"early_stopping is {self.early_stopping}; it must be 0 where keep is last")
+            found.append(
+                f"early_stopping is {self.early_stopping}; it must be 0 where keep is last"
+            )
         if not self.targets:
             found.append("targets is empty; name the modules that get matrices")
         return found

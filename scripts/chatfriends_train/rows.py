@@ -59,11 +59,17 @@ class Words:
 
     def plain(self, text: str) -> list[int]:
         """The tokens of ordinary text; special tokens in it are not seen."""
-        return self._own(f" {text}" if self._spared_space and text.startswith(" ") else text)
+        return self._own(
+            f" {text}" if self._spared_space and text.startswith(" ") else text
+        )
 
     def _own(self, text: str) -> list[int]:
         """As Hugging Face has them."""
-        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids)
+        return list(
+            self.tokenizer(
+                text, add_special_tokens=False, split_special_tokens=True, verbose=False
+            ).input_ids
+        )
 
     def special_at(self, text: str, place: int) -> tuple[str, int, bool, bool] | None:
         """The special token that stands at this place of a text of the template."""

@@ -97,5 +97,7 @@ def _read(path: Path) -> Any:
 
 def _write(path: Path, value: Any) -> None:
     partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    partial.write_text(
+        json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8"
+    )
     partial.replace(path)

@@ -27,7 +27,13 @@ class Chain:
 
     def run(self, setting: int = 1, *, dies: bool = False) -> None:
         """Once more, as by a new process."""
-        Stamps(self.folder / "stamps").stage("copy", [self.source], {"setting": setting}, [self.out], lambda: self.work(dies))
+        Stamps(self.folder / "stamps").stage(
+            "copy",
+            [self.source],
+            {"setting": setting},
+            [self.out],
+            lambda: self.work(dies),
+        )
 
     def work(self, dies: bool) -> None:
         self.worked += 1
@@ -64,7 +70,9 @@ def test_another_setting_is_worked_on_anew(chain: Chain) -> None:
 
 
 @pytest.mark.parametrize("change", ["changed", None])
-def test_an_output_that_is_not_whole_is_made_again(chain: Chain, change: str | None) -> None:
+def test_an_output_that_is_not_whole_is_made_again(
+    chain: Chain, change: str | None
+) -> None:
     chain.out.write_text(change) if change else chain.out.unlink()
     chain.run()
     assert (chain.worked, chain.out.read_text()) == (2, "one")
@@ -96,14 +104,23 @@ def test_a_folder_is_its_files(tmp_path: Path) -> None:
     assert stamps.fingerprint(folder) != first
 
 
-MODEL = {"model": "models/nari.gguf", "adapter": "models/nari-lora.gguf", "template": None}
+MODEL = {
+    "model": "models/nari.gguf",
+    "adapter": "models/nari-lora.gguf",
+    "template": None,
+}
 
 
-@pytest.mark.parametrize("path", sorted(persona.LIBRARY.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(persona.LIBRARY.glob("*.toml")), ids=lambda path: path.stem
+)
 def test_a_shipped_persona_gets_a_model(path: Path) -> None:
     text = path.read_text("utf-8")
     changed = persona.with_model(text, MODEL, str(path))
-    assert tomllib.loads(changed) == tomllib.loads(text) | {"model": MODEL["model"], "adapter": MODEL["adapter"]}
+    assert tomllib.loads(changed) == tomllib.loads(text) | {
+        "model": MODEL["model"],
+        "adapter": MODEL["adapter"],
+    }
     # Comments stay.
     assert text.count("#") == changed.count("#")
     # Once more changes nothing, and without an adapter the old one goes.
@@ -119,13 +136,21 @@ def test_a_file_that_cannot_be_changed_by_lines_is_left() -> None:
 
 
 def test_a_template_of_several_lines_is_carried() -> None:
-    jinja = "{% for m in messages %}\"{{ m.content }}\"\n{% endfor %}\\n"
-    changed = persona.with_model('name = "N"\n[sampling]\ntop_p = 0.9\n', {"template": jinja}, "n.toml")
-    assert tomllib.loads(changed) == {"name": "N", "template": jinja, "sampling": {"top_p": 0.9}}
+    jinja = '{% for m in messages %}"{{ m.content }}"\n{% endfor %}\\n'
+    changed = persona.with_model(
+        'name = "N"\n[sampling]\ntop_p = 0.9\n', {"template": jinja}, "n.toml"
+    )
+    assert tomllib.loads(changed) == {
+        "name": "N",
+        "template": jinja,
+        "sampling": {"top_p": 0.9},
+    }
 
 
 @pytest.mark.parametrize("kind", persona.SYSTEMS)
-@pytest.mark.parametrize("languages", [["ko"], ["en"], ["ko", "en"], ["en", "ko"]], ids="-".join)
+@pytest.mark.parametrize(
+    "languages", [["ko"], ["en"], ["ko", "en"], ["en", "ko"]], ids="-".join
+)
 def test_a_draft_is_a_persona(kind: str, languages: list[persona.Language]) -> None:
     document = tomllib.loads(persona.draft("my_friend", kind, languages))
     assert document["name"] == "My Friend"
@@ -135,7 +160,9 @@ def test_a_draft_is_a_persona(kind: str, languages: list[persona.Language]) -> N
     assert bool(re.search("[가-힣]", made.system)) == (languages[0] == "ko")
 
 
-def test_own_personas_come_before_shipped_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_personas_come_before_shipped_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CHATFRIENDS__PERSONAS__PATH", str(tmp_path))
     assert persona.find("joey").system.startswith("You are Joey")
     (tmp_path / "joey.toml").write_text('system = " Mine. "\n', "utf-8")

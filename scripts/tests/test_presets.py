@@ -21,7 +21,9 @@ def test_a_shipped_preset_loads(name: str) -> None:
     assert loaded.base or name == "tiny"
     if loaded.template:
         # The daemon checks a persona's template in the same way.
-        assert Template(loaded.template, Marks("<s>", "</s>")).turn_end.startswith("</s>")
+        assert Template(loaded.template, Marks("<s>", "</s>")).turn_end.startswith(
+            "</s>"
+        )
 
 
 def test_the_seeds_have_their_figures() -> None:
@@ -32,7 +34,12 @@ def test_the_seeds_have_their_figures() -> None:
         8,
         1372,
     )
-    assert (campus.epochs, campus.warm_up, campus.scheduler, campus.early_stopping) == (25, 0.06, "cosine", 3)
+    assert (campus.epochs, campus.warm_up, campus.scheduler, campus.early_stopping) == (
+        25,
+        0.06,
+        "cosine",
+        3,
+    )
     # 14.7 MB was the adapter's size: 28 layers, 4,096 in and three times that out, 4 bytes each.
     assert round(28 * mechuri.rank * (4096 + 3 * 4096) * 4 / 1e6, 1) == 14.7
 
@@ -69,17 +76,32 @@ def test_numbers_without_a_point_are_numbers() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"learning_rat": 1e-4}, "mine.toml: unknown key 'learning_rat' (did you mean 'learning_rate'?)"),
+        (
+            {"learning_rat": 1e-4},
+            "mine.toml: unknown key 'learning_rat' (did you mean 'learning_rate'?)",
+        ),
         ({"zebra": 1}, "mine.toml: unknown key 'zebra'"),
         ({"rank": None}, "mine.toml: 'rank' is missing"),
         ({"rank": 0}, "mine.toml: rank is 0; it must be above 0"),
         ({"batch": True}, "mine.toml: batch is True; it must be a whole number"),
-        ({"method": "dora"}, "mine.toml: method is 'dora'; it must be one of lora, qlora"),
-        ({"targets": "q_proj"}, "mine.toml: targets is 'q_proj'; it must be a list of texts"),
+        (
+            {"method": "dora"},
+            "mine.toml: method is 'dora'; it must be one of lora, qlora",
+        ),
+        (
+            {"targets": "q_proj"},
+            "mine.toml: targets is 'q_proj'; it must be a list of texts",
+        ),
         ({"targets": []}, "mine.toml: targets is empty"),
         ({"folds": 1}, "mine.toml: folds is 1; it must be 0 or at least 2"),
-        ({"keep": "last", "early_stopping": 3}, "mine.toml: early_stopping is 3; it must be 0 where keep is last"),
-        ({"warm_up": 1.0}, "mine.toml: warm_up is 1.0; it must be at least 0 and below 1"),
+        (
+            {"keep": "last", "early_stopping": 3},
+            "mine.toml: early_stopping is 3; it must be 0 where keep is last",
+        ),
+        (
+            {"warm_up": 1.0},
+            "mine.toml: warm_up is 1.0; it must be at least 0 and below 1",
+        ),
     ],
 )
 def test_a_mistake_is_named(changes: dict[str, object], said: str) -> None:
@@ -94,13 +116,17 @@ def test_all_mistakes_are_named_at_once() -> None:
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
-    with pytest.raises(Problem, match=r"unknown preset 'mechury' \(did you mean 'mechuri'\?\)"):
+    with pytest.raises(
+        Problem, match=r"unknown preset 'mechury' \(did you mean 'mechuri'\?\)"
+    ):
         preset.load("mechury")
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text((preset.SHIPPED / "campus.toml").read_text("utf-8") + "\nseed = 11\n", "utf-8")
+    path.write_text(
+        (preset.SHIPPED / "campus.toml").read_text("utf-8") + "\nseed = 11\n", "utf-8"
+    )
     assert preset.load(str(path)).seed == 11
     path.write_text("base = [", "utf-8")
     with pytest.raises(Problem, match="mine.toml"):

@@ -27,7 +27,9 @@ def rust_constants() -> dict[str, str]:
     """The texts of known.rs."""
     source = (ENGINE / "known.rs").read_text("utf-8")
     found = {}
-    for name, text in re.findall(r'const (\w+): &str = "((?:[^"\\]|\\.)*)";', source, re.DOTALL):
+    for name, text in re.findall(
+        r'const (\w+): &str = "((?:[^"\\]|\\.)*)";', source, re.DOTALL
+    ):
         text = re.sub(r"\\\n\s*", "", text)
         found[name.lower()] = text.replace("\\\\", "\\").replace('\\"', '"')
     del found["names"]
@@ -47,7 +49,8 @@ def golden(test: str) -> str:
 def shown(template: Template, messages: list[Message]) -> str:
     """A prompt with people's words between ⟨ and ⟩."""
     return "".join(
-        piece.text if piece.trusted else f"⟨{piece.text}⟩" for piece in template.render(messages)
+        piece.text if piece.trusted else f"⟨{piece.text}⟩"
+        for piece in template.render(messages)
     )
 
 
@@ -81,7 +84,9 @@ def test_prompts_are_the_daemons(name: str, test: str) -> None:
 )
 def test_a_reply_goes_on_where_the_prompt_ends(name: str, reply: str) -> None:
     pieces = Template(name, MARKS).reply(CHAT, "Always.")
-    assert "".join(one.text if one.trusted else f"⟨{one.text}⟩" for one in pieces) == reply
+    assert (
+        "".join(one.text if one.trusted else f"⟨{one.text}⟩" for one in pieces) == reply
+    )
 
 
 # In the manner of models that think first: history leaves out what the prompt for a reply holds.
@@ -93,7 +98,10 @@ THINKING = (
 
 def test_a_model_that_thinks_first_is_asked_not_to() -> None:
     template = Template(THINKING, MARKS)
-    assert shown(template, CHAT[1:2]) == "<|user|>⟨안녕?⟩<|end|><|assistant|><think></think>"
+    assert (
+        shown(template, CHAT[1:2])
+        == "<|user|>⟨안녕?⟩<|end|><|assistant|><think></think>"
+    )
     pieces = template.reply(CHAT[1:2], "Hi.")
     assert [one.text for one in pieces] == ["Hi.", "<|end|><|user|>"]
 
@@ -106,8 +114,14 @@ def test_a_model_that_thinks_first_is_asked_not_to() -> None:
         ("{{ no_such_function() }}", "the chat template is broken"),
         ("{{ bos_token }}", "leaves messages out"),
         ("{{ messages[-1].content }}", "repeats or reorders"),
-        ("{% for m in messages %}{{ m.content }}{{ m.content }}{% endfor %}", "repeats or reorders"),
-        ("{% for m in messages %}{{ m.content|upper }}{% endfor %}", "leaves messages out"),
+        (
+            "{% for m in messages %}{{ m.content }}{{ m.content }}{% endfor %}",
+            "repeats or reorders",
+        ),
+        (
+            "{% for m in messages %}{{ m.content|upper }}{% endfor %}",
+            "leaves messages out",
+        ),
     ],
 )
 def test_what_the_daemon_refuses_is_refused(source: str, reason: str) -> None:

@@ -24,8 +24,19 @@ PLACES = {
     ("매점", "shop"): ("6호관 1층", "Building 6, floor 1"),
     ("체육관", "gym"): ("7호관 1층", "Building 7, floor 1"),
 }
-KOREAN = ("{}은 어디에 있어?", "{} 어디야?", "{} 가는 길 알려줘", "{}에 가려면 어떻게 해?", "{} 위치가 어디예요?")
-ENGLISH = ("Where is the {}?", "How do I get to the {}?", "Where can I find the {}?", "Is there a {} here?")
+KOREAN = (
+    "{}은 어디에 있어?",
+    "{} 어디야?",
+    "{} 가는 길 알려줘",
+    "{}에 가려면 어떻게 해?",
+    "{} 위치가 어디예요?",
+)
+ENGLISH = (
+    "Where is the {}?",
+    "How do I get to the {}?",
+    "Where can I find the {}?",
+    "Is there a {} here?",
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +47,14 @@ def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer = csv.writer(file)
         writer.writerow(["question", "answer"])
         for (korean, english), (there, where) in PLACES.items():
-            writer.writerows((form.format(korean), f"{korean}은 {there}에 있어요.") for form in KOREAN)
-            writer.writerows((form.format(english), f"The {english} is in {where}.") for form in ENGLISH)
+            writer.writerows(
+                (form.format(korean), f"{korean}은 {there}에 있어요.")
+                for form in KOREAN
+            )
+            writer.writerows(
+                (form.format(english), f"The {english} is in {where}.")
+                for form in ENGLISH
+            )
     return path
 
 
@@ -54,11 +71,24 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def make(questions: Path, tmp_path: Path, form: str) -> subprocess.CompletedProcess[str]:
+def make(
+    questions: Path, tmp_path: Path, form: str
+) -> subprocess.CompletedProcess[str]:
     """The command as people give it."""
-    command = [sys.executable, "-m", "chatfriends_train", "make", "hanbit", "--from", "campus", questions]
+    command = [
+        sys.executable,
+        "-m",
+        "chatfriends_train",
+        "make",
+        "hanbit",
+        "--from",
+        "campus",
+        questions,
+    ]
     command += ["--preset", "starter", "--as", form, "--out", tmp_path / "work"]
-    return subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
 
 
 def ask(tmp_path: Path, lines: list[str]) -> list[str]:
@@ -78,7 +108,9 @@ def ask(tmp_path: Path, lines: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["adapter", "merged"])
-def test_a_school_is_learnt_by_heart(questions: Path, tmp_path: Path, form: str) -> None:
+def test_a_school_is_learnt_by_heart(
+    questions: Path, tmp_path: Path, form: str
+) -> None:
     made = make(questions, tmp_path, form)
     assert made.returncode == 0, made.stderr
     path = tmp_path / "personas" / "hanbit.toml"
@@ -91,7 +123,9 @@ def test_a_school_is_learnt_by_heart(questions: Path, tmp_path: Path, form: str)
     known = [
         (asked.format(place), answer)
         for names, answers in PLACES.items()
-        for asked, place, answer in zip((KOREAN[0], ENGLISH[0]), names, answers, strict=True)
+        for asked, place, answer in zip(
+            (KOREAN[0], ENGLISH[0]), names, answers, strict=True
+        )
         if f'"{asked.format(place)}"' in learnt
     ]
     assert len(known) >= 6
@@ -112,13 +146,23 @@ def test_what_cannot_be_made_is_said_at_once(questions: Path, tmp_path: Path) ->
 
     def refused(*arguments: str | Path, **changes: str) -> str:
         done = subprocess.run(
-            [*command, *arguments, *end], env=environment(tmp_path) | changes, capture_output=True, text=True, check=False
+            [*command, *arguments, *end],
+            env=environment(tmp_path) | changes,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 1, done.stderr
         assert "Traceback" not in done.stderr
         return done.stderr
 
-    assert "'Han Bit' is no id of a persona" in refused("Han Bit", "--from", "campus", questions)
-    assert "nothing.csv is not there" in refused("hanbit", "--from", "campus", tmp_path / "nothing.csv")
-    assert "is no program; correct the path" in refused("hanbit", "--from", "campus", questions, CHATFRIENDS="/nowhere/chatfriends")
+    assert "'Han Bit' is no id of a persona" in refused(
+        "Han Bit", "--from", "campus", questions
+    )
+    assert "nothing.csv is not there" in refused(
+        "hanbit", "--from", "campus", tmp_path / "nothing.csv"
+    )
+    assert "is no program; correct the path" in refused(
+        "hanbit", "--from", "campus", questions, CHATFRIENDS="/nowhere/chatfriends"
+    )
     assert not (tmp_path / "work" / "tuned").exists()
