@@ -20,7 +20,7 @@ import transformers
 SCRIPTS = Path(__file__).parents[2]
 sys.path.insert(0, str(SCRIPTS))
 
-from chatfriends_train import (
+from chatfriends_train import (  # noqa: E402
     base,
     card,
     convert,
@@ -30,7 +30,7 @@ from chatfriends_train import (
     rows,
     scores,
     tiny,
-)  # noqa: E402
+)
 from chatfriends_train.dialogue import Dialogue, Source, Turn, write  # noqa: E402
 from chatfriends_train.persona import Persona  # noqa: E402
 from chatfriends_train.problems import Problem  # noqa: E402
