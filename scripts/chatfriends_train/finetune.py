@@ -1,0 +1,595 @@
+"""Trains a LoRA or QLoRA adapter on prepared data: --data DIR --preset NAME --out DIR.
+
+OUT gets `adapter/` (PEFT), a run card (run.md, run.json) and the curves of loss and learning rate. A run that was stopped goes on from
+its last checkpoint when the same command is given again.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import random
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import peft
+import torch
+import transformers
+from transformers.trainer_callback import EarlyStoppingCallback, PrinterCallback
+
+from . import base as bases
+from . import card, dialogue, persona, preset
+from .dialogue import Dialogue
+from .persona import Persona
+from .preset import Preset
+from .problems import Problem, readable
+from .rows import UNLABELLED, Encoder, Row, Words, refuse_too_long
+from .template import Template
+
+# A checkpoint is written this often even within an epoch, seconds.
+CHECKPOINT_EVERY = 600.0
+PROGRESS_EVERY = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The step's options."""
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="what `prepare` wrote"
+    )
+    parser.add_argument(
+        "--preset",
+        required=True,
+        metavar="NAME",
+        help=f"settings: {', '.join(preset.names())}, or a file of yours that ends in .toml",
+    )
+    parser.add_argument(
+        "--base", metavar="MODEL_OR_DIR", help="base model in place of the preset's"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="where the adapter and the run card go",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """The step as a command."""
+    adapter = finetune(
+        Plan.of(arguments.preset, arguments.data, arguments.out, arguments.base)
+    )
+    print(adapter)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run as it was asked for."""
+
+    preset_name: str
+    preset: Preset
+    data: Path
+    out: Path
+    base: str
+    """A folder, a hub name, or "starter"."""
+    find_persona: Callable[[str], Persona] = persona.find
+
+    @classmethod
+    def of(cls, name: str, data: Path, out: Path, base: str | None) -> Self:
+        """With the preset of that name."""
+        settings = preset.load(name)
+        return cls(name, settings, data, out, base or settings.base)
+
+    def base_folder(self) -> Path:
+        """The base model on this machine."""
+        return bases.folder(self.base, self.out / "base")
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is trained on."""
+
+    train: list[Row]
+    validation: list[Row]
+
+
+def finetune(plan: Plan) -> Path:
+    """Trains, and gives back the adapter's folder. Raises `Problem` before it begins where it could not end."""
+    adapter = plan.out / "adapter"
+    plan.out.mkdir(parents=True, exist_ok=True)
+    transformers.logging.set_verbosity_error()
+    warnings.filterwarnings("ignore", "mtime may not be reliable")
+    settings = _settings(plan)
+    if _is_done(plan.out, settings):
+        _say(f"{adapter} is there already, from the same data and settings")
+        return adapter
+    _claim(plan.out, settings)
+
+    folder = plan.base_folder()
+    shape = bases.shape(folder, plan.preset)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    template = Template.of(tokenizer, plan.preset.template or None)
+    encoder = Encoder(template, Words(tokenizer), shape.context)
+    material = Material(
+        train=_encode(plan, "train", encoder),
+        validation=_encode(plan, "validation", encoder),
+    )
+    every = [*material.train, *material.validation]
+    refuse_too_long(
+        every, plan.preset.max_length, "in a copy of the preset (--preset FILE.toml)"
+    )
+    _refuse_leaks(material)
+    if plan.preset.max_length > shape.context:
+        raise Problem(
+            f"max_length is {plan.preset.max_length} and the base model {plan.base} sees {shape.context} tokens; set it to at most that"
+        )
+    needed = bases.check_room(
+        shape, plan.preset, [len(row.tokens) for row in every], plan.out
+    )
+    _say(
+        f"{len(material.train)} rows to learn from, {len(material.validation)} to validate; longest "
+        f"{max(len(row.tokens) for row in every)} tokens; about {needed / bases.GIB:.2f} GiB of memory"
+    )
+
+    folds = _cross_validate(plan, folder, tokenizer, material)
+    checkpoints = plan.out / "checkpoints"
+    trained = _train(plan, folder, tokenizer, material, checkpoints, "training")
+    partial = plan.out / "adapter.part"
+    shutil.rmtree(partial, ignore_errors=True)
+    trained.model.save_pretrained(partial)
+    # PEFT's model card is a form that nobody has filled in; run.md is ours.
+    (partial / "README.md").unlink(missing_ok=True)
+    # The text that was trained with goes along, so that whoever merges or converts writes no other into the file.
+    tokenizer.chat_template = template.text
+    tokenizer.save_pretrained(partial)
+    shutil.rmtree(adapter, ignore_errors=True)
+    partial.replace(adapter)
+    card.write(
+        card.Card(
+            preset=plan.preset_name,
+            settings=asdict(plan.preset),
+            base=plan.base,
+            data={
+                f"{name}.jsonl": _figures(plan.data / f"{name}.jsonl", rows)
+                for name, rows in (
+                    ("train", material.train),
+                    ("validation", material.validation),
+                )
+            },
+            template=template.source,
+            parameters=shape.parameters,
+            trained_parameters=trained.trained_parameters,
+            seconds=trained.seconds,
+            memory={"estimate": needed} | card.peak_memory(),
+            log=trained.log,
+            kept=trained.kept,
+            folds=folds,
+        ),
+        plan.out,
+    )
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    _say(
+        f"{adapter}: validation loss {trained.kept['loss']:.4f} at step {trained.kept['step']}; {plan.out / 'run.md'} tells more"
+    )
+    return adapter
+
+
+def _encode(plan: Plan, split: str, encoder: Encoder) -> list[Row]:
+    """The rows of one file."""
+    path = readable(plan.data / f"{split}.jsonl", "the data file")
+    personas: dict[str, Persona] = {}
+    rows: list[Row] = []
+    for one in dialogue.read(path):
+        if one.persona not in personas:
+            personas[one.persona] = _persona(plan, one)
+        rows += encoder.rows(one, personas[one.persona])
+    if not rows:
+        raise Problem(
+            f"{path} has no dialogue; prepare data with more groups, so that every split gets some"
+        )
+    return rows
+
+
+def _persona(plan: Plan, one: Dialogue) -> Persona:
+    try:
+        found = plan.find_persona(one.persona)
+    except Problem:
+        if one.system is None:
+            raise
+        return Persona(one.persona, one.system)
+    if found.has_facts:
+        _say(
+            f"note: {one.persona} has facts, which the daemon will show with each message; these data carry none, so what is learnt "
+            "here is learnt by heart"
+        )
+    return found
+
+
+def _refuse_leaks(material: Material) -> None:
+    """A group in both splits would flatter the validation."""
+    groups = {row.dialogue.group for row in material.train}
+    shared = sorted({row.dialogue.group for row in material.validation} & groups)
+    if shared:
+        raise Problem(
+            f"the groups {', '.join(shared[:5])} stand in train.jsonl and in validation.jsonl, which would flatter the validation; "
+            "run `chatfriends-train prepare` again"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One finished training."""
+
+    model: peft.PeftModel
+    trained_parameters: int
+    seconds: float
+    log: list[dict[str, Any]]
+    kept: dict[str, Any]
+    """Step and validation loss of the weights."""
+
+
+def _train(
+    plan: Plan,
+    folder: Path,
+    tokenizer: Any,
+    material: Material,
+    checkpoints: Path,
+    name: str,
+) -> Trained:
+    """Trains one adapter; goes on from the last whole checkpoint."""
+    settings = plan.preset
+    transformers.set_seed(settings.seed)
+    if torch.cuda.is_available():
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # 4-bit kernels have no deterministic form; they warn rather than end the run.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    model = _adapted(settings, folder)
+    model.peft_config["default"].base_model_name_or_path = (
+        str(folder) if plan.base == "starter" else plan.base
+    )
+    progress = _Progress(name, checkpoints)
+    callbacks: list[transformers.TrainerCallback] = [progress]
+    if settings.early_stopping:
+        callbacks.append(
+            EarlyStoppingCallback(early_stopping_patience=settings.early_stopping)
+        )
+    trainer = transformers.Trainer(
+        model=model,
+        args=_arguments(settings, checkpoints),
+        train_dataset=_Rows(material.train),
+        eval_dataset=_Rows(material.validation),
+        data_collator=_Padding(
+            tokenizer.pad_token_id
+            if tokenizer.pad_token_id is not None
+            else tokenizer.eos_token_id
+        ),
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)
+    last = _last_whole(checkpoints)
+    if last:
+        _say(f"{name}: going on from {last.name}")
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    state = trainer.state
+    if progress.diverged or state.best_global_step is None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        raise Problem(
+            f"{name}: the loss is no number any more at step {state.global_step}; set learning_rate lower than "
+            f"{settings.learning_rate:g} in a copy of the preset"
+            + (', and dtype = "bf16"' if settings.dtype == "fp16" else "")
+        )
+    validation = {
+        row["step"]: row["eval_loss"] for row in state.log_history if "eval_loss" in row
+    }
+    step = state.best_global_step if settings.keep == "best" else max(validation)
+    return Trained(
+        model=model,
+        trained_parameters=sum(
+            one.numel() for one in model.parameters() if one.requires_grad
+        ),
+        seconds=progress.seconds,
+        log=state.log_history,
+        kept={"step": step, "loss": validation[step]},
+    )
+
+
+def _adapted(settings: Preset, folder: Path) -> peft.PeftModel:
+    """The base model with an adapter that changes nothing yet."""
+    on_gpu = torch.cuda.is_available()
+    kind = {"bf16": torch.bfloat16, "fp16": torch.float16, "f32": torch.float32}[
+        settings.dtype
+    ]
+    extra: dict[str, Any] = {}
+    if settings.method == "qlora":
+        extra["quantization_config"] = transformers.BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=kind,
+        )
+        extra["device_map"] = {"": 0}
+    # Sixteen-bit arithmetic is slow on most processors, and float16 lacks range there.
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=kind if on_gpu else torch.float32, **extra
+    )
+    model.config.use_cache = False
+    if settings.method == "qlora":
+        model = peft.prepare_model_for_kbit_training(
+            model, use_gradient_checkpointing=False
+        )
+    if settings.gradient_checkpointing and model.supports_gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.enable_input_require_grads()
+    transposed = any(
+        isinstance(one, transformers.pytorch_utils.Conv1D) for one in model.modules()
+    )
+    return peft.get_peft_model(
+        model,
+        peft.LoraConfig(
+            task_type="CAUSAL_LM",
+            r=settings.rank,
+            lora_alpha=settings.alpha,
+            lora_dropout=settings.dropout,
+            bias="none",
+            target_modules=list(settings.targets),
+            fan_in_fan_out=transposed,
+        ),
+    )
+
+
+def _arguments(settings: Preset, checkpoints: Path) -> transformers.TrainingArguments:
+    on_gpu = torch.cuda.is_available()
+    return transformers.TrainingArguments(
+        output_dir=str(checkpoints),
+        per_device_train_batch_size=settings.batch,
+        per_device_eval_batch_size=settings.batch,
+        gradient_accumulation_steps=settings.accumulation,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.scheduler
+        if settings.scheduler != "constant"
+        else "constant_with_warmup",
+        warmup_ratio=settings.warm_up,
+        optim={"adamw": "adamw_torch", "adafactor": "adafactor"}[settings.optimiser],
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        num_train_epochs=settings.epochs,
+        max_steps=settings.max_steps or -1,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        logging_steps=1,
+        save_total_limit=2,
+        load_best_model_at_end=settings.keep == "best",
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        # Without it a stopped run would forget how long it has been waiting for a better epoch.
+        restore_callback_states_from_checkpoint=True,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        fp16=on_gpu and settings.dtype == "fp16",
+        bf16=on_gpu and settings.dtype == "bf16",
+        use_cpu=not on_gpu,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        log_level="error",
+        report_to="none",
+    )
+
+
+def _cross_validate(
+    plan: Plan, folder: Path, tokenizer: Any, material: Material
+) -> list[float]:
+    """The validation loss of each part, when the others are learnt from; no group is torn."""
+    count = plan.preset.folds
+    if not count:
+        return []
+    losses: list[float] = []
+    for number, part in enumerate(_parts(material.train, count, plan.preset.seed), 1):
+        place = plan.out / "folds" / str(number)
+        result = place / "loss.json"
+        if not result.is_file():
+            place.mkdir(parents=True, exist_ok=True)
+            held = {id(row) for row in part}
+            others = [row for row in material.train if id(row) not in held]
+            trained = _train(
+                plan,
+                folder,
+                tokenizer,
+                Material(others, part),
+                place / "checkpoints",
+                f"part {number} of {count}",
+            )
+            _write(result, json.dumps(trained.kept["loss"]))
+            shutil.rmtree(place / "checkpoints", ignore_errors=True)
+        losses.append(json.loads(result.read_text("utf-8")))
+    mean, deviation = card.spread(losses)
+    _say(f"{count}-fold cross-validation: loss {mean:.4f} ± {deviation:.4f}")
+    return losses
+
+
+def _parts(rows: Sequence[Row], count: int, seed: int) -> list[list[Row]]:
+    """About equal parts of whole groups."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.dialogue.group, []).append(row)
+    if len(groups) < count:
+        raise Problem(
+            f"{count}-fold cross-validation needs at least {count} groups and train.jsonl has {len(groups)}; set folds lower in a copy "
+            "of the preset, or prepare more data"
+        )
+    names = sorted(groups)
+    random.Random(seed).shuffle(names)
+    parts: list[list[Row]] = [[] for _ in range(count)]
+    # The largest groups first, each to the smallest part.
+    for name in sorted(names, key=lambda name: -len(groups[name])):
+        min(parts, key=len).extend(groups[name])
+    return parts
+
+
+class _Rows(torch.utils.data.Dataset[dict[str, list[int]]]):
+    """Rows as the Trainer takes them."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int) -> dict[str, list[int]]:
+        row = self._rows[place]
+        return {"input_ids": row.tokens, "labels": row.labels}
+
+
+@dataclass(frozen=True, slots=True)
+class _Padding:
+    """Makes a batch: rows filled up at the right to the longest."""
+
+    token: int
+
+    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+        length = max(len(row["input_ids"]) for row in rows)
+
+        def filled(key: str, filler: int) -> torch.Tensor:
+            return torch.tensor(
+                [row[key] + [filler] * (length - len(row[key])) for row in rows]
+            )
+
+        lengths = torch.tensor([[len(row["input_ids"])] for row in rows])
+        return {
+            "input_ids": filled("input_ids", self.token),
+            "labels": filled("labels", UNLABELLED),
+            "attention_mask": (torch.arange(length) < lengths).long(),
+        }
+
+
+class _Progress(transformers.TrainerCallback):
+    """Tells how it goes, keeps the time over interruptions, and asks for checkpoints within long epochs."""
+
+    def __init__(self, name: str, checkpoints: Path) -> None:
+        self._name = name
+        self._clock = checkpoints / "seconds.json"
+        self._before = (
+            json.loads(self._clock.read_text("utf-8")) if self._clock.is_file() else 0.0
+        )
+        self._begun = self._saved = time.monotonic()
+        self._told = 0.0
+        self.diverged = False
+        """Whether a loss was no number; the training ends there."""
+
+    @property
+    def seconds(self) -> float:
+        """Time spent so far, with what was spent before an interruption."""
+        return self._before + time.monotonic() - self._begun
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Asks for a checkpoint when the last is old."""
+        control.should_save |= time.monotonic() - self._saved > CHECKPOINT_EVERY
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Keeps the time."""
+        self._saved = time.monotonic()
+        _write(self._clock, json.dumps(self.seconds))
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any
+    ) -> None:
+        """Tells the loss now and then, and every validation loss."""
+        if not all(
+            math.isfinite(logs[key]) for key in ("loss", "eval_loss") if key in logs
+        ):
+            self.diverged = control.should_training_stop = True
+        where = f"{self._name}: step {state.global_step} of {state.max_steps}, epoch {state.epoch:.1f}"
+        if "eval_loss" in logs:
+            _say(f"{where}, validation loss {logs['eval_loss']:.4f}")
+        elif "loss" in logs and time.monotonic() - self._told > PROGRESS_EVERY:
+            self._told = time.monotonic()
+            left = (
+                (state.max_steps - state.global_step)
+                * self.seconds
+                / max(1, state.global_step)
+            )
+            _say(f"{where}, loss {logs['loss']:.4f}, {left:.0f} s left at most")
+
+
+def _last_whole(checkpoints: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; the Trainer writes trainer_state.json last."""
+    found = sorted(
+        checkpoints.glob("checkpoint-*"),
+        key=lambda path: -int(path.name.rsplit("-", 1)[1]),
+    )
+    for path in found:
+        try:
+            json.loads((path / "trainer_state.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+            continue
+        return path
+    return None
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    """What a run depends on."""
+    hashes = {
+        name: _sha256(readable(plan.data / f"{name}.jsonl", "the data file"))
+        for name in ("train", "validation")
+    }
+    return {
+        "data": hashes,
+        "base": plan.base,
+        "preset": json.loads(json.dumps(asdict(plan.preset))),
+    }
+
+
+def _claim(out: Path, settings: dict[str, Any]) -> None:
+    """Notes what OUT is for. Raises `Problem` where it is for something else."""
+    path = out / "settings.json"
+    if path.is_file():
+        there = json.loads(path.read_text("utf-8"))
+        if there != settings:
+            differs = [key for key in settings if there.get(key) != settings[key]]
+            raise Problem(
+                f"{out} holds a run with another {' and '.join(differs)}; give another --out, or delete it"
+            )
+    _write(path, json.dumps(settings, ensure_ascii=False, indent=1))
+
+
+def _is_done(out: Path, settings: dict[str, Any]) -> bool:
+    path = out / "settings.json"
+    return (
+        (out / "run.json").is_file()
+        and (out / "adapter" / "adapter_config.json").is_file()
+        and path.is_file()
+        and json.loads(path.read_text("utf-8")) == settings
+    )
+
+
+def _figures(path: Path, rows: Sequence[Row]) -> dict[str, Any]:
+    return {
+        "sha256": _sha256(path),
+        "rows": len(rows),
+        "tokens": sum(len(row.tokens) for row in rows),
+        "learnt_tokens": sum(
+            label != UNLABELLED for row in rows for label in row.labels
+        ),
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
