@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog="chatfriends-train", description=__doc__)
     steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
-    parsers = {name: steps.add_parser(name, help=summary) for name, summary in STEPS.items()}
+    parsers = {
+        name: steps.add_parser(name, help=summary) for name, summary in STEPS.items()
+    }
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     try:
         if chosen not in STEPS:
@@ -50,7 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     except KeyboardInterrupt:
-        print(f"chatfriends-train {chosen}: stopped; the same command goes on from here", file=sys.stderr)
+        print(
+            f"chatfriends-train {chosen}: stopped; the same command goes on from here",
+            file=sys.stderr,
+        )
         return 130
     return 0
 

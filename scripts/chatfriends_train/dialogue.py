@@ -92,7 +92,9 @@ class Dialogue:
             source = Source(row["source"]["file"], int(row["source"]["row"]))
             return cls(row["persona"], row["group"], turns, source, row.get("system"))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"the field {error} is missing or of another type") from error
+            raise ValueError(
+                f"the field {error} is missing or of another type"
+            ) from error
 
 
 def write(path: Path, dialogues: Iterable[Dialogue]) -> int:
