@@ -42,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("chatfriends_train"):
             raise
+        needs = "data" if chosen == "prepare" else "weights"
         print(
             f"chatfriends-train {chosen}: the Python package {missing.name} is missing; "
-            "install it with `pip install -r scripts/requirements-weights.txt`",
+            f"install it with `pip install -r scripts/requirements-{needs}.txt`",
             file=sys.stderr,
         )
         return 1

@@ -255,7 +255,7 @@ def _seeds(path: Path) -> list[Example]:
     for item in read_rows(path):
         if isinstance(item, BadRow):
             raise Problem(f"{item}; mend the seeds")
-        number, row = item
+        number, row = item.number, item.row
         shape = shape_of(row)
         if shape is None or shape.name not in ("self-instruct", "an instruction"):
             raise Problem(

@@ -155,9 +155,14 @@ def _shaped(
         if isinstance(item, BadRow):
             yield item
             continue
-        number, row = item
+        number, row = item.number, item.row
         shape = shapes.shape_of(row)
-        place = shapes.Place(str(path), number, name, arguments.persona)
+        place = shapes.Place(
+            f"{path}[{item.sheet}]" if item.sheet else str(path),
+            number,
+            f"{name}[{item.sheet}]" if item.sheet else name,
+            arguments.persona,
+        )
         if is_first and shape is None:
             raise Problem(
                 f"{path}:{number}: columns found: {', '.join(map(str, row)) or 'none'}; expected are for example question and answer, "

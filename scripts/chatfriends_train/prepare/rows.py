@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,24 @@ from .text import clean, read_text
 
 Row = dict[str, Any]
 
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A row, and where it stands in its file."""
+
+    number: int
+    """Line (JSON, CSV) or row (XLSX, Parquet; a header is row 1), from 1."""
+    row: Row
+    sheet: str = ""
+    """The title of its sheet, where a file has several."""
+
+
 # An answer can be long; the csv module refuses more than 131,072 characters a field.
 csv.field_size_limit(16_777_216)
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
-    """Each row with its line (JSON, CSV) or row (XLSX, Parquet; a header is row 1), from 1."""
+def read_rows(path: Path) -> Iterator[Numbered | BadRow]:
+    """The rows of a file, in order."""
     readers = {
         ".json": _json,
         ".jsonl": _jsonl,
@@ -34,7 +47,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
     return reader(readable(path, "the file"))
 
 
-def _json(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
+def _json(path: Path) -> Iterator[Numbered | BadRow]:
     """The elements of an array, or the one object; a file named .json with an object a line is read, too."""
     text = read_text(path)
     decoder = json.JSONDecoder()
@@ -66,7 +79,7 @@ def _skip(text: str, position: int) -> int:
     return position
 
 
-def _jsonl(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
+def _jsonl(path: Path) -> Iterator[Numbered | BadRow]:
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
@@ -80,15 +93,15 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
         yield _object(path, number, value)
 
 
-def _object(path: Path, number: int, value: Any) -> tuple[int, Row] | BadRow:
+def _object(path: Path, number: int, value: Any) -> Numbered | BadRow:
     if isinstance(value, dict):
-        return number, value
+        return Numbered(number, value)
     return BadRow(
         str(path), number, f"a {type(value).__name__} where an object {{…}} is expected"
     )
 
 
-def _csv(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
+def _csv(path: Path) -> Iterator[Numbered | BadRow]:
     text = read_text(path)
     header = text.split("\n", 1)[0]
     delimiter = max(",\t;", key=header.count)
@@ -109,14 +122,14 @@ def _csv(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
                     f"{len(cells)} fields where the header has {len(columns)}; put words that hold {delimiter!r} between quotation marks",
                 )
             else:
-                yield number, dict(zip(columns, cells, strict=True))
+                yield Numbered(number, dict(zip(columns, cells, strict=True)))
     except csv.Error as error:
         raise Problem(
             f"{path}:{first}: not CSV: {error}; a quotation mark may be left open"
         ) from error
 
 
-def _xlsx(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
+def _xlsx(path: Path) -> Iterator[Numbered | BadRow]:
     import openpyxl
 
     try:
@@ -129,17 +142,18 @@ def _xlsx(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
         ) from error
     for sheet in book.worksheets:
         columns: list[str] | None = None
+        title = sheet.title if len(book.worksheets) > 1 else ""
         for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
             if not any(cell is not None and str(cell).strip() for cell in cells):
                 continue
             if columns is None:
                 columns = _columns(path, cells)
             else:
-                yield number, dict(zip(columns, cells, strict=False))
+                yield Numbered(number, dict(zip(columns, cells, strict=False)), title)
     book.close()
 
 
-def _parquet(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
+def _parquet(path: Path) -> Iterator[Numbered | BadRow]:
     import pyarrow
     from pyarrow import parquet
 
@@ -149,7 +163,7 @@ def _parquet(path: Path) -> Iterator[tuple[int, Row] | BadRow]:
         for batch in file.iter_batches(1024):
             for row in batch.to_pylist():
                 number += 1
-                yield number, row
+                yield Numbered(number, row)
     except (pyarrow.ArrowException, OSError) as error:
         raise Problem(
             f"{path} is no whole Parquet file ({error}); write it again"

@@ -159,7 +159,10 @@ def _utterances(
         if label and _may_be_speaker(label[1]):
             if now:
                 yield now
-            now = Utterance(scene, label[1].strip(), number, [label[2].strip()])
+            # Many transcripts write names in capitals.
+            name = label[1].strip()
+            name = name.title() if name.isupper() else name
+            now = Utterance(scene, name, number, [label[2].strip()])
         elif now:
             now.words.append(text)
         else:
