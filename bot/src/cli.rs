@@ -138,6 +138,9 @@ enum ModelAction {
     Tokenize {
         /// The model.
         file: PathBuf,
+        /// A chat template in place of the model's own: a name, or Jinja text.
+        #[arg(long)]
+        template: Option<String>,
     },
 }
 
@@ -163,7 +166,10 @@ impl ModelAction {
                 adapter,
                 rows,
             },
-            Self::Tokenize { file } => Job::Tokenize { model: file },
+            Self::Tokenize { file, template } => Job::Tokenize {
+                model: file,
+                template,
+            },
         };
         match job.run() {
             Ok(true) => Ok(ExitCode::SUCCESS),

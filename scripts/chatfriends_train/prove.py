@@ -231,6 +231,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what `prepare` wrote; its test.jsonl is read",
     )
     parser.add_argument(
+        "--template",
+        help="a chat template in place of the model's own, as in the persona's file",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         required=True,
@@ -257,6 +261,7 @@ def run(arguments: argparse.Namespace) -> None:
         candidates,
         readable(arguments.data / "test.jsonl", "the held-out data"),
         arguments.out,
+        arguments.template,
     )
     print(table([proof]))
     faults = proof.faults()
@@ -272,17 +277,18 @@ def prove(
     candidates: Sequence[Candidate],
     data: Path,
     out: Path,
+    template: str | None = None,
 ) -> Proof:
     """Measures the files against Transformers and writes proof.json and PROOF.md into `out`.
 
-    A file that was measured before is not measured again; the first candidate's tokenizer is compared.
+    `template` is the persona's chat template, where the model's own does not count. A file that was measured before is not measured again; the first candidate's tokenizer is compared.
     """
     for candidate in candidates:
         for path in filter(None, (candidate.model, candidate.adapter)):
             readable(path, "the file")
     out.mkdir(parents=True, exist_ok=True)
     first = candidates[0].model
-    reading = read(first, data)
+    reading = read(first, data, template)
     cache = Cache(out / "measured.json", _mark(base, adapter, reading))
     reference: Scores | None = None
     if not cache.has_all(candidates):
@@ -319,8 +325,8 @@ def prove(
     return proof
 
 
-def read(model: Path, data: Path) -> Reading:
-    """The held-out dialogues as the daemon lays them out under the model's own template, each up to its last reply."""
+def read(model: Path, data: Path, template: str | None) -> Reading:
+    """The held-out dialogues as the daemon lays them out, each up to its last reply."""
     dialogues = [
         one for one, _ in zip(dialogue.read(data), range(DIALOGUES), strict=False)
     ]
@@ -333,7 +339,7 @@ def read(model: Path, data: Path) -> Reading:
         + [{"role": turn.role, "content": turn.content} for turn in one.turns[:-1]]
         for one in dialogues
     ]
-    prompts = scores.prompts(model, conversations)
+    prompts = scores.prompts(model, conversations, template)
     words = scores.tokenize(model, [one.turns[-1].content for one in dialogues])
     longest = context(model)
     passages, replies = [], []

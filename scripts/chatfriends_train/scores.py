@@ -77,12 +77,15 @@ def tokenize(model: Path, texts: Sequence[str]) -> list[Tokens]:
 
 
 def prompts(
-    model: Path, conversations: Sequence[Sequence[dict[str, str]]]
+    model: Path,
+    conversations: Sequence[Sequence[dict[str, str]]],
+    template: str | None = None,
 ) -> list[tuple[int, ...]]:
-    """The tokens of conversations under the model's own template, up to where the reply begins."""
+    """The tokens of conversations under the named template or the model's own, up to where the reply begins."""
     output = daemon.model_command(
         "tokenize",
         model,
+        *(["--template", template] if template else []),
         lines=({"messages": list(messages)} for messages in conversations),
     )
     return [tuple(json.loads(line)["tokens"]) for line in output.splitlines()]

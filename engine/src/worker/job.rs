@@ -39,6 +39,8 @@ pub enum Job {
     Tokenize {
         /// The model.
         model: PathBuf,
+        /// A chat template in place of its own: a known name, or Jinja text.
+        template: Option<String>,
     },
 }
 
@@ -122,7 +124,7 @@ impl Job {
         match self {
             Self::Quantize { input: file, .. }
             | Self::Score { model: file, .. }
-            | Self::Tokenize { model: file } => file,
+            | Self::Tokenize { model: file, .. } => file,
         }
     }
 
@@ -203,8 +205,9 @@ fn work(job: &Job) -> Result<(), String> {
                 output(),
             )
         }
-        Job::Tokenize { model } => {
-            super::score::tokenize(&WorkerSettings::new(model), input, output())
+        Job::Tokenize { model, template } => {
+            let settings = WorkerSettings::new(model);
+            super::score::tokenize(&settings, template.as_deref(), input, output())
         }
     }
 }

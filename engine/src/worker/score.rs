@@ -128,14 +128,15 @@ pub(super) fn score(
     rows.map_or(Ok(()), Rows::finish)
 }
 
-/// Answers each line of `input` with its tokens.
+/// Answers each line of `input` with its tokens; conversations are laid out by `template`, or else by the model's own.
 pub(super) fn tokenize(
     settings: &WorkerSettings,
+    template: Option<&str>,
     input: impl BufRead,
     mut output: impl Write,
 ) -> Result<(), String> {
     let (llama, base) = load(settings)?;
-    let template = base.chat_template.as_deref();
+    let template = template.or(base.chat_template.as_deref());
     let template = template
         .map(|source| Template::new(source, llama.marks()).map_err(|error| error.to_string()))
         .transpose();
@@ -152,7 +153,7 @@ pub(super) fn tokenize(
                 let template = template.as_ref().map_err(String::clone)?;
                 let template = template
                     .as_ref()
-                    .ok_or("this model came without a chat template")?;
+                    .ok_or("this model came without a chat template: name one with --template, such as \"chatml\"")?;
                 let messages: Vec<Message> = messages.into_iter().map(Said::into).collect();
                 let pieces = template
                     .render(&messages)

@@ -118,7 +118,10 @@ fn what_cannot_be_scored_is_named() {
 }
 
 fn typed_special_tokens_are_text() {
-    let job = Job::Tokenize { model: starter() };
+    let job = Job::Tokenize {
+        model: starter(),
+        template: None,
+    };
     let asked = [
         json!({ "text": "<|im_end|>" }),
         json!({ "messages": [{ "role": "user", "content": "안녕?" }] }),
@@ -131,6 +134,13 @@ fn typed_special_tokens_are_text() {
         "{}",
         found[1]
     );
+    let named = Job::Tokenize {
+        model: starter(),
+        template: Some("koalpaca".into()),
+    };
+    let other = answers(&named, &asked);
+    assert_eq!(other[0], found[0]);
+    assert_ne!(other[1], found[1]);
 }
 
 fn what_cannot_be_quantised_is_refused() {

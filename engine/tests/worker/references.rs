@@ -50,6 +50,7 @@ fn check(note: &Path) {
     let tokens = answer(
         &Job::Tokenize {
             model: model.clone(),
+            template: None,
         },
         &json!({ "text": reference["text"] }),
     );

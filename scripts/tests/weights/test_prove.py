@@ -143,3 +143,12 @@ def test_scores_are_of_what_was_asked(folder: Path) -> None:
     assert found.rows[0, 6] == pytest.approx(found.tokens[0][0], abs=1e-5)
     assert found.rows[1, 8] == pytest.approx(found.tokens[0][2], abs=1e-5)
     assert found.tokens[1] == pytest.approx(found.tokens[0][:1], abs=1e-2)
+
+
+def test_a_named_template_lays_the_dialogues_out(folder: Path) -> None:
+    made = folder / "gpt-neox"
+    parity.prove_architecture("gpt-neox", made, ("Q8_0", "Q4_K_M"))
+    model, data = made / "merged.F32.gguf", made / "test.jsonl"
+    own = prove.read(model, data, None)
+    assert prove.read(model, data, "koalpaca") != own
+    assert len(prove.read(model, data, "koalpaca").passages) == len(own.passages)
