@@ -299,7 +299,7 @@ def test_the_run_card(models: Path, data: Path, tmp_path: Path) -> None:
     assert told["kept"]["loss"] == min(validation.values())
     assert validation[told["kept"]["step"]] == told["kept"]["loss"]
     page = (tmp_path / "run.md").read_text("utf-8")
-    assert f"{told['best']['loss']:.4f}" in page
+    assert f"{told['kept']['loss']:.4f}" in page
     for picture in ("loss.png", "learning-rate.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
     # Nothing half done is left.
