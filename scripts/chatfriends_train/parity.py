@@ -39,15 +39,15 @@ their top-1 changes easily. What a trained model loses, `prove` says for that mo
   held-out dialogues. **KL**: the mean divergence of the engine's distribution from Transformers'. **top-1**: the share of places where
   both find the same token most likely. **perplexity**: of the replies, by token; Transformers' beside it.
 - `F32 + adapter`: the base as GGUF with the adapter as GGUF, as a persona's `adapter` names it. The others are merged.
-- The engine's cache has 16 bits, which is most of the difference at F32.
+- The engine's cache has 16 bits, which is most of the difference at F32: Mamba, which has no such cache, differs by next to nothing.
 
 """
 LIMITS = """
 ## Limits
 
 `chatfriends-train prove` fails above them: three times what was measured here at most, and ten times for F32, F16 and BF16, since rounding
-adds up over the layers of real models. A mistake of conversion (a wrong scale, a transposed matrix, an adapter that is not applied) changed
-log-probabilities by 0.7 nats and more and divergence by 5e-3 and more. It is found in the merged file before that is quantised.
+adds up over the layers of real models. An adapter that is not applied changed log-probabilities by 0.7 nats and more and divergence by 5e-3 and
+more, one with a wrong scale log-probabilities by 1.7. Such a mistake is found in the merged file before that is quantised.
 
 | file | max \\|Δ log p\\| | KL | perplexity |
 |---|--:|--:|--:|

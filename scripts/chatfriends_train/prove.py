@@ -43,9 +43,8 @@ class Limits:
 
 
 # About three times what tiny random models of each architecture had at most (docs/PARITY.md), and ten times for F32, F16 and
-# BF16, since rounding adds up over the layers of real models. A mistake of conversion (a wrong scale, a transposed matrix, an
-# adapter that is not applied) changed logarithms by 0.7 and more, and divergence by 5e-3 and more: it is found in the merged
-# file before that is quantised.
+# BF16, since rounding adds up over the layers of real models. An adapter that was not applied changed logarithms by 0.7 and more
+# and divergence by 5e-3 and more, one with a wrong scale logarithms by 1.7: that is found in the merged file before it is quantised.
 LIMITS = {
     "F32": Limits(0.1, 1e-5, 1.003),
     "F16": Limits(0.12, 2e-5, 1.003),

@@ -150,5 +150,5 @@ def test_a_named_template_lays_the_dialogues_out(folder: Path) -> None:
     parity.prove_architecture("gpt-neox", made, ("Q8_0", "Q4_K_M"))
     model, data = made / "merged.F32.gguf", made / "test.jsonl"
     own = prove.read(model, data, None)
-    assert prove.read(model, data, "koalpaca") != own
-    assert len(prove.read(model, data, "koalpaca").passages) == len(own.passages)
+    assert prove.read(model, data, "chatml") != own
+    assert len(prove.read(model, data, "chatml").passages) == len(own.passages)
