@@ -27,6 +27,7 @@ from transformers.trainer_callback import EarlyStoppingCallback, PrinterCallback
 from . import base as bases
 from . import card, dialogue, persona, preset
 from .dialogue import Dialogue
+from .lora import record_base
 from .persona import Persona
 from .preset import Preset
 from .problems import Problem, readable
@@ -149,6 +150,7 @@ def finetune(plan: Plan) -> Path:
     # The text that was trained with goes along, so that whoever merges or converts writes no other into the file.
     tokenizer.chat_template = template.text
     tokenizer.save_pretrained(partial)
+    record_base(partial, folder)
     shutil.rmtree(adapter, ignore_errors=True)
     partial.replace(adapter)
     card.write(
