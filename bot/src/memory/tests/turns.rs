@@ -1,7 +1,6 @@
 //! What a turn is to know, and what stays of it.
 
 use super::*;
-use crate::store::sled::SledStore;
 use crate::store::tests::opened_again;
 
 #[tokio::test]
@@ -15,7 +14,7 @@ async fn a_name_is_known_two_hundred_turns_and_a_restart_later() {
     };
     {
         let memory = Memory::new(
-            Arc::new(SledStore::open(folder.path()).await.unwrap()),
+            Arc::new(opened_again(folder.path()).await),
             MemoryLimits::default(),
         );
         say(&memory, &me, "My name is Yun").await;
@@ -132,7 +131,7 @@ async fn a_turn_is_kept_before_its_reply_and_with_it() {
     let me = private("u1");
     let reopened = || async {
         Memory::new(
-            Arc::new(SledStore::open(folder.path()).await.unwrap()),
+            Arc::new(opened_again(folder.path()).await),
             MemoryLimits::default(),
         )
     };
