@@ -8,7 +8,8 @@
 //! | one of several that were answered together is deleted | the same, with what is left |
 //! | the only one of a turn is deleted | the turn is forgotten, and our reply goes, too: it speaks of what was taken back |
 //!
-//! Words that make no turn (a command, a cry for help, which is answered by `intake.rs` and has no words here, too much) leave memory as if they had been deleted, and our reply stays.
+//! Words that make no turn (a command, too much, a cry for help, which `intake.rs` has answered and left without its words) leave memory as if
+//! they had been deleted, and our reply stays.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -138,7 +138,7 @@ impl Heard<'_> {
     pub fn whom(&self, answered: Option<&AnsweredMessage>) -> Option<PersonaId> {
         self.named().or_else(|| {
             let spoke = answered.and_then(|message| message.persona.as_ref())?;
-            self.rules.has(spoke, self.library).then(|| spoke.clone())
+            self.rules.has(spoke).then(|| spoke.clone())
         })
     }
 

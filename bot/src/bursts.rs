@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::identity::{PersonId, PlaceId, ThreadId};
 use crate::inbox::Batch;
-use crate::platforms::event::{Event, Happening};
+use crate::platforms::event::Event;
 
 /// Who has been silent so long has said it all.
 const PAUSE: Duration = Duration::from_millis(800);
@@ -147,14 +147,10 @@ impl Open {
 }
 
 impl From<Open> for Burst {
-    /// As they were written: an app may deliver them otherwise. Both apps count their messages up.
+    /// As they were written.
     fn from(open: Open) -> Self {
-        let number = |event: &Event| match &event.happened {
-            Happening::Message(message) => message.id.0.parse::<u64>().ok(),
-            _ => None,
-        };
         let mut events = open.events;
-        events.sort_by_key(|event| (event.at_ms, number(event)));
+        events.sort_by_key(Event::written);
         Self {
             batch: Batch(events),
             persona: open.persona,

@@ -91,8 +91,13 @@ impl Context {
     /// The rules where these levels stand one in another. A persona that is gone leaves its places to the others there, and to the default one.
     #[must_use]
     pub fn rules_at(&self, levels: &[Level]) -> EffectiveRules {
+        self.rules_among(levels, &self.library_at(levels))
+    }
+
+    /// The same where it is known who can answer.
+    #[must_use]
+    pub fn rules_among(&self, levels: &[Level], library: &Library) -> EffectiveRules {
         let mut rules = self.rules.at(levels);
-        let library = self.library_at(levels);
         rules.personas.rule.retain(|id| library.get(id).is_some());
         if rules.personas.rule.is_empty() {
             rules.personas = Effective {
@@ -118,12 +123,16 @@ impl Context {
                 })
             });
         }
-        let first = self.rules_at(&inbound.levels).personas.rule.swap_remove(0);
-        library.get(&first).cloned().ok_or_else(|| {
-            Trouble::Told(Sentence::UnknownPersona {
-                typed: self.settings.default_persona.to_string(),
-                nearest: None,
+        let rules = self.rules_among(&inbound.levels, &library);
+        let first = rules.personas.rule.first();
+        first
+            .and_then(|id| library.get(id))
+            .cloned()
+            .ok_or_else(|| {
+                Trouble::Told(Sentence::UnknownPersona {
+                    typed: self.settings.default_persona.to_string(),
+                    nearest: None,
+                })
             })
-        })
     }
 }

@@ -239,7 +239,7 @@ impl Inbox {
             events.extend(waiting.map(|waiting| waiting.event));
         }
         // Discord's events are heard side by side.
-        events.sort_by_key(written);
+        events.sort_by_key(Event::written);
         Ok((!events.is_empty()).then_some(Batch(events)))
     }
 
@@ -509,15 +509,6 @@ impl Batch {
     pub fn leader(&self) -> &Event {
         self.0.first().expect("a batch is never empty")
     }
-}
-
-/// By which messages of one place are put in order. Apps count their messages up.
-fn written(event: &Event) -> (u64, u64) {
-    let number = match &event.happened {
-        Happening::Message(message) => message.id.0.parse().unwrap_or(0),
-        _ => 0,
-    };
-    (event.at_ms, number)
 }
 
 fn of_event(table: &str, event: &EventId) -> Key {

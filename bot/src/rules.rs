@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use chatfriends_personas::{Library, PersonaId};
+use chatfriends_personas::PersonaId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -130,8 +130,8 @@ impl EffectiveRules {
 
     /// Whether a persona answers there, called or not.
     #[must_use]
-    pub fn has(&self, persona: &PersonaId, library: &Library) -> bool {
-        self.personas.rule.contains(persona) && library.get(persona).is_some()
+    pub fn has(&self, persona: &PersonaId) -> bool {
+        self.personas.rule.contains(persona)
     }
 }
 

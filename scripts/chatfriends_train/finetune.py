@@ -44,15 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="what `prepare` wrote"
     )
-    parser.add_argument(
-        "--preset",
-        required=True,
-        metavar="NAME",
-        help=f"settings: {', '.join(preset.names())}, or a file of yours that ends in .toml",
-    )
-    parser.add_argument(
-        "--base", metavar="MODEL_OR_DIR", help="base model in place of the preset's"
-    )
+    preset.add_arguments(parser)
     parser.add_argument(
         "--out",
         type=Path,

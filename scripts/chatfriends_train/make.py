@@ -43,15 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs", nargs="+", type=Path, metavar="INPUT", help="files with your data"
     )
-    parser.add_argument(
-        "--preset",
-        required=True,
-        metavar="NAME",
-        help=f"settings: {', '.join(preset.names())}, or a .toml file",
-    )
-    parser.add_argument(
-        "--base", metavar="MODEL_OR_DIR", help="base model in place of the preset's"
-    )
+    preset.add_arguments(parser)
     parser.add_argument(
         "--as",
         dest="form",

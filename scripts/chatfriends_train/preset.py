@@ -1,5 +1,6 @@
 """Presets: the settings of a training run, a TOML file each. `presets/` holds those that ship; a path names one of your own."""
 
+import argparse
 import difflib
 import tomllib
 from dataclasses import MISSING, dataclass, fields
@@ -91,6 +92,19 @@ class Preset:
         if not self.targets:
             found.append("targets is empty; name the modules that get matrices")
         return found
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of every step that trains: which settings, and on which model."""
+    parser.add_argument(
+        "--preset",
+        required=True,
+        metavar="NAME",
+        help=f"settings: {', '.join(names())}, or a file of yours that ends in .toml",
+    )
+    parser.add_argument(
+        "--base", metavar="MODEL_OR_DIR", help="base model in place of the preset's"
+    )
 
 
 def names() -> list[str]:

@@ -248,7 +248,12 @@ END_OF_TEXT = {
     "eos_token": "<|endoftext|>",
     "unk_token": "<|endoftext|>",
 }
-QWEN_SPECIALS = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+QWEN_TOKENIZER = byte_level_tokenizer(
+    QWEN2_SPLIT,
+    specials={"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"},
+    turns=("<|endoftext|>", "<|im_start|>"),
+    nfc=True,
+)
 
 ARCHITECTURES: dict[str, Tiny] = {
     "mistral": Tiny(
@@ -356,12 +361,7 @@ ARCHITECTURES: dict[str, Tiny] = {
     "qwen2": Tiny(
         transformers.Qwen2Config,
         DECODER | {"tie_word_embeddings": True},
-        byte_level_tokenizer(
-            QWEN2_SPLIT,
-            specials=QWEN_SPECIALS,
-            turns=("<|endoftext|>", "<|im_start|>"),
-            nfc=True,
-        ),
+        QWEN_TOKENIZER,
         CHATML_TEMPLATE,
         LINEAR,
         ends="<|im_end|>",
@@ -369,12 +369,7 @@ ARCHITECTURES: dict[str, Tiny] = {
     "qwen3": Tiny(
         transformers.Qwen3Config,
         DECODER | {"head_dim": 64, "tie_word_embeddings": True},
-        byte_level_tokenizer(
-            QWEN2_SPLIT,
-            specials=QWEN_SPECIALS,
-            turns=("<|endoftext|>", "<|im_start|>"),
-            nfc=True,
-        ),
+        QWEN_TOKENIZER,
         CHATML_TEMPLATE,
         LINEAR,
         ends="<|im_end|>",

@@ -221,8 +221,7 @@ impl Intake {
                 persona,
             },
             Button::Regenerate | Button::Renew => {
-                let place = Place::of(&self.ctx, event);
-                if !place.rules.has(&persona, &place.library) {
+                if !self.ctx.rules_at(&event.venue.levels).has(&persona) {
                     return Ok(Some(Task::Tell(Sentence::AnswersNoMore)));
                 }
                 if !self.is_last(&posted.event).await? {
@@ -293,9 +292,11 @@ struct Place {
 
 impl Place {
     fn of(ctx: &Context, event: &Event) -> Self {
+        let levels = &event.venue.levels;
+        let library = ctx.library_at(levels);
         Self {
-            rules: ctx.rules_at(&event.venue.levels),
-            library: ctx.library_at(&event.venue.levels),
+            rules: ctx.rules_among(levels, &library),
+            library,
         }
     }
 

@@ -37,6 +37,16 @@ impl Event {
         }
     }
 
+    /// By which messages of one place are put in order: an app may deliver them otherwise. Both apps count their messages up.
+    #[must_use]
+    pub fn written(&self) -> (u64, u64) {
+        let number = match &self.happened {
+            Happening::Message(message) => message.id.0.parse().unwrap_or(0),
+            _ => 0,
+        };
+        (self.at_ms, number)
+    }
+
     /// What was written; empty where nothing was.
     #[must_use]
     pub fn words(&self) -> &str {

@@ -54,7 +54,7 @@ fn run(job: &Job, lines: &[Value]) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn answers(job: &Job, lines: &[Value]) -> Vec<Value> {
+pub(crate) fn answers(job: &Job, lines: &[Value]) -> Vec<Value> {
     let done = run(job, lines);
     assert!(
         done.status.success(),

@@ -1,13 +1,14 @@
 //! The engine against Transformers: what it finds likely in the models of `engine/tests/references`, as they are, with an adapter,
 //! and quantised. `python -m chatfriends_train.references` has made them.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::slice;
 
 use chatfriends_engine::{Job, Quantization};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
+
+use crate::jobs::answers;
 
 /// Largest difference of a log-probability, in nats, where only the cache and some weights are rounded to 16 bits. It was 0.003 at
 /// most; processors that add in another order may differ a little more. What an adapter changes is 0.17 at least.
@@ -122,22 +123,7 @@ fn check(note: &Path) {
 
 /// One line in, one line out.
 fn answer(job: &Job, line: &Value) -> Value {
-    let mut child = job
-        .command()
-        .unwrap()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
-    let done = child.wait_with_output().unwrap();
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-    serde_json::from_slice(&done.stdout).unwrap()
+    answers(job, slice::from_ref(line)).remove(0)
 }
 
 fn largest_difference(found: &[f64], expected: &[f64]) -> f64 {
