@@ -212,16 +212,21 @@ async fn old_records_are_removed_but_not_what_becomes_of_one_meanwhile() {
 
 /// Opens a store that was closed just now. A process that another test is starting holds copies of all open files for a moment, and with
 /// them the lock.
-pub(crate) async fn opened_again(path: &Path) -> SledStore {
+async fn reopened(path: &Path) -> Result<SledStore, StoreError> {
     for _ in 0..500 {
         match SledStore::open(path).await {
             Err(StoreError::Locked { .. }) => {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
-            opened => return opened.unwrap(),
+            opened => return opened,
         }
     }
     panic!("{} stays locked", path.display());
+}
+
+/// The same where it must open.
+pub(crate) async fn opened_again(path: &Path) -> SledStore {
+    reopened(path).await.unwrap()
 }
 
 #[tokio::test]
@@ -294,7 +299,7 @@ async fn a_later_format_is_refused() {
     store.commit(vec![later]).await.unwrap();
     drop(store);
     assert!(matches!(
-        SledStore::open(folder.path()).await,
+        reopened(folder.path()).await,
         Err(StoreError::Newer {
             found: 2,
             known: 1,
@@ -346,7 +351,7 @@ async fn a_database_that_lost_its_records_is_damaged_and_not_new() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path()).await;
     fs::write(folder.path().join("db"), "").unwrap();
-    let error = SledStore::open(folder.path()).await.unwrap_err();
+    let error = reopened(folder.path()).await.unwrap_err();
     assert!(matches!(&error, StoreError::Damaged { .. }), "{error:?}");
     assert!(error.to_string().contains("restore a backup"), "{error}");
 }
@@ -372,7 +377,7 @@ async fn overwritten_bytes_are_an_error_or_cost_what_follows_and_alter_nothing()
         let harmed = at < end;
         bytes[at.min(end)..end].fill(0xa5);
         fs::write(&file, bytes).unwrap();
-        let read = match SledStore::open(folder.path()).await {
+        let read = match reopened(folder.path()).await {
             Ok(store) => store.scan(Key::of("test").under()).await,
             Err(error) => Err(error),
         };
