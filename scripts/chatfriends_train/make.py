@@ -2,8 +2,8 @@
 
   chatfriends-train make nari --from friends talks.txt --preset qwen3-4b --as merged --out work/nari
 
-The stages are prepare, finetune, then adapter, or merge, convert and quantise, and at last the persona's file is written into
-config/personas and `chatfriends check` looks at it. What is done and has not changed is not done again.
+The stages are prepare, finetune, then adapter, or merge, convert and quantise, then prove, and at last the persona's file is
+written into config/personas and `chatfriends check` looks at it. What is done and has not changed is not done again.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from . import daemon, dialogue, finetune, from_gguf, persona, prepare, preset
 from .card import PACKAGES, versions
 from .persona import CHECKOUT, Language, Persona
 from .problems import Problem, readable
+from .resources import NotEnoughMemory
 from .stamp import Stamps
 
 Form = Literal["adapter", "merged"]
@@ -124,6 +125,7 @@ def make(order: Order) -> Path:
         if order.form == "adapter"
         else _merged(order, plan, adapter, stamps)
     )
+    _prove(order, plan, adapter, files, stamps)
     path = _install(order, text, files, settings.template)
     _check(path)
     return path
@@ -250,6 +252,39 @@ def _quantised(whole: Path, stamps: Stamps) -> Path:
         lambda: quantise.quantise(whole, out, kind),
     )
     return out
+
+
+def _prove(
+    order: Order, plan: finetune.Plan, tuned: Path, files: Files, stamps: Stamps
+) -> None:
+    """Raises `Problem` where what the daemon will run is not what was trained."""
+    from . import prove
+
+    # A handful of groups leaves none for the test.
+    test, validation = plan.data / "test.jsonl", plan.data / "validation.jsonl"
+    data = test if next(dialogue.read(test), None) else validation
+    made = [files.model, *filter(None, [files.adapter])]
+    try:
+        stamps.stage(
+            "prove",
+            [tuned, data, *made],
+            plan.preset.template,
+            [order.out / "proof"],
+            lambda: prove.prove(
+                plan.base_folder(),
+                tuned,
+                [prove.Candidate(files.model, files.adapter)],
+                data,
+                order.out / "proof",
+                plan.preset.template or None,
+                plan.find_persona,
+            ).check(),
+        )
+    except NotEnoughMemory as problem:
+        print(
+            f"make: {problem}; what was made is not proven: run `chatfriends-train prove` on a larger machine",
+            file=sys.stderr,
+        )
 
 
 def _install(order: Order, text: str, files: Files, template: str) -> Path:

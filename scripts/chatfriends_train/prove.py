@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import dialogue, scores
+from . import dialogue, persona, scores
+from .persona import Persona
 from .problems import Problem, readable
 from .resources import need_memory
 from .scores import Passage, Scores
@@ -156,6 +157,14 @@ class Proof:
             *(fault for file in self.files for fault in file.faults(self.perplexity)),
         ]
 
+    def check(self) -> None:
+        """Raises `Problem` with what passes its limits."""
+        faults = self.faults()
+        if faults:
+            raise Problem(
+                "\n  ".join(["what the daemon runs is not what was trained:", *faults])
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -263,11 +272,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.template,
     )
     print(table([proof]))
-    faults = proof.faults()
-    if faults:
-        raise Problem(
-            "\n  ".join(["what the daemon runs is not what was trained:", *faults])
-        )
+    proof.check()
 
 
 def prove(
@@ -277,17 +282,20 @@ def prove(
     data: Path,
     out: Path,
     template: str | None = None,
+    find_persona: Callable[[str], Persona] = persona.find,
 ) -> Proof:
     """Measures the files against Transformers and writes proof.json and PROOF.md into `out`.
 
-    `template` is the persona's chat template, where the model's own does not count. A file that was measured before is not measured again; the first candidate's tokenizer is compared.
+    `template` is the persona's chat template, where the model's own does not count. A file that was measured before is not
+    measured again; the first candidate's tokenizer is compared. `find_persona` tells what stands above a dialogue that has no
+    `system` of its own.
     """
     for candidate in candidates:
         for path in filter(None, (candidate.model, candidate.adapter)):
             readable(path, "the file")
     out.mkdir(parents=True, exist_ok=True)
     first = candidates[0].model
-    reading = read(first, data, template)
+    reading = read(first, data, template, find_persona)
     cache = Cache(out / "measured.json", _mark(base, adapter, reading))
     reference: Scores | None = None
     if not cache.has_all(candidates):
@@ -324,7 +332,12 @@ def prove(
     return proof
 
 
-def read(model: Path, data: Path, template: str | None) -> Reading:
+def read(
+    model: Path,
+    data: Path,
+    template: str | None,
+    find_persona: Callable[[str], Persona] = persona.find,
+) -> Reading:
     """The held-out dialogues as the daemon lays them out, each up to its last reply."""
     dialogues = [
         one for one, _ in zip(dialogue.read(data), range(DIALOGUES), strict=False)
@@ -334,7 +347,7 @@ def read(model: Path, data: Path, template: str | None) -> Reading:
             f"{data} has no dialogues; run `chatfriends-train prepare` with more data"
         )
     conversations = [
-        ([{"role": "system", "content": one.system}] if one.system else [])
+        [{"role": "system", "content": one.system or find_persona(one.persona).system}]
         + [{"role": turn.role, "content": turn.content} for turn in one.turns[:-1]]
         for one in dialogues
     ]

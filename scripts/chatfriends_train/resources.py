@@ -9,6 +9,10 @@ from .problems import Problem
 SPARE_DISK = 64 * 2**20
 
 
+class NotEnoughMemory(Problem):
+    """What is asked for does not fit into the machine's memory."""
+
+
 def need_disk(folder: Path, amount: int) -> None:
     """Raises `Problem` unless `amount` bytes fit into the file system of the folder, which need not exist yet."""
     while not folder.exists():
@@ -21,14 +25,14 @@ def need_disk(folder: Path, amount: int) -> None:
 
 
 def need_memory(amount: int, what: str) -> None:
-    """Raises `Problem` unless `amount` bytes of memory can be had, where the system says how much (Linux)."""
+    """Raises `NotEnoughMemory` unless `amount` bytes of memory can be had, where the system says how much (Linux)."""
     status = Path("/proc/meminfo")
     if not status.exists():
         return
     lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
     available = int(lines["MemAvailable"].split()[0]) * 1024
     if available < amount:
-        raise Problem(
+        raise NotEnoughMemory(
             f"{what} needs {size(amount)} of memory and {size(available)} are left; close other programs"
         )
 

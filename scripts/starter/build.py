@@ -16,8 +16,8 @@ from . import lexicon
 from .data import Source
 from .paths import STARTER
 
-VOCABULARY = 5632
-LAYERS = 4
+VOCABULARY = 8192
+LAYERS = 8
 FEED_FORWARD = 704
 
 
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "chatfriends-starter", help="folder for work files")
     parser.add_argument("--output", type=Path, default=STARTER)
     parser.add_argument("--resume", type=Path, help="weights to go on from; takes the tokenizer in --work")
+    parser.add_argument("--grow", type=Path, help="a starter's GGUF of the same width, whose weights a new tokenizer and more layers take over")
     parser.add_argument("--same-tokenizer", action="store_true", help="take the tokenizer in --work")
     parser.add_argument("--level-until", type=float, default=0.4, help="share of the time after which the learning rate falls")
     parser.add_argument("--pace", type=float, default=1.0, help="share of the learning rates, for going on with trained weights")
@@ -48,7 +49,7 @@ def main() -> None:
 
     import torch
 
-    from . import evaluate, gguf_file, induction, lookup, tokenizer, train
+    from . import evaluate, gguf_file, grow, induction, lookup, tokenizer, train
     from .model import Shape, Starter
 
     together = train.Together()
@@ -69,6 +70,8 @@ def main() -> None:
             other, share = torch.load(arguments.blend[0]), float(arguments.blend[1])
             state = {name: value.lerp(other[name], share) for name, value in state.items()}
         model.load_state_dict(state)
+    elif arguments.grow:
+        grow.carry(*gguf_file.read(arguments.grow), model, words)
     else:
         sample = train.encode(words, lookup.continuations(Random(arguments.seed))).tokens[:200]
         induction.wire(model, torch.tensor([sample]))

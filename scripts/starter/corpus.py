@@ -12,7 +12,7 @@ from .memory import article
 from .paths import CORPUS
 
 # `{slot}`, or `{slot:은}` with the form that a Korean particle takes after a consonant.
-_SLOT = re.compile(r"\{([a-z_]+)(?::([가-힣]+))?\}")
+_SLOT = re.compile(r"\{([a-z_]+\d?)(?::([가-힣]+))?\}")
 _AFTER_VOWEL = {"은": "는", "이": "가", "을": "를", "과": "와", "으로": "로", "이야": "야", "이에요": "예요", "아": "야"}
 
 # Slots whose values are half the time taken from the lexicon's endless ones: slot -> the lexicon's key.

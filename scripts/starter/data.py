@@ -6,14 +6,21 @@ import sys
 from collections.abc import Iterator
 from random import Random
 
-from . import campus, chat, corpus, facts, heldout, memory, menu
+from . import campus, chat, corpus, facts, heldout, memory, menu, talk
 from .dialogue import Dialogue, repeats_the_person, typed
 from .prompt import Persona, User, is_korean, personas
 
 FRIENDS = ("joey", "chandler", "monica", "phoebe", "rachel", "ross")
 
 # Share of dialogues per persona.
-SHARES = {**{friend: 8 for friend in FRIENDS}, "mechuri": 15, "campus": 13, "listener": 13, "helper": 12}
+SHARES = {**{friend: 8 for friend in FRIENDS}, "mechuri": 15, "campus": 13, "listener": 13, "helper": 13}
+# Share of a persona's dialogues that come from `corpus/talk/`; the rest is generated.
+TALK = 0.75
+# Share of the dialogues of made-up personas, which teach that the system text chooses who answers.
+OTHERS = 0.06
+
+# Words after which nothing may be recommended any more that does not fit them.
+_LASTING = re.compile(r"알레르기|알러지|못 먹|안 먹|빼고|채식|비건|없는|없이|할랄")
 
 _LEAD = re.compile(r"^.{1,40}?#[0-9a-f]{4}: ")
 
@@ -25,6 +32,14 @@ class Source:
         self.random = Random(seed)
         self.corpus = corpus.read()
         self.personas: dict[str, Persona] = personas()
+        self.talks: dict[str, list[talk.Talk]] = {}
+        self.others: list[talk.Talk] = []
+        for one in talk.read():
+            if one.system is None:
+                self.talks.setdefault(one.persona, []).append(one)
+            else:
+                self.others.append(one)
+                self.personas.setdefault(one.persona, Persona(one.persona, one.persona, [one.language], one.system, [], []))
         self.korean = [phrasing for (_, language), voice in self.corpus.voices.items() if language == "ko" for phrasings in voice.phrasings.values() for phrasing in phrasings if "{" not in phrasing]
         self.korean += [phrase for phrases in memory.ASK_KO.values() for phrase in phrases]
 
@@ -54,6 +69,10 @@ class Source:
 
     def _one(self, persona: str) -> Dialogue | None:
         random = self.random
+        if persona not in SHARES:
+            return talk.dialogue(random, random.choice([one for one in self.others if one.persona == persona]))
+        if persona in self.talks and random.random() < TALK:
+            return talk.dialogue(random, random.choice(self.talks[persona]))
         roll = random.random()
         match persona:
             case "mechuri":
@@ -81,11 +100,13 @@ class Source:
         """Typing habits, unrelated memory in the first message, a group's name before the words, and joined dialogues."""
         random = self.random
         language = "ko" if is_korean(made.users()[0].text) else "en"
-        if made.kind in ("chat", "scene") and random.random() < 0.3:
+        if made.kind in ("chat", "scene", "talk") and random.random() < 0.3:
             made.users()[0].memory = memory.notes(random, language, 1, 5)
             memory.noise(random, language, made.users()[0])
         # Names and values keep their spelling where they are to be copied from the person's own words.
         copied_from_words = made.kind in ("memory", "recall")
+        if made.kind == "group":
+            return
         for user in made.users():
             if not copied_from_words or user.memory or "?" in user.text:
                 user.text = typed(random, user.text)
@@ -109,15 +130,19 @@ class Source:
         weights = [SHARES[name] for name in names]
         while True:
             persona = self.random.choices(names, weights)[0]
+            if self.others and self.random.random() < OTHERS:
+                persona = self.random.choice(self.others).persona
             made = self._one(persona)
             if made is None:
                 continue
             self._season(made)
-            # A window may begin with the persona's example turns, and may be long.
-            if self.random.random() < 0.2:
-                for _ in range(self.random.choice([1, 1, 1, 2, 2, 5, 9])):
+            # What is said stands after other talk, as it does in a chat that goes on; a window may be long.
+            if self.random.random() < 0.5:
+                for _ in range(self.random.choice([1, 1, 1, 2, 2, 3, 6])):
                     earlier = self._one(persona)
-                    if earlier and earlier.kind not in ("memory", "recall"):
+                    if earlier and persona == "mechuri" and any(_LASTING.search(user.text) for user in earlier.users()):
+                        continue
+                    if earlier and earlier.kind not in ("memory", "recall", "told") and (earlier.kind == "group") == (made.kind == "group"):
                         for user in earlier.users():
                             user.memory, user.summary, user.recall = {}, [], []
                         made.turns = earlier.turns + made.turns

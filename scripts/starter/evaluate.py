@@ -1,6 +1,7 @@
 """Measures a GGUF with the held-out questions: `python -m starter.evaluate [file] [--show]`. Replies are greedy."""
 
 import argparse
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from .paths import STARTER
 from .prompt import END, Persona, User, chatml, is_korean, opening, personas
 
 MOST_TOKENS = 96
+# A few letters four times in a row, laughter and tears aside.
+_STUTTER = re.compile(r"((?!ha|ah|[ㅋㅎㅠㅜ])[^\W_]{2,8}?)\1{3}", re.I)
+_SENTENCE_END = re.compile(r"[.!?…~)\"'”]$")
 
 
 @dataclass
@@ -50,10 +54,17 @@ class Outcome:
 
     @property
     def loops(self) -> bool:
-        """Whether three words in a row occur three times."""
+        """Whether three words in a row occur three times, or a few letters four times in a row."""
+        if _STUTTER.search(self.reply):
+            return True
         words = self.reply.lower().split()
         threes = [tuple(words[place : place + 3]) for place in range(len(words) - 2)]
         return any(threes.count(three) >= 3 for three in set(threes))
+
+    @property
+    def complete(self) -> bool:
+        """Whether it ended by itself, with the end of a sentence."""
+        return self.ended and bool(_SENTENCE_END.search(self.reply))
 
 
 def complete(model: Starter, tokenizer: Tokenizer, prompt: str) -> tuple[str, bool]:
@@ -103,14 +114,14 @@ def measure(path: Path) -> list[Outcome]:
 
 def _row(label: str, group: list[Outcome]) -> str:
     count = len(group)
-    cells = [sum(getattr(one, name) for one in group) / count for name in ("content", "language", "copied", "loops", "ended")]
+    cells = [sum(getattr(one, name) for one in group) / count for name in ("content", "language", "copied", "loops", "complete")]
     return f"| {label} | {count} | " + " | ".join(f"{cell:.0%}" for cell in cells) + " |"
 
 
 def table(outcomes: list[Outcome]) -> str:
     """A Markdown table: by kind, by persona, and altogether."""
-    lines = ["| group | questions | content | language kept | repeats the person | loops | ended |", "|---|---|---|---|---|---|---|"]
-    for attribute in ("kind", "persona"):
+    lines = ["| group | questions | content | language kept | repeats the person | loops | complete |", "|---|---|---|---|---|---|---|"]
+    for attribute in ("set", "kind", "persona"):
         groups: dict[str, list[Outcome]] = defaultdict(list)
         for one in outcomes:
             groups[getattr(one.item, attribute)].append(one)
@@ -124,7 +135,7 @@ def report(path: Path, show: bool = False) -> None:
     outcomes = measure(path)
     print(table(outcomes))
     for one in outcomes:
-        good = one.content and one.language and one.ended and not one.copied and not one.loops
+        good = one.content and one.language and one.complete and not one.copied and not one.loops
         if show or not good:
             said = " / ".join(turn.text for turn in one.item.turns if isinstance(turn, User))
             print(f"{'ok  ' if good else 'FAIL'} {one.item.kind:9} {one.item.persona:9} {said} -> {one.reply}")

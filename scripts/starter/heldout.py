@@ -1,12 +1,14 @@
-"""The held-out questions: written before any training text, locked by their SHA-256, and kept out of the data."""
+"""The held-out questions: written without a look at the training text, locked by their SHA-256, and kept out of the data."""
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from .dialogue import plain
-from .paths import HELDOUT, HELDOUT_LOCK
+from .paths import HELDOUT
 from .prompt import User
 
 
@@ -14,6 +16,7 @@ from .prompt import User
 class Item:
     """One question: its turns (`None` is a reply that the model writes itself) and what the last reply must be like."""
 
+    set: str
     persona: str
     kind: str
     turns: tuple[User | str | None, ...]
@@ -58,18 +61,20 @@ def _user(raw: str | dict) -> User:
 
 @cache
 def items() -> tuple[Item, ...]:
-    """All items, after the lock has been checked."""
-    content = HELDOUT.read_bytes()
-    locked = HELDOUT_LOCK.read_text("utf-8").split()[0]
+    """All items of all sets, after their locks have been checked."""
+    return tuple(item for path in sorted(HELDOUT.glob("*.jsonl")) for item in _items(path))
+
+
+def _items(path: Path) -> Iterator[Item]:
+    content = path.read_bytes()
+    locked = path.with_suffix(".sha256").read_text("utf-8").split()[0]
     if hashlib.sha256(content).hexdigest() != locked:
-        raise ValueError("heldout.jsonl differs from heldout.sha256: the held-out questions are not to be changed after training text was written")
-    found = []
+        raise ValueError(f"{path.name} differs from its lock: held-out questions are not to be changed after training text was written")
     for line in content.decode("utf-8").splitlines():
         raw = json.loads(line)
         turns = tuple(_user(turn) if place % 2 == 0 else turn for place, turn in enumerate(raw["turns"]))
         expect = raw["expect"]
-        found.append(Item(raw["persona"], raw["kind"], turns, *(tuple(expect.get(key, ())) for key in ("any", "all", "none")), expect["lang"]))
-    return tuple(found)
+        yield Item(path.stem, raw["persona"], raw["kind"], turns, *(tuple(expect.get(key, ())) for key in ("any", "all", "none")), expect["lang"])
 
 
 @cache

@@ -7,6 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+# Rows of attention that are scored at once.
+_PIECE = 224
+
+
 @dataclass(frozen=True)
 class Shape:
     """The model's measures. Widths are multiples of 32, which Q8_0 blocks need."""
@@ -70,11 +74,15 @@ class Block(nn.Module):
         heads = self.qkv(self.attention_norm(x)).view(batch, length, 3, self.shape.heads, self.shape.head_width)
         query, key, value = heads.permute(2, 0, 3, 1, 4)
         query, key = rotate(query, cosines, sines), rotate(key, cosines, sines)
-        # Written out, since the fused kernel's backward pass takes half of a step's time on a processor.
-        scores = query @ key.transpose(-1, -2) * self.shape.head_width**-0.5
-        later = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
-        attended = scores.masked_fill(later, float("-inf")).float().softmax(-1).to(value.dtype) @ value
-        x = x + self.output(attended.transpose(1, 2).reshape(batch, length, width))
+        # Written out, since the fused kernel's backward pass takes half of a step's time on a processor; in pieces, since what lies after
+        # the last row of a piece need not be scored.
+        pieces = []
+        for start in range(0, length, _PIECE):
+            end = min(start + _PIECE, length)
+            scores = query[:, :, start:end] @ key[:, :, :end].transpose(-1, -2) * self.shape.head_width**-0.5
+            later = torch.ones(end - start, end, dtype=torch.bool, device=x.device).triu(start + 1)
+            pieces.append(scores.masked_fill(later, float("-inf")).float().softmax(-1).to(value.dtype) @ value[:, :, :end])
+        x = x + self.output(torch.cat(pieces, 2).transpose(1, 2).reshape(batch, length, width))
         gate, up = self.gate_up(self.feed_norm(x)).chunk(2, -1)
         return x + self.down(F.silu(gate) * up)
 

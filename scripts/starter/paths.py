@@ -6,6 +6,6 @@ PACKAGE = Path(__file__).resolve().parent
 REPOSITORY = PACKAGE.parent.parent
 CORPUS = PACKAGE / "corpus"
 LIBRARY = REPOSITORY / "personas" / "library"
-HELDOUT = PACKAGE / "heldout.jsonl"
-HELDOUT_LOCK = PACKAGE / "heldout.sha256"
+# Held-out questions, `<set>.jsonl`, each locked by `<set>.sha256`.
+HELDOUT = PACKAGE / "questions"
 STARTER = REPOSITORY / "personas" / "starter" / "starter.gguf"

@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,10 +19,14 @@ from torch.nn import functional as F
 from . import induction, lookup
 from .data import Source
 from .model import Starter
-from .prompt import chatml, opening
+from .prompt import END, chatml, opening
 
 # Rows are padded to one of these lengths (tokens), so that only a few shapes are ever compiled.
-LENGTHS = (96, 128, 192, 288, 448, 1024)
+LENGTHS = (96, 128, 192, 288, 448, 672, 1024)
+# Weight of the person's own words in the loss: what people say is worth knowing for understanding it, and half of the text.
+PERSONS_SHARE = 0.25
+
+_BLOCKS = re.compile(r"(?:.*</(?:memory|summary|recall|facts)>\n)?", re.S)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Recipe:
 
     minutes: float
     # Tokens of one step, padding included.
-    step_tokens: int = 2688
+    step_tokens: int = 5376
     # Learning rates of AdamW (embedding and norms) and of Muon (the layers' matrices).
     peak_rate: float = 3e-3
     matrix_rate: float = 2e-2
@@ -49,22 +54,31 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Row:
-    """One dialogue as tokens; `learn[i]` says whether token i is one that the persona writes."""
+    """One dialogue as tokens; `learn[i]` is the weight of token i in the loss."""
 
     tokens: list[int]
-    learn: list[bool]
+    learn: list[float]
 
 
 def encode(tokenizer: Tokenizer, messages: list[tuple[str, str]]) -> Row:
-    """Tokens of messages as ChatML."""
+    """Tokens of messages as ChatML. The persona's words count whole, the person's `PERSONS_SHARE`, blocks and system texts nothing."""
     head = len(tokenizer.encode(opening()).ids)
     tokens: list[int] = []
-    learn: list[bool] = []
+    learn: list[float] = []
     for role, content in messages:
         ids = tokenizer.encode(chatml(role, content)).ids
         tokens += ids
-        # Neither the opening nor the line break after the end token is the persona's.
-        learn += [role == "assistant" and head <= place < len(ids) - 1 for place in range(len(ids))]
+        match role:
+            case "assistant":
+                begins, weight = head, 1.0
+            case "user":
+                # Up to the end of the last block. The text before the words ends in a line break, so that the tokens part there.
+                words = content[_BLOCKS.match(content).end() :]
+                begins, weight = len(ids) - len(tokenizer.encode(f"{words}{END}\n").ids), PERSONS_SHARE
+            case _:
+                begins, weight = len(ids), 0.0
+        # The line break after the end token is nobody's.
+        learn += [weight if begins <= place < len(ids) - 1 else 0.0 for place in range(len(ids))]
     return Row(tokens, learn)
 
 
@@ -80,11 +94,12 @@ def rows(source: Source, tokenizer: Tokenizer, lookups: float) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class Batch:
-    """Tokens [rows, length]; scores are needed at `positions` of the flattened batch only. Target -100 counts for nothing."""
+    """Tokens [rows, length]; scores are needed at `positions` of the flattened batch only, each target with its weight."""
 
     tokens: Tensor
     positions: Tensor
     targets: Tensor
+    weights: Tensor
 
 
 def batch(chosen: list[Row], length: int) -> Batch:
@@ -92,15 +107,17 @@ def batch(chosen: list[Row], length: int) -> Batch:
     tokens = torch.zeros(len(chosen), length, dtype=torch.long)
     positions: list[int] = []
     targets: list[int] = []
+    weights: list[float] = []
     for number, row in enumerate(chosen):
         tokens[number, : len(row.tokens)] = torch.tensor(row.tokens)
         for place in range(1, len(row.tokens)):
             if row.learn[place]:
                 positions.append(number * length + place - 1)
                 targets.append(row.tokens[place])
+                weights.append(row.learn[place])
     # The matrix library keeps a kernel for every size that it meets, so there had better be few.
     spare = -len(positions) % 128
-    return Batch(tokens, torch.tensor(positions + [0] * spare), torch.tensor(targets + [-100] * spare))
+    return Batch(tokens, torch.tensor(positions + [0] * spare), torch.tensor(targets + [0] * spare), torch.tensor(weights + [0.0] * spare))
 
 
 def batches(source: Source, tokenizer: Tokenizer, step_tokens: int, lookups: float = 0.0) -> Iterator[Batch]:
@@ -204,7 +221,8 @@ def train(model: Starter, tokenizer: Tokenizer, recipe: Recipe, checkpoint: Path
         with torch.autocast("cpu", dtype=torch.bfloat16):
             states = hidden(one.tokens).flatten(0, 1)[one.positions]
             scores = model.logits(states)
-        loss = F.cross_entropy(scores.float(), one.targets, ignore_index=-100)
+        each = F.cross_entropy(scores.float(), one.targets, reduction="none")
+        loss = (each * one.weights).sum() / one.weights.sum()
         model.zero_grad(set_to_none=True)
         loss.backward()
         done = together.mean([parameter.grad for parameter in model.parameters()], time.time() - started) / (60 * recipe.minutes)
@@ -219,8 +237,10 @@ def train(model: Starter, tokenizer: Tokenizer, recipe: Recipe, checkpoint: Path
             keep = min(recipe.averaging, step / (step + 50)) ** 5
             torch._foreach_lerp_(list(average.values()), [value.detach() for value in model.state_dict().values()], 1 - keep)
         seen += together.count * one.tokens.numel()
-        learnt += together.count * int((one.targets >= 0).sum())
-        loss_average = float(loss.detach()) if step == 0 else 0.98 * loss_average + 0.02 * float(loss.detach())
+        learnt += together.count * int((one.weights == 1).sum())
+        # What is told is the persona's loss alone.
+        own = float(each.detach()[one.weights == 1].mean())
+        loss_average = own if step == 0 else 0.98 * loss_average + 0.02 * own
         if together.rank:
             continue
         if step % 200 == 0:

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from starter import corpus, facts, heldout, lexicon, memory, menu, paths  # noqa: E402
+from starter import corpus, facts, heldout, lexicon, memory, menu, paths, talk  # noqa: E402
 from starter.data import SHARES, Source  # noqa: E402
 from starter.dialogue import Dialogue, repeats_the_person  # noqa: E402
 from starter.prompt import MEMORY_KEYS, User, is_korean  # noqa: E402
@@ -77,12 +77,13 @@ def test_a_dialogue_is_chatml_from_the_system_message_on(source: Source) -> None
 
 
 def test_the_held_out_questions_are_those_that_were_locked() -> None:
-    assert (
-        hashlib.sha256(paths.HELDOUT.read_bytes()).hexdigest()
-        == paths.HELDOUT_LOCK.read_text("utf-8").split()[0]
-    )
-    assert len(heldout.items()) > 150
-    assert {item.persona for item in heldout.items()} == set(SHARES)
+    for path in paths.HELDOUT.glob("*.jsonl"):
+        locked = path.with_suffix(".sha256").read_text("utf-8").split()[0]
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == locked
+    for name in ("first", "second"):
+        asked = [item for item in heldout.items() if item.set == name]
+        assert len(asked) > 150
+        assert {item.persona for item in asked} == set(SHARES)
 
 
 def test_no_held_out_question_is_trained_on(dialogues: list[Dialogue]) -> None:
@@ -199,3 +200,81 @@ def test_the_data_is_the_same_for_the_same_seed() -> None:
         list(itertools.islice(Source(seed=3).texts(), 50)) for _ in range(2)
     )
     assert first == second
+
+
+def parsed(
+    tmp_path: Path, text: str, name: str = "joey.en.test.txt"
+) -> list[talk.Talk]:
+    path = tmp_path / name
+    path.write_text(text, "utf-8")
+    return talk.parse(path)
+
+
+def test_a_talk_is_read_with_its_alternatives_and_blocks(tmp_path: Path) -> None:
+    [first, second] = parsed(
+        tmp_path,
+        "# how they say hello\n> hi | hello there\n< Hey! | Hi, you.\n\n@name {name}\n@summary {name}: I moved.\n"
+        "{name}> what's my name?\nMina> and mine?\n< {name} and Mina.\n",
+    )
+    assert first.turns == [
+        talk.Said(lines=[("", ["hi", "hello there"])]),
+        ["Hey!", "Hi, you."],
+    ]
+    made = talk.dialogue(Random(1), second)
+    user, reply = made.turns
+    assert isinstance(user, User)
+    name = user.memory["name"]
+    assert user.summary == [f"{name}: I moved."] and reply == f"{name} and Mina."
+    assert re.fullmatch(
+        rf"{name}#[0-9a-f]{{4}}: .*name.*\nMina#[0-9a-f]{{4}}: .*mine.*",
+        user.text,
+        re.I,
+    )
+
+
+def test_every_alternative_is_drawn(tmp_path: Path) -> None:
+    [one] = parsed(tmp_path, "> a | b\n< C. | D.\n")
+    random = Random(2)
+    drawn = {
+        (made.turns[0].text, made.turns[1])
+        for made in (talk.dialogue(random, one) for _ in range(100))
+    }
+    assert drawn == {("a", "C."), ("a", "D."), ("b", "C."), ("b", "D.")}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("> hi\n", "2: the dialogue does not end with a reply"),
+        ("> hi\n< Hey\n", "2: the reply `Hey` does not end its sentence"),
+        ("< Hey.\n", "1: a reply without words before it"),
+        ("hi\n", "1: a line begins with"),
+        ("> hi |  | ho\n< Hey.\n", "1: a line begins with"),
+        ("> hi\n< **Hey.**\n", "2: markup or a pictogram"),
+        ("@colour red\n> hi\n< Hey.\n", "1: `@colour` is none of"),
+        ("> hi\n@name Yun\n< Hey.\n", "2: `@name` stands after the words"),
+        (f"> {'a' * 221}\n< Hey.\n", "1: 221 characters; at most 220"),
+    ],
+)
+def test_a_bad_line_of_a_talk_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(talk.Fault, match=re.escape(f"joey.en.test.txt:{said}")):
+        parsed(tmp_path, text)
+
+
+def test_a_made_up_persona_brings_its_system_text(tmp_path: Path) -> None:
+    (tmp_path / "others").mkdir()
+    [one] = parsed(
+        tmp_path, "system: You are Mina.\n> hi\n< Hello.\n", "others/mina.en.all.txt"
+    )
+    assert (one.persona, one.system) == ("mina", "You are Mina.")
+
+
+def test_friends_answer_in_english_and_the_rest_in_the_language_of_the_file() -> None:
+    for one in talk.read():
+        # The helper is asked for words of the other language.
+        if one.persona == "helper" and one.language == "en":
+            continue
+        for turn in one.turns:
+            if isinstance(turn, list):
+                korean = one.language == "ko"
+                assert all(is_korean(reply) == korean for reply in turn), one.place

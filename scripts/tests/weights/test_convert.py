@@ -30,6 +30,7 @@ from chatfriends_train import (  # noqa: E402
     daemon,
     merge,
     pretokenizer,
+    scores,
     tiny,
 )
 from chatfriends_train.problems import Problem  # noqa: E402
@@ -74,7 +75,7 @@ def said(model: Any) -> np.ndarray:
 
 def engine(model: Path, lora: Path | None = None) -> np.ndarray:
     """The same by the daemon's engine."""
-    return daemon.score(model, [daemon.Passage(IDS, tuple(range(len(IDS))))], lora).rows
+    return scores.score(model, [scores.Passage(IDS, tuple(range(len(IDS))))], lora).rows
 
 
 def load(folder: Path) -> Any:
@@ -308,7 +309,7 @@ def test_a_resized_vocabulary(made: Path, tmp_path: Path):
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     convert.convert(tmp_path / "model", tmp_path / "model.gguf", stored="f32")
-    [tokens] = daemon.tokenize(tmp_path / "model.gguf", ["<|메추리|>"])
+    [tokens] = scores.tokenize(tmp_path / "model.gguf", ["<|메추리|>"])
     assert tokens.special[-1] == len(tokenizer) - 1
     assert difference(engine(tmp_path / "model.gguf"), said(model)) < ENGINE
 
