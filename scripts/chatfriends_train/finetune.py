@@ -15,7 +15,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -91,6 +91,8 @@ class Material:
 
     train: list[Row]
     validation: list[Row]
+    rehearsal: list[Row] = field(default_factory=list)
+    """The starter's own dialogues, trained on beside `train`."""
 
 
 def finetune(plan: Plan) -> Path:
@@ -119,6 +121,8 @@ def finetune(plan: Plan) -> Path:
         every, plan.preset.max_length, "in a copy of the preset (--preset FILE.toml)"
     )
     _refuse_leaks(material)
+    if plan.preset.rehearsal:
+        material.rehearsal.extend(_rehearsal(plan, encoder, len(material.train)))
     if plan.preset.max_length > shape.context:
         raise Problem(
             f"max_length is {plan.preset.max_length} and the base model {plan.base} sees {shape.context} tokens; set it to at most that"
@@ -191,6 +195,19 @@ def _encode(plan: Plan, split: str, encoder: Encoder) -> list[Row]:
     return rows
 
 
+def _rehearsal(plan: Plan, encoder: Encoder, own: int) -> list[Row]:
+    """The starter's own dialogues beside so many rows of the user's."""
+    from . import rehearsal
+
+    if plan.base != "starter":
+        raise Problem(
+            f"the preset {plan.preset_name} rehearses the starter's dialogues, and the base is {plan.base}; take another preset, or set "
+            "rehearsal = 0 in a copy of it"
+        )
+    count = round(own * plan.preset.rehearsal)
+    return rehearsal.rows(encoder, count, plan.preset.max_length, plan.preset.seed)
+
+
 def _persona(plan: Plan, one: Dialogue) -> Persona:
     try:
         found = plan.find_persona(one.persona)
@@ -257,7 +274,7 @@ def _train(
     trainer = transformers.Trainer(
         model=model,
         args=_arguments(settings, checkpoints),
-        train_dataset=_Rows(material.train),
+        train_dataset=_Rows([*material.train, *material.rehearsal]),
         eval_dataset=_Rows(material.validation),
         data_collator=_Padding(
             tokenizer.pad_token_id

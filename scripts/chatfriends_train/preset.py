@@ -53,6 +53,8 @@ class Preset:
     that holds other facts cannot tell when."""
     folds: int = 0
     """Cross-validation before the run that counts: so many parts of the training data by groups; 0 = none."""
+    rehearsal: float = 0.0
+    """Dialogues of the starter's own for each row of yours, so that it keeps what it can; the starter's base only."""
     gradient_checkpointing: bool = True
     """Trades a third more time for memory."""
     seed: int = 7
@@ -75,7 +77,13 @@ class Preset:
         ]
         found += [
             f"{name} is {getattr(self, name)}; it must be at least 0"
-            for name in ("weight_decay", "max_steps", "early_stopping", "seed")
+            for name in (
+                "weight_decay",
+                "max_steps",
+                "early_stopping",
+                "rehearsal",
+                "seed",
+            )
             if getattr(self, name) < 0
         ]
         found += [
@@ -85,6 +93,10 @@ class Preset:
         ]
         if self.folds < 0 or self.folds == 1:
             found.append(f"folds is {self.folds}; it must be 0 or at least 2")
+        if self.rehearsal and (self.base != "starter" or self.folds):
+            found.append(
+                f"rehearsal is {self.rehearsal}; it must be 0 where the base is not the starter, and with folds"
+            )
         if self.keep == "last" and self.early_stopping:
             found.append(
                 f"early_stopping is {self.early_stopping}; it must be 0 where keep is last"

@@ -159,6 +159,12 @@ class Encoder:
             fit = _examples_fit(persona, self._template, self._words, self._context)
             self._with_examples[persona.id] = fit
         above, said = messages(dialogue, persona, self._with_examples[persona.id])
+        return self.laid_out(dialogue, above, said)
+
+    def laid_out(
+        self, dialogue: Dialogue, above: list[Message], said: list[Message]
+    ) -> list[Row]:
+        """The same of messages that are as the daemon shows them."""
         rows: list[Row] = []
         tokens: list[int] = []
         labels: list[int] = []

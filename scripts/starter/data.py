@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator
 from random import Random
 
-from . import campus, chat, corpus, facts, heldout, memory, menu, talk
+from chatfriends_train.persona import SYSTEMS
+
+from . import campus, chat, corpus, facts, heldout, lexicon, memory, menu, talk
 from .dialogue import Dialogue, repeats_the_person, typed
 from .prompt import Persona, User, is_korean, personas
 
@@ -18,6 +20,19 @@ SHARES = {**{friend: 8 for friend in FRIENDS}, "mechuri": 15, "campus": 13, "lis
 TALK = 0.75
 # Share of the dialogues of made-up personas, which teach that the system text chooses who answers.
 OTHERS = 0.06
+# Share of the dialogues under the text that `chatfriends-train make` drafts for a new persona, so that it can talk from the first day.
+DRAFTED = 0.06
+# Who talks under the draft for a kind of data.
+DRAFTS = {
+    ("friends", "en"): FRIENDS,
+    ("mechuri", "ko"): ("mechuri",),
+    ("campus", "ko"): ("campus",),
+    ("campus", "en"): ("campus",),
+    ("listener", "ko"): ("listener",),
+    ("listener", "en"): ("listener",),
+    ("instruct", "ko"): ("helper",),
+    ("instruct", "en"): ("helper",),
+}
 
 # Words after which nothing may be recommended any more that does not fit them.
 _LASTING = re.compile(r"알레르기|알러지|못 먹|안 먹|빼고|채식|비건|없는|없이|할랄")
@@ -67,7 +82,8 @@ class Source:
             return chat.in_another_language(self.random, voice, self.random.choice(self.korean)) if voice else None
         return self._small_talk(persona, "en")
 
-    def _one(self, persona: str) -> Dialogue | None:
+    def one(self, persona: str) -> Dialogue | None:
+        """One dialogue of a persona as it was written; nothing where none could be made."""
         random = self.random
         if persona not in SHARES:
             return talk.dialogue(random, random.choice([one for one in self.others if one.persona == persona]))
@@ -113,6 +129,19 @@ class Source:
         if random.random() < 0.08:
             chat.group(random, made)
 
+    def _drafted(self, made: Dialogue) -> Dialogue:
+        """The same under a draft for somebody of another name, where there is one for it."""
+        language = "ko" if is_korean(made.users()[-1].text) else "en"
+        kind = next((kind for (kind, of), who in DRAFTS.items() if of == language and made.persona in who), None)
+        if kind is None:
+            return made
+        old, new = self.personas[made.persona].name, lexicon.value(self.random, "name", language)
+        for user in made.users():
+            user.text = user.text.replace(old, new)
+        made.turns = [turn.replace(old, new) if isinstance(turn, str) else turn for turn in made.turns]
+        made.system = SYSTEMS[kind][language].format(name=new)
+        return made
+
     def _fits(self, made: Dialogue) -> bool:
         for user, reply in zip(made.turns[::2], made.turns[1::2], strict=True):
             words = _LEAD.sub("", user.text)
@@ -132,14 +161,14 @@ class Source:
             persona = self.random.choices(names, weights)[0]
             if self.others and self.random.random() < OTHERS:
                 persona = self.random.choice(self.others).persona
-            made = self._one(persona)
+            made = self.one(persona)
             if made is None:
                 continue
             self._season(made)
             # What is said stands after other talk, as it does in a chat that goes on; a window may be long.
             if self.random.random() < 0.5:
                 for _ in range(self.random.choice([1, 1, 1, 2, 2, 3, 6])):
-                    earlier = self._one(persona)
+                    earlier = self.one(persona)
                     if earlier and persona == "mechuri" and any(_LASTING.search(user.text) for user in earlier.users()):
                         continue
                     if earlier and earlier.kind not in ("memory", "recall", "told") and (earlier.kind == "group") == (made.kind == "group"):
@@ -152,7 +181,7 @@ class Source:
                 for person, reply in reversed(examples[: self.random.randint(1, 2)]):
                     made.turns = [User(person), reply, *made.turns]
             if self._fits(made):
-                yield made
+                yield self._drafted(made) if self.random.random() < DRAFTED else made
 
     def texts(self) -> Iterator[str]:
         """The same as ChatML."""

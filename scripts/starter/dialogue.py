@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from random import Random
 
-from .prompt import Persona, User, chatml, is_korean
+from .prompt import Persona, Role, User, chatml, is_korean
 
 
 @dataclass
@@ -14,13 +14,15 @@ class Dialogue:
     persona: str
     turns: list[User | str]
     kind: str
+    # Who answers, where it is not the persona's own system text.
+    system: str | None = None
 
     def users(self) -> list[User]:
         return [turn for turn in self.turns if isinstance(turn, User)]
 
-    def messages(self, persona: Persona) -> list[tuple[str, str]]:
+    def messages(self, persona: Persona) -> list[tuple[Role, str]]:
         """(role, content) of the whole prompt, ending with the last reply."""
-        messages = [("system", persona.system)]
+        messages: list[tuple[Role, str]] = [("system", self.system or persona.system)]
         for turn in self.turns:
             if isinstance(turn, User):
                 messages.append(("user", turn.render("ko" if is_korean(turn.text) else "en")))

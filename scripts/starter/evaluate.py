@@ -93,9 +93,11 @@ def answer(model: Starter, tokenizer: Tokenizer, persona: Persona, turns: list[U
     return complete(model, tokenizer, prompt + opening())
 
 
-def measure(path: Path) -> list[Outcome]:
+def measure(path: Path, adapter: Path | None = None) -> list[Outcome]:
     """Asks every held-out question. Replies that stand open in a dialogue are the model's own."""
     model, tokenizer = gguf_file.read(path)
+    if adapter:
+        gguf_file.adapt(model, adapter)
     library = personas()
     outcomes = []
     for item in items():
@@ -112,28 +114,36 @@ def measure(path: Path) -> list[Outcome]:
     return outcomes
 
 
-def _row(label: str, group: list[Outcome]) -> str:
-    count = len(group)
-    cells = [sum(getattr(one, name) for one in group) / count for name in ("content", "language", "copied", "loops", "complete")]
-    return f"| {label} | {count} | " + " | ".join(f"{cell:.0%}" for cell in cells) + " |"
+MEASURES = {"content": "content", "language": "language kept", "copied": "repeats the person", "loops": "loops", "complete": "complete"}
 
 
-def table(outcomes: list[Outcome]) -> str:
-    """A Markdown table: by kind, by persona, and altogether."""
-    lines = ["| group | questions | content | language kept | repeats the person | loops | complete |", "|---|---|---|---|---|---|---|"]
+def _row(label: str, group: list[int], *files: list[Outcome]) -> str:
+    """One line: the shares of a group of questions, of each file in turn."""
+
+    def share(outcomes: list[Outcome], measure: str) -> str:
+        return f"{sum(getattr(outcomes[place], measure) for place in group) / len(group):.0%}"
+
+    cells = [" → ".join(share(outcomes, measure) for outcomes in files) for measure in MEASURES]
+    return f"| {label} | {len(group)} | " + " | ".join(cells) + " |"
+
+
+def table(*files: list[Outcome]) -> str:
+    """A Markdown table: by set, kind and persona, and altogether; several files stand beside each other in a cell."""
+    lines = ["| group | questions | " + " | ".join(MEASURES.values()) + " |", "|---" * (len(MEASURES) + 2) + "|"]
+    asked = [one.item for one in files[0]]
     for attribute in ("set", "kind", "persona"):
-        groups: dict[str, list[Outcome]] = defaultdict(list)
-        for one in outcomes:
-            groups[getattr(one.item, attribute)].append(one)
-        lines += [_row(f"{attribute}: {name}", group) for name, group in sorted(groups.items())]
-    unseen = [one for one in outcomes if one.item.kind != "seed"]
-    return "\n".join([*lines, _row("all but the seeds' samples", unseen), _row("all", outcomes)])
+        groups: dict[str, list[int]] = defaultdict(list)
+        for place, item in enumerate(asked):
+            groups[getattr(item, attribute)].append(place)
+        lines += [_row(f"{attribute}: {name}", group, *files) for name, group in sorted(groups.items())]
+    unseen = [place for place, item in enumerate(asked) if item.kind != "seed"]
+    return "\n".join([*lines, _row("all but the seeds' samples", unseen, *files), _row("all", list(range(len(asked))), *files)])
 
 
-def report(path: Path, show: bool = False) -> None:
+def report(path: Path, show: bool = False, before: Path | None = None, adapter: Path | None = None) -> None:
     """Prints the table, and the failures (or every reply)."""
-    outcomes = measure(path)
-    print(table(outcomes))
+    outcomes = measure(path, adapter)
+    print(table(measure(before), outcomes) if before else table(outcomes))
     for one in outcomes:
         good = one.content and one.language and one.complete and not one.copied and not one.loops
         if show or not good:
@@ -146,9 +156,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measures a starter model with the held-out questions.")
     parser.add_argument("file", type=Path, nargs="?", default=STARTER)
     parser.add_argument("--show", action="store_true", help="print every reply, not only the failures")
+    parser.add_argument("--before", type=Path, help="another starter's file, whose shares stand first in each cell")
+    parser.add_argument("--adapter", type=Path, help="a LoRA adapter of the file, applied to every persona")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    report(arguments.file, arguments.show)
+    report(arguments.file, arguments.show, arguments.before, arguments.adapter)
 
 
 if __name__ == "__main__":

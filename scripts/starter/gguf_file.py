@@ -124,3 +124,20 @@ def read(path: Path) -> tuple[Starter, Tokenizer]:
     model = Starter(shape)
     model.load_state_dict(state)
     return model.eval(), from_parts(tokens, value("tokenizer.ggml.merges"))
+
+
+@torch.no_grad()
+def adapt(model: Starter, path: Path) -> None:
+    """Adds the LoRA adapter of a GGUF file to the weights that `read` gave."""
+    reader = gguf.GGUFReader(path)
+    alpha = reader.fields["adapter.lora.alpha"].contents()
+    tensors = {tensor.name: torch.from_numpy(numpy.array(gguf.quants.dequantize(tensor.data, tensor.tensor_type), dtype=numpy.float32)) for tensor in reader.tensors}
+    width, feed_forward = model.shape.width, model.shape.feed_forward
+    for name in sorted({name.removesuffix(".lora_a") for name in tensors if name.endswith(".lora_a")}):
+        down, up = tensors[f"{name}.lora_a"], tensors[f"{name}.lora_b"]
+        _, layer, part, _ = name.split(".")
+        block = model.blocks[int(layer)]
+        targets = {f"attn_{letter}": (block.qkv, place * width) for place, letter in enumerate("qkv")}
+        targets |= {"attn_output": (block.output, 0), "ffn_gate": (block.gate_up, 0), "ffn_up": (block.gate_up, feed_forward), "ffn_down": (block.down, 0)}
+        matrix, first = targets[part]
+        matrix.weight[first : first + up.shape[0]] += alpha / down.shape[0] * up @ down

@@ -3,8 +3,11 @@
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from .paths import LIBRARY
+
+Role = Literal["system", "user", "assistant"]
 
 END_OF_TEXT = "<|endoftext|>"
 START = "<|im_start|>"

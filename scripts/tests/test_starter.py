@@ -126,7 +126,11 @@ def test_a_reply_is_in_the_language_of_the_question(dialogues: list[Dialogue]) -
     for made in dialogues:
         if made.persona == "campus":
             for user, reply in zip(made.turns[::2], made.turns[1::2], strict=True):
-                assert is_korean(words_of(user)) == is_korean(reply), (user.text, reply)
+                if any(character.isalpha() for character in words_of(user)):
+                    assert is_korean(words_of(user)) == is_korean(reply), (
+                        user.text,
+                        reply,
+                    )
 
 
 def test_an_answer_from_memory_stands_in_the_prompt() -> None:

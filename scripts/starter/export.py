@@ -1,0 +1,51 @@
+"""Writes one persona's dialogues as training data of `chatfriends-train`, for an adapter of the starter: `python -m starter.export PERSONA FOLDER`.
+
+Only what is said: memory, facts and summaries are the daemon's, and the base has learnt to read them.
+"""
+
+import argparse
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import heldout
+from .data import Source
+from .dialogue import Dialogue
+from .prompt import User
+
+_LEAD = re.compile(r"^.{1,40}?#[0-9a-f]{4}: ")
+
+
+def rows(source: Source, persona: str) -> Iterator[dict]:
+    """Dialogues without notes, as docs/TRAINING.md describes a line."""
+    for number in itertools.count(1):
+        made = source.one(persona)
+        if made is None or any(user.memory or user.summary or user.recall or user.facts is not None for user in made.users()):
+            continue
+        if any(heldout.holds(_LEAD.sub("", line)) for user in made.users() for line in user.text.splitlines()):
+            continue
+        yield {"persona": persona, "group": f"{made.kind}-{number}", "messages": _messages(made), "source": {"file": "starter", "row": number}}
+
+
+def _messages(made: Dialogue) -> list[dict[str, str]]:
+    return [{"role": "user", "content": turn.text} if isinstance(turn, User) else {"role": "assistant", "content": turn} for turn in made.turns]
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Writes a persona's dialogues as training data for an adapter of the starter.")
+    parser.add_argument("persona")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=6000, help="dialogues to train on; a fiftieth more to validate with")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    made = rows(Source(seed=1), arguments.persona)
+    for split, count in (("train", arguments.count), ("validation", arguments.count // 50)):
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in itertools.islice(made, count)]
+        (arguments.folder / f"{split}.jsonl").write_text("".join(lines), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
