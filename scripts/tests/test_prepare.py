@@ -58,7 +58,7 @@ Ross: W-what is that?
 Joey (whispering): It's soup. I was gonna--
 Ross: What?
 Joey: -- share it.
-Mr. Kim: Hello.
+All: Hello.
 Joey: Hi!
 Ross: Nobody asked you.
 Joey: But I only--
@@ -85,9 +85,13 @@ def test_a_transcript_becomes_the_dialogues_of_one_speaker(tmp_path):
     names = {turn.name for one in every for turn in one.turns if turn.role == "user"}
     assert names == {"Monica", "Ross"}
     reasons = dict(rejected(tmp_path / "out"))
-    assert sorted(reasons) == [1, 15, 17, 20]
+    assert sorted(reasons) == [1, 12, 14, 15, 16, 17, 20, 22]
+    assert reasons[14] == "said by 'All', who is no one person"
     assert "one-sided" in reasons[15] and "one-sided" in reasons[20]
+    assert reasons[16] == "Ross says this, and joey does not answer"
     assert "cut off" in reasons[17]
+    assert "only in part" in reasons[22]
+    assert report(tmp_path / "out")["speakers"] == {str(source): {"Joey": 6, "Ross": 3, "Monica": 2}}  # fmt: skip
 
 
 def test_names_in_capitals_are_names(tmp_path):
@@ -258,7 +262,7 @@ PROBLEMS: list[tuple[str, str, bytes, str]] = [
     ("empty", "a.csv", b"", "a.csv is empty"),
     ("blanks", "a.csv", b" \n\n", "nothing but blanks"),
     ("only a header", "a.csv", "질문,답변\n".encode(), "holds no row"),
-    ("wrong columns", "a.csv", b"frage,antwort\nx,y\n", "a.csv:2: columns found: frage, antwort; expected"),
+    ("wrong columns", "a.csv", b"frage,antwort\nx,y\n", "a.csv:1: columns found: frage, antwort; expected"),
     ("a column twice", "a.csv", b"question,question,answer\nx,y,z\n", "two columns are named 'question'"),
     ("an open quotation mark", "a.csv", b'question,answer\nx,"y\n', "a.csv:2: not CSV"),
     ("mixed encodings", "a.csv", "질문,답변\n가까운 곳,여기\n".encode() + "먼 곳,저기\n".encode("cp949"), "a.csv:3: two encodings in one file: row 1 is UTF-8, row 3 is CP949"),
@@ -267,7 +271,7 @@ PROBLEMS: list[tuple[str, str, bytes, str]] = [
     ("an array that breaks off", "a.json", f"[\n{ANSWER}\n".encode(), "the array breaks off"),
     ("no XLSX", "a.xlsx", b"PK nothing", "a.xlsx is no XLSX file"),
     ("half a Parquet file", "a.parquet", b"PAR1 nothing", "a.parquet is no whole Parquet file"),
-    ("no DOCX", "a.docx", b"PK nothing", "transcripts are read by `prepare friends`"),
+    ("no DOCX", "a.docx", b"PK nothing", "transcripts and chats are read by `prepare friends`"),
     ("another ending", "a.pdf", b"x", "has the ending .pdf; what is read: .txt, .docx, .json"),
     ("a form of another kind", "a.csv", "사람문장1,시스템문장1\n가,나\n".encode(), "use `prepare listener`"),
     ("only bad rows", "a.csv", b"question,answer\nx,\n", "a.csv:2: the answer is empty"),
@@ -494,14 +498,17 @@ def test_the_report_hides_what_it_found_and_mask_takes_it_out(tmp_path):
 def test_the_folder_is_whole_or_not_there_and_never_somebody_elses(tmp_path, capsys):
     source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR])
     out = tmp_path / "out"
-    # What a killed run left is no output, and in nobody's way.
-    out.with_name("out.part").mkdir()
-    (out.with_name("out.part") / "train.jsonl").write_text("half")
+    # What a killed run left is no output, and in nobody's way; what somebody has put beside it is theirs.
+    killed, backup = out.with_name(".out.prepare-new"), out.with_name("out.old")
+    for folder in (killed, backup):
+        folder.mkdir()
+        (folder / "train.jsonl").write_text("half")
     assert prepare(out, "campus", source) == 0
     first = {path.name: path.read_bytes() for path in out.iterdir()}
     assert prepare(out, "campus", source) == 0
     assert {path.name: path.read_bytes() for path in out.iterdir()} == first
-    assert not out.with_name("out.part").exists()
+    assert not killed.exists()
+    assert (backup / "train.jsonl").read_text() == "half"
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "novel.txt").write_text("…")
@@ -512,7 +519,7 @@ def test_the_folder_is_whole_or_not_there_and_never_somebody_elses(tmp_path, cap
 
 @pytest.mark.parametrize(
     ("kind", "persona", "least", "bad"),
-    [("friends", "joey", 25, 5), ("mechuri", "mechuri", 60, 0), ("campus", "campus", 100, 0), ("listener", "listener", 60, 0), ("instruct", "helper", 60, 0)],
+    [("friends", "joey", 25, 9), ("mechuri", "mechuri", 60, 0), ("campus", "campus", 100, 0), ("listener", "listener", 60, 0), ("instruct", "helper", 60, 0)],
 )  # fmt: skip
 def test_the_examples_are_read_whole(tmp_path, kind, persona, least, bad):
     files = sorted((EXAMPLES / kind).iterdir())
