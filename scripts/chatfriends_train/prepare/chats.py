@@ -83,7 +83,7 @@ def _line(scene: int, row: int, speaker: str, words: str) -> Line:
     """A message, or why it cannot be learnt from."""
     words = EDITED.sub("", clean(words))
     if not words or NO_WORDS.fullmatch(words):
-        return Line(scene, row, speaker, "", f"{words or 'a message without words'!r} stands for what is no text")  # fmt: skip
+        return Line(scene, row, speaker, "", f"{words!r} stands for what is no text" if words else "a message without words")  # fmt: skip
     return Line(scene, row, speaker, words)
 
 
