@@ -583,13 +583,24 @@ def test_what_only_looks_like_a_name_a_scene_or_a_direction_stays_words(tmp_path
 
 @pytest.mark.parametrize(
     "heading",
-    ["[Scene: a kitchen]", "Scene 2", "Scene: the street", "S#1. 부엌", "#2", "장면 2", "제3장", "2장: 밤", "씬 4", "CUT TO:", "[Time Lapse]", "The End", "ACT TWO", "INT. KITCHEN - DAY", "--- 2024년 1월 6일 ---"],
+    ["[Scene: a kitchen]", "Scene 2", "Scene: the street", "S#1. 부엌", "#2", "장면 2", "제3장", "2장: 밤", "씬 4", "CUT TO:", "[Time Lapse]", "The End", "ACT TWO", "INT. KITCHEN - DAY", "--- 2024년 1월 6일 ---", "--- 2024-01-06 ---"],
 )  # fmt: skip
 def test_headings_part_scenes(tmp_path, heading):
     source = tmp_path / "a.txt"
     source.write_text(f"Ross: Hi\nJoey: Yo\n{heading}\nRoss: Bye\nJoey: So long\n", "utf-8")  # fmt: skip
     assert prepare(tmp_path / "out", "friends", source, persona="joey") == 0
     assert said(tmp_path / "out") == [["Hi", "Yo"], ["Bye", "So long"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("국문과 김영희", True), ("Part Timer", True), ("Mr. Kim", True), ("학생 1", True), ("민수🐶", True), ("The Others", False), ("Ross and Joey", False), ("조이와 민수", False), ("모두", False), ("Narrator", False)],
+)  # fmt: skip
+def test_a_name_is_one_persons(tmp_path, name, is_one):
+    source = tmp_path / "a.txt"
+    source.write_text(f"{name}: Hello?\nJoey: Hi.\nRoss: Bye?\nJoey: Bye.\n", "utf-8")
+    assert prepare(tmp_path / "out", "friends", source, persona="joey") == 0
+    assert said(tmp_path / "out") == [["Hello?", "Hi."], ["Bye?", "Bye."]][not is_one :]
 
 
 def _jsonl(path: Path, *rows: Any) -> Path:

@@ -183,10 +183,10 @@ def _document(path: Path) -> Iterator[Line | BadRow] | None:
     chats = chats.get("list") if isinstance(chats, dict) else [whole]
     lists = [chat["messages"] for chat in chats or () if isinstance(chat, dict) and isinstance(chat.get("messages"), list)]  # fmt: skip
     messages = [message for one in lists for message in one]
-    if not messages or not all(isinstance(one, dict) and one.keys() & {"author", "from", "actor"} for one in messages):  # fmt: skip
-        return None
     # ShareGPT says "from", too; only a chat has times.
-    if not all({"date", "timestamp"} & message.keys() for message in messages):
+    if not messages or not all(isinstance(one, dict) and one.keys() & {"date", "timestamp"} for one in messages):  # fmt: skip
+        return None
+    if not any(one.keys() & {"author", "from"} for one in messages):
         return None
     return _document_messages(path, lists)
 

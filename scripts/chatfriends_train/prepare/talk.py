@@ -14,7 +14,7 @@ from .report import listed, tokens
 from .shapes import Place
 
 # What chat programs write between people's words, also where somebody has copied a chat into a text file.
-DAY = re.compile(r"[-–—=]{3,}[^-–—=]*\d[^-–—=]*[-–—=]{3,}")
+DAY = re.compile(r"[-–—=]{3,}.{0,60}\d.{0,60}[-–—=]{3,}")
 NOTICE = re.compile(
     r".{1,40}님(?:이|께서) (?:.{1,200}님을 )?(?:들어왔습니다|나갔습니다|초대했습니다|내보냈습니다)\.?.{0,60}"
     r"|.{1,40} (?:joined|has joined|left|has left|invited .{1,200} to) (?:the|this) (?:chat ?room|chat|group)\.?"

@@ -39,10 +39,13 @@ NO_NAMES = frozenset(
     script directed director produced transcribed transcriber cut int ext time place episode act part end narrator voice
     모두 다같이 일동 함께 장면 작가 극본 연출 제목 시간 장소 배경 해설 내레이션 자막""".split()
 )
-SEVERAL = re.compile(r"\s(?:and|그리고)\s|[,/&+]|[와과랑]\s", re.IGNORECASE)
+# Not also 과: "국문과 김영희" is one person.
+SEVERAL = re.compile(r"\s(?:and|그리고)\s|[,/&+]|와\s", re.IGNORECASE)
 DIRECTIONS = re.compile(
     r"(?:\s*(?:\[[^\]]*\]|\([^)]*\)|\{[^}]*\}|<(?!\d)[^>]*>))+\s*([,.!?…]?)"
 )
+LONGEST = 20
+"""Rows that a stage direction may take."""
 OPENING, CLOSING = re.compile(r"[\[({]"), {"[": "]", "(": ")", "{": "}"}
 # Where speech breaks off: a dash at the end of a line. Dots trail off; such a line counts as finished.
 CUT_OFF = re.compile(r"\s*(?:--+|[—–―]|-)\s*[\"”']?\s*$")
@@ -224,7 +227,7 @@ def _undirected(text: str) -> str:
 
 def _closed(texts: list[str], index: int, closing: str) -> int | None:
     """The row in which a bracket ends: before an empty one, and before the next speaker or scene."""
-    for place in range(index, len(texts)):
+    for place in range(index, min(len(texts), index + LONGEST)):
         text = texts[place]
         label = _label(_undirected(text))
         if not text or SCENE.fullmatch(text) or (label and _is_one_person(label[1])):
@@ -256,8 +259,8 @@ def _may_be_speaker(label: str) -> bool:
 
 def _is_one_person(name: str) -> bool:
     """Whether a label names one speaker, not a group, a narrator or a heading."""
-    words = re.findall(r"\w+", name.casefold())
-    return not SEVERAL.search(name) and NO_NAMES.isdisjoint(words)
+    words = set(re.findall(r"\w+", name.casefold())) - {"the"}
+    return not SEVERAL.search(name) and not words <= NO_NAMES
 
 
 def _joined(utterances: list[Utterance]) -> list[Utterance]:
