@@ -736,6 +736,23 @@ def test_a_turn_that_was_edited_after_its_reply_teaches_nothing(tmp_path):
     assert rejected(tmp_path / "out") == [(1, "turn 2 was edited after its reply")]
 
 
+def test_fields_of_other_types_are_bad_rows(tmp_path):
+    turn = {"place": "a", "thread": None, "turn": 1, "text": "x", "reply": {"text": "y"}}  # fmt: skip
+    rows = [
+        {"persona": "joey", "turns": [turn]},
+        {"persona": "joey", "turns": [turn | {"reply": ["y"]}, turn | {"text": {}}]},
+        {"persona": "joey", "turns": [1]},
+    ]
+    source = _jsonl(tmp_path / "a.jsonl", *rows)
+    assert prepare(tmp_path / "out", "friends", source, persona="joey") == 0
+    assert said(tmp_path / "out") == [["x", "y"]]
+    assert rejected(tmp_path / "out") == [
+        (2, "turn 1 has no complete reply"),
+        (2, "the field 'text' holds an object, not text"),
+        (3, "turn 1 is a number, not an object"),
+    ]
+
+
 def test_html_in_the_words_is_named(tmp_path, capsys):
     source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR, ["줄?", "하나<br>둘&nbsp;셋"], ["a < b?", "x > y & z"]])  # fmt: skip
     assert prepare(tmp_path / "out", "campus", source) == 0

@@ -181,7 +181,9 @@ def _document(path: Path) -> Iterator[Line | BadRow] | None:
         return None
     chats = whole.get("chats")
     chats = chats.get("list") if isinstance(chats, dict) else [whole]
-    lists = [chat["messages"] for chat in chats or () if isinstance(chat, dict) and isinstance(chat.get("messages"), list)]  # fmt: skip
+    if not isinstance(chats, list):
+        return None
+    lists = [chat["messages"] for chat in chats if isinstance(chat, dict) and isinstance(chat.get("messages"), list)]  # fmt: skip
     messages = [message for one in lists for message in one]
     # ShareGPT says "from", too; only a chat has times.
     if not messages or not all(isinstance(one, dict) and one.keys() & {"date", "timestamp"} for one in messages):  # fmt: skip
@@ -198,15 +200,20 @@ def _document_messages(path: Path, lists: list[list[dict[str, Any]]]) -> Iterato
         for message in messages:
             number += 1
             author = message.get("author")
-            name = (author.get("nickname") or author.get("name")) if isinstance(author, dict) else message.get("from")  # fmt: skip
+            if isinstance(author, dict):
+                author = author.get("nickname") or author.get("name")
+            name = clean(_flat(author or message.get("from")))
             words = _flat(message.get("content", message.get("text")))
             scene = _at(clock, str(message.get("date") or message.get("timestamp")))
-            if message.get("type") not in ("message", "Default", "Reply") or not name:
+            if (
+                message.get("type", "message") not in ("message", "Default", "Reply")
+                or not name
+            ):
                 yield BadRow(str(path), number, "a notice of the chat, said by nobody")
             elif message.get("forwarded_from"):
-                yield Line(scene, number, clean(name), "", "forwarded: these are words of somebody else")  # fmt: skip
+                yield Line(scene, number, name, "", "forwarded: these are words of somebody else")  # fmt: skip
             else:
-                yield _line(scene, number, clean(name), words)
+                yield _line(scene, number, name, words)
 
 
 def _flat(text: Any) -> str:

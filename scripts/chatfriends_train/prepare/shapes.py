@@ -260,8 +260,9 @@ def _export(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
         runs = conversations.setdefault(
             f"{turn.get('place')}-{turn.get('thread')}", [[]]
         )
-        reply = turn.get("reply") or {}
-        text, answer = clean(turn.get("text") or ""), clean(reply.get("text") or "")
+        reply = turn.get("reply")
+        reply = reply if isinstance(reply, dict) else {}
+        text, answer = words_of(turn, ["text"]), words_of(reply, ["text"])
         if turn.get("amended"):
             yield place.bad(f"turn {turn.get('turn')} was edited after its reply")
             runs.append([])
