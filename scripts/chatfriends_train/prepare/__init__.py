@@ -7,7 +7,7 @@
   instruct   instructions of all kinds (Alpaca, self-instruct), tables of questions and answers
 
 Each also reads conversations (.json, .jsonl): ChatML {"messages": …}, ShareGPT {"conversations": …}, and what
-`chatfriends memory export` writes. Exports are those of KakaoTalk, WhatsApp, Telegram and Discord.
+`chatfriends memory export` writes. Chats are read as KakaoTalk, WhatsApp, Telegram and Discord export them.
 What is left out stands in rejected.jsonl with file, row and reason.
 """
 

@@ -82,10 +82,10 @@ def dialogues(
         else:
             turn = Turn("assistant", line.words) if is_persona else Turn("user", line.words, line.speaker)  # fmt: skip
             if not is_persona and turns:
-                is_other = turns[-1].role == "user" and turns[-1].name != line.speaker
-                is_other |= turns[-1].role == "assistant" and turns[-2].name != line.speaker  # fmt: skip
-                is_long = turns[-1].role == "assistant" and sum(tokens(one.content) for one in turns) > longest  # fmt: skip
-                if is_other or is_long:
+                is_answered = turns[-1].role == "assistant"
+                before = turns[-2 if is_answered else -1].name
+                is_long = sum(tokens(one.content) for one in turns) > longest
+                if before != line.speaker or (is_answered and is_long):
                     yield from ended()
             if turns and turns[-1].role == turn.role:
                 turns[-1] = replace(turn, content=f"{turns[-1].content}\n{turn.content}")  # fmt: skip

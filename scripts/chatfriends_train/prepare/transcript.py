@@ -23,7 +23,7 @@ SIGNS = ":：()[]{}"
 HIDE = {ord(sign): chr(0xE000 + place) for place, sign in enumerate(SIGNS)}
 SHOW = {0xE000 + place: sign for place, sign in enumerate(SIGNS)}
 LABEL = re.compile(
-    "\\s*([^:：?!()<>{}\\[\\]\ue000\ue001]{1,40}?)\\s*[:：]\\s*(.*)", re.DOTALL
+    "\\s*([^:：?!()<>{}\\[\\]\ue000-\ue007]{1,40}?)\\s*[:：]\\s*(.*)", re.DOTALL
 )
 # A row that begins another scene: in brackets, or as a heading of its own. "Cut to the chase" and "3장 뽑아 줘" are none.
 SCENE = re.compile(
