@@ -4,6 +4,7 @@ A dialogue belongs to one persona; its turns alternate, the person begins and th
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any, Literal, Self
 from .problems import Problem
 
 Role = Literal["user", "assistant"]
+# JSON can say half of a pair that makes one character in UTF-16; no file can hold it.
+HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,13 @@ class Dialogue:
                 return f"two turns of {turn.role!r} follow each other, or it begins with the persona"
             if not turn.content.strip():
                 return f"a turn of {turn.role!r} has no words"
+            if HALF.search(turn.content + (turn.name or "")):
+                return f"a turn of {turn.role!r} holds half a character (an escape such as \\ud83c that stands alone)"
             expected = "assistant" if turn.role == "user" else "user"
         if len(self.turns) < 2 or expected != "user":
             return "it does not end with words of the persona"
+        if HALF.search(self.system or ""):
+            return "the system text holds half a character (an escape such as \\ud83c that stands alone)"
         return None
 
     def with_group(self, group: str) -> Self:

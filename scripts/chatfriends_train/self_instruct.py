@@ -1,8 +1,8 @@
 """Grows a set of examples through a model server that speaks OpenAI's chat completions, the daemon's own included.
 
 The server is shown some examples and writes further ones; what is too near to one that is there, too short, or about
-pictures and files is left out. The output is the state: the same command goes on where it was stopped. The key, where
-the server wants one, is read from OPENAI_API_KEY.
+pictures and files is left out. The output is the state, with what was spent in FILE.spent beside it: the same command goes on
+where it was stopped. The key, where the server wants one, is read from OPENAI_API_KEY.
 """
 
 import argparse
@@ -21,11 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .problems import BadRow, Problem
+from . import options
+from .dialogue import HALF
 from .prepare.groups import plain
 from .prepare.rows import read_rows
-from .prepare.shapes import INPUTS, INSTRUCTIONS, OUTPUTS, Place, shape_of, words_of
+from .prepare.shapes import INSTRUCTIONS, OUTPUTS, Place, field_of, input_of, shape_of, words_of  # fmt: skip
 from .prepare.text import clean, is_korean
+from .problems import BadRow, Problem
 
 SHOWN, SHOWN_GROWN = 8, 2
 """Examples in a prompt, and how many of them may be grown ones (Wang et al. 2022, section 2.2: eight, two of them)."""
@@ -59,6 +61,8 @@ PARTS = re.compile(
     r"(?P<instruction>.*?)\n\s*(?:\d+\s*[.)]\s*)?Input\s*:(?P<given>.*?)\n\s*(?:\d+\s*[.)]\s*)?Output\s*:(?P<output>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+SEEDS = ("self-instruct", "an instruction", "question and answer", "input and output")
+"""The forms of rows that can be shown as examples."""
 WORD = re.compile(r"[\uac00-\ud7a3]|[^\W_]+?(?=[\uac00-\ud7a3]|\W|_|$)")
 
 
@@ -100,20 +104,32 @@ class Spent:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the step can be told."""
-    parser.add_argument("seeds", type=Path, metavar="SEEDS", help="examples: self-instruct or Alpaca, .json or .jsonl")  # fmt: skip
-    parser.add_argument("--endpoint", required=True, metavar="URL", help="for example http://127.0.0.1:8080/v1")  # fmt: skip
-    parser.add_argument("--model", required=True, metavar="NAME", help="the model's name there; the daemon: a persona's id")  # fmt: skip
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the grown examples, .jsonl")  # fmt: skip
-    parser.add_argument("--count", type=int, default=100, metavar="N", help="examples to grow (%(default)s)")  # fmt: skip
-    parser.add_argument("--requests", type=int, default=200, metavar="N", help="most requests, all runs together (%(default)s)")  # fmt: skip
-    parser.add_argument("--tokens", type=int, default=500_000, metavar="N", help="most tokens, all runs together (%(default)s)")  # fmt: skip
+    parser.add_argument("seeds", type=options.path, metavar="SEEDS", help="examples: self-instruct, Alpaca, or a table of questions and answers")  # fmt: skip
+    parser.add_argument("--endpoint", required=True, type=endpoint, metavar="URL", help="for example http://127.0.0.1:8080/v1")  # fmt: skip
+    parser.add_argument("--model", required=True, type=options.words, metavar="NAME", help="the model's name there; the daemon: a persona's id")  # fmt: skip
+    parser.add_argument("--out", required=True, type=options.path, metavar="FILE", help="the grown examples, .jsonl")  # fmt: skip
+    parser.add_argument("--count", type=options.positive, default=100, metavar="N", help="examples to grow (%(default)s)")  # fmt: skip
+    parser.add_argument("--requests", type=options.positive, default=200, metavar="N", help="most requests, all runs together (%(default)s)")  # fmt: skip
+    parser.add_argument("--tokens", type=options.positive, default=500_000, metavar="N", help="most tokens, all runs together (%(default)s)")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="print the first prompt and ask nobody")  # fmt: skip
+
+
+def endpoint(text: str) -> str:
+    """The address of a server, for argparse."""
+    address = text.rstrip("/")
+    if not re.match(r"https?://[^/\s]+", address, re.IGNORECASE):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address of a server; it looks like http://127.0.0.1:8080/v1")  # fmt: skip
+    if address.endswith("/chat/completions"):
+        raise argparse.ArgumentTypeError(f"{text!r} already ends in /chat/completions, which is added; give {address.removesuffix('/chat/completions')}")  # fmt: skip
+    return address
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Asks, reads, filters and appends until there are enough or the budget is used up."""
     seeds = _seeds(arguments.seeds)
-    grown, spent = _state(arguments.out)
+    if arguments.out.is_dir():
+        raise Problem(f"{arguments.out} is a folder; --out is the file that is written")
+    grown, spent = _state(arguments.out, arguments.dry_run)
     known = [_words(one.instruction) for one in (*seeds, *grown)]
     if arguments.dry_run:
         print(prompt(_chosen(seeds, grown, spent.requests, SHOWN)))
@@ -121,7 +137,7 @@ def run(arguments: argparse.Namespace) -> None:
     fruitless, shown = 0, SHOWN
     while len(grown) < arguments.count:
         if spent.requests >= arguments.requests or spent.tokens >= arguments.tokens:
-            _say(f"the budget is used up: {spent.requests} requests, {spent.tokens} tokens")  # fmt: skip
+            _say(f"the budget is used up: {spent.requests} requests, {spent.tokens} tokens; raise --requests or --tokens to go on")  # fmt: skip
             break
         asked = prompt(_chosen(seeds, grown, spent.requests, shown))
         try:
@@ -135,6 +151,7 @@ def run(arguments: argparse.Namespace) -> None:
             continue
         spent.requests += 1
         spent.tokens += answer.tokens
+        _note(arguments.out, spent)
         examples = parse(answer.text, answer.is_whole)
         kept = 0
         left_out: Counter[str] = Counter(
@@ -145,7 +162,7 @@ def run(arguments: argparse.Namespace) -> None:
             if fault:
                 left_out[fault] += 1
             elif len(grown) < arguments.count:
-                _append(arguments.out, example, spent)
+                _append(arguments.out, example)
                 grown.append(example)
                 known.append(_words(example.instruction))
                 kept += 1
@@ -211,6 +228,9 @@ def unfit(example: Example) -> str | None:
         return "begins with a sign"
     if sum(map(str.isdigit, letters)) * 2 > len(letters):
         return "mostly numbers"
+    text = f"{example.instruction} {example.given} {example.output}"
+    if HALF.search(text):
+        return "half a character"
     text = f"{example.instruction} {example.output}"
     if re.search(r"([^\w\s])\1{4,}|(\w)\2{7,}", text):
         return "the same sign again and again"
@@ -251,60 +271,83 @@ def _words(text: str) -> list[str]:
 
 
 def _seeds(path: Path) -> list[Example]:
-    examples = []
+    examples: list[Example] = []
     for item in read_rows(path):
         if isinstance(item, BadRow):
             raise Problem(f"{item}; mend the seeds")
         number, row = item.number, item.row
         shape = shape_of(row)
-        if shape is None or shape.name not in ("self-instruct", "an instruction"):
+        if shape is None or shape.name not in SEEDS:
             raise Problem(
-                f"{path}:{number}: the fields {', '.join(map(str, row)) or '(none)'} are no seed; one looks like "
-                '{"instruction": "…", "instances": [{"input": "", "output": "…"}]}'
+                f"{path}:{item.header or number}: the fields {', '.join(map(str, row)) or '(none)'} are no seed; one looks like "
+                '{"instruction": "…", "instances": [{"input": "", "output": "…"}]}, or a table has the columns question and answer, 질문 and 답변'
             )
-        for dialogue in shape.read(Place(str(path), number, "", ""), row):
+        read = list(shape.read(Place(str(path), number, "", ""), row))
+        for dialogue in read:
             if isinstance(dialogue, BadRow):
                 raise Problem(f"{dialogue}; mend the seeds")
-        instances = row["instances"] if "instances" in row else [row]
-        examples += [
-            Example(words_of(row, INSTRUCTIONS), words_of(one, INPUTS), words_of(one, OUTPUTS))
-            for one in instances[:1]
-        ]  # fmt: skip
+        if field_of(row, INSTRUCTIONS) is None:
+            examples += [Example(one.turns[0].content, "", one.turns[1].content) for one in read]  # fmt: skip
+        else:
+            given = row["instances"][0] if "instances" in row else row
+            examples.append(Example(words_of(row, INSTRUCTIONS), input_of(given), words_of(given, OUTPUTS)))  # fmt: skip
     if not examples:
         raise Problem(f"{path} holds no example; write some seeds first")
     return examples
 
 
-def _state(path: Path) -> tuple[list[Example], Spent]:
+def _state(path: Path, only_look: bool) -> tuple[list[Example], Spent]:
     """What earlier runs have grown, and spent. A last line without an end is of a killed run and is cut off."""
-    if not path.exists():
-        return [], Spent()
-    data = path.read_bytes()
+    data = path.read_bytes() if path.exists() else b""
     whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):
+    if len(whole) < len(data) and not only_look:
         _say(f"{path}: the last line is of a run that was killed; it is taken away")
         os.truncate(path, len(whole))
-    grown, spent = [], Spent()
-    for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):
+    grown = []
+    # A row may hold signs at which splitlines() would part it.
+    for number, line in enumerate(whole.decode("utf-8").split("\n")[:-1], 1):
         try:
             row = json.loads(line)
             instance = row["instances"][0]
             grown.append(Example(row["instruction"], instance["input"], instance["output"]))  # fmt: skip
-            spent = Spent(int(row["spent"]["requests"]), int(row["spent"]["tokens"]))
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise Problem(
                 f"{path}:{number}: not a row of self-instruct; mend it or name another --out"
             ) from error
-    return grown, spent
+    return grown, _spent(path)
 
 
-def _append(path: Path, example: Example, spent: Spent) -> None:
-    row = example.to_json() | {
-        "spent": {"requests": spent.requests, "tokens": spent.tokens}
-    }
+def _beside(path: Path) -> Path:
+    """Where stands what was spent: also requests of which nothing was kept count."""
+    return path.with_name(path.name + ".spent")
+
+
+def _spent(path: Path) -> Spent:
+    beside = _beside(path)
+    if not beside.exists():
+        return Spent()
+    try:
+        told = json.loads(beside.read_text("utf-8"))
+        return Spent(int(told["requests"]), int(told["tokens"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Problem(
+            f"{beside} does not tell what was spent; remove it to count from zero, or name another --out"
+        ) from error
+
+
+def _note(path: Path, spent: Spent) -> None:
+    """Writes down what was spent, before the answer is looked at."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    beside = _beside(path)
+    partial = beside.with_name(beside.name + ".part")
+    told = {"requests": spent.requests, "tokens": spent.tokens}
+    partial.write_text(json.dumps(told) + "\n", "utf-8")
+    partial.replace(beside)
+
+
+def _append(path: Path, example: Example) -> None:
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        file.write(json.dumps(example.to_json(), ensure_ascii=False) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
@@ -331,12 +374,12 @@ class Answer:
     """Prompt and answer together."""
 
 
-def ask(endpoint: str, model: str, text: str) -> Answer:
+def ask(server: str, model: str, text: str) -> Answer:
     """One answer. Tries again, with longer and longer pauses, while the server is away or busy.
 
     Raises `Problem` when it stays away, refuses, or answers what is no chat completion.
     """
-    url = endpoint.rstrip("/") + "/chat/completions"
+    url = server + "/chat/completions"
     body = {
         "model": model,
         "messages": [{"role": "user", "content": text}],
@@ -367,7 +410,7 @@ def ask(endpoint: str, model: str, text: str) -> Answer:
         except (ValueError, http.client.InvalidURL) as error:
             # urllib says so of an address that is none.
             raise Problem(
-                f"--endpoint {endpoint}: {error}; it looks like http://127.0.0.1:8080/v1"
+                f"--endpoint {server}: {error}; it looks like http://127.0.0.1:8080/v1"
             ) from error
         except (OSError, http.client.HTTPException) as error:
             fault = str(getattr(error, "reason", error))

@@ -58,7 +58,7 @@ Ross: W-what is that?
 Joey (whispering): It's soup. I was gonna--
 Ross: What?
 Joey: -- share it.
-Mr. Kim: Hello.
+All: Hello.
 Joey: Hi!
 Ross: Nobody asked you.
 Joey: But I only--
@@ -85,9 +85,13 @@ def test_a_transcript_becomes_the_dialogues_of_one_speaker(tmp_path):
     names = {turn.name for one in every for turn in one.turns if turn.role == "user"}
     assert names == {"Monica", "Ross"}
     reasons = dict(rejected(tmp_path / "out"))
-    assert sorted(reasons) == [1, 15, 17, 20]
+    assert sorted(reasons) == [1, 12, 14, 15, 16, 17, 20, 22]
+    assert reasons[14] == "said by 'All', who is no one person"
     assert "one-sided" in reasons[15] and "one-sided" in reasons[20]
+    assert reasons[16] == "Ross says this, and joey does not answer"
     assert "cut off" in reasons[17]
+    assert "only in part" in reasons[22]
+    assert report(tmp_path / "out")["speakers"] == {str(source): {"Joey": 6, "Ross": 3, "Monica": 2}}  # fmt: skip
 
 
 def test_names_in_capitals_are_names(tmp_path):
@@ -258,7 +262,7 @@ PROBLEMS: list[tuple[str, str, bytes, str]] = [
     ("empty", "a.csv", b"", "a.csv is empty"),
     ("blanks", "a.csv", b" \n\n", "nothing but blanks"),
     ("only a header", "a.csv", "질문,답변\n".encode(), "holds no row"),
-    ("wrong columns", "a.csv", b"frage,antwort\nx,y\n", "a.csv:2: columns found: frage, antwort; expected"),
+    ("wrong columns", "a.csv", b"frage,antwort\nx,y\n", "a.csv:1: columns found: frage, antwort; expected"),
     ("a column twice", "a.csv", b"question,question,answer\nx,y,z\n", "two columns are named 'question'"),
     ("an open quotation mark", "a.csv", b'question,answer\nx,"y\n', "a.csv:2: not CSV"),
     ("mixed encodings", "a.csv", "질문,답변\n가까운 곳,여기\n".encode() + "먼 곳,저기\n".encode("cp949"), "a.csv:3: two encodings in one file: row 1 is UTF-8, row 3 is CP949"),
@@ -267,7 +271,12 @@ PROBLEMS: list[tuple[str, str, bytes, str]] = [
     ("an array that breaks off", "a.json", f"[\n{ANSWER}\n".encode(), "the array breaks off"),
     ("no XLSX", "a.xlsx", b"PK nothing", "a.xlsx is no XLSX file"),
     ("half a Parquet file", "a.parquet", b"PAR1 nothing", "a.parquet is no whole Parquet file"),
-    ("no DOCX", "a.docx", b"PK nothing", "transcripts are read by `prepare friends`"),
+    ("no DOCX", "a.docx", b"PK nothing", "transcripts and chats are read by `prepare friends`"),
+    ("Windows-1252", "a.csv", b"question,answer\nwhy,I don\x92t know\n", "a.csv:2: this looks like Windows-1252"),
+    ("an array that breaks off after a comma", "a.json", f"[\n{ANSWER},\n".encode(), "a.json:3: the array breaks off"),
+    ("no objects", "a.json", b'["x", "x", 1]', "a.json:1: a text where an object {…} is expected\n  a.json:1: a number where"),
+    ("rows inside of an object", "a.json", f'{{"data": [{ANSWER}]}}'.encode(), "the rows may stand in 'data': save that list as a file of its own"),
+    ("no header", "a.csv", b"where,here\nwhen,now\n", "a.csv:1: columns found: where, here; "),
     ("another ending", "a.pdf", b"x", "has the ending .pdf; what is read: .txt, .docx, .json"),
     ("a form of another kind", "a.csv", "사람문장1,시스템문장1\n가,나\n".encode(), "use `prepare listener`"),
     ("only bad rows", "a.csv", b"question,answer\nx,\n", "a.csv:2: the answer is empty"),
@@ -278,7 +287,7 @@ PROBLEMS: list[tuple[str, str, bytes, str]] = [
 def test_a_file_that_cannot_be_used_is_a_sentence_and_no_output(tmp_path, capsys, story, name, data, message):  # fmt: skip
     (tmp_path / name).write_bytes(data)
     assert prepare(tmp_path / "out", "campus", tmp_path / name) == 1
-    error = capsys.readouterr().err
+    error = capsys.readouterr().err.replace(f"{tmp_path}/", "")
     assert message in error, error
     assert "Traceback" not in error
     assert not (tmp_path / "out").exists()
@@ -494,14 +503,17 @@ def test_the_report_hides_what_it_found_and_mask_takes_it_out(tmp_path):
 def test_the_folder_is_whole_or_not_there_and_never_somebody_elses(tmp_path, capsys):
     source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR])
     out = tmp_path / "out"
-    # What a killed run left is no output, and in nobody's way.
-    out.with_name("out.part").mkdir()
-    (out.with_name("out.part") / "train.jsonl").write_text("half")
+    # What a killed run left is no output, and in nobody's way; what somebody has put beside it is theirs.
+    killed, backup = out.with_name(".out.prepare-new"), out.with_name("out.old")
+    for folder in (killed, backup):
+        folder.mkdir()
+        (folder / "train.jsonl").write_text("half")
     assert prepare(out, "campus", source) == 0
     first = {path.name: path.read_bytes() for path in out.iterdir()}
     assert prepare(out, "campus", source) == 0
     assert {path.name: path.read_bytes() for path in out.iterdir()} == first
-    assert not out.with_name("out.part").exists()
+    assert not killed.exists()
+    assert (backup / "train.jsonl").read_text() == "half"
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "novel.txt").write_text("…")
@@ -512,7 +524,7 @@ def test_the_folder_is_whole_or_not_there_and_never_somebody_elses(tmp_path, cap
 
 @pytest.mark.parametrize(
     ("kind", "persona", "least", "bad"),
-    [("friends", "joey", 25, 5), ("mechuri", "mechuri", 60, 0), ("campus", "campus", 100, 0), ("listener", "listener", 60, 0), ("instruct", "helper", 60, 0)],
+    [("friends", "joey", 25, 9), ("mechuri", "mechuri", 60, 0), ("campus", "campus", 100, 0), ("listener", "listener", 60, 0), ("instruct", "helper", 60, 0)],
 )  # fmt: skip
 def test_the_examples_are_read_whole(tmp_path, kind, persona, least, bad):
     files = sorted((EXAMPLES / kind).iterdir())
@@ -522,3 +534,269 @@ def test_the_examples_are_read_whole(tmp_path, kind, persona, least, bad):
     assert all(one["groups"] for one in told["splits"].values())
     assert told["rejected"] == bad
     assert not told["duplicates"] and not told["personal_data"]
+
+
+ODD = """영희님이 들어왔습니다.
+민수🐶: 오늘 뭐해? great :D
+조이: 오늘은 10:30에 보자. 준비물은 이거야 hi :)
+3장 뽑아 줘
+장면이 멋졌어
+준비물: 노트북
+민수🐶: https://example.com: 봐
+조이: (웃으며
+민수🐶: 뭐야 :(
+조이: 아무것도 아냐 (진짜), ㅋㅋ :((
+--------------- 2024년 1월 6일 ---------------
+minsu_22: hi
+조이: yo
+컴공 김민수: 안녕
+학생 1: 안녕 (손을 들고
+천천히) 반가워
+조이: 응
+Mr. Kim: Cut to the chase.
+조이: 넵
+시간: 오후 2시
+"""
+
+
+def test_what_only_looks_like_a_name_a_scene_or_a_direction_stays_words(tmp_path):
+    source = tmp_path / "odd.txt"
+    source.write_text(ODD, "utf-8")
+    assert prepare(tmp_path / "out", "friends", source, persona="joey", more=("--speaker", "조이")) == 0  # fmt: skip
+    assert said(tmp_path / "out") == [
+        ["오늘 뭐해? great :D", "오늘은 10:30에 보자. 준비물은 이거야 hi :) 3장 뽑아 줘 장면이 멋졌어"],
+        ["https://example.com: 봐 뭐야 :(", "아무것도 아냐, ㅋㅋ :(("],
+        ["hi", "yo"],
+        ["안녕 반가워", "응"],
+        ["Cut to the chase.", "넵"],
+    ]  # fmt: skip
+    assert rejected(tmp_path / "out") == [
+        (1, "a notice of the chat, said by nobody"),
+        (6, "준비물 says this, and 조이 does not answer"),
+        (8, "only in part: what follows '(' is left out, since no ')' follows before the next speaker; close the bracket"),
+        (14, "컴공 김민수 says this, and 조이 does not answer"),
+        (20, "said by '시간', who is no one person"),
+    ]  # fmt: skip
+    # A heading that was taken for a name shows in the list of who speaks.
+    assert "준비물 (1)" in (tmp_path / "out" / "report.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["[Scene: a kitchen]", "Scene 2", "Scene: the street", "S#1. 부엌", "#2", "장면 2", "제3장", "2장: 밤", "씬 4", "CUT TO:", "[Time Lapse]", "The End", "ACT TWO", "INT. KITCHEN - DAY", "--- 2024년 1월 6일 ---", "--- 2024-01-06 ---"],
+)  # fmt: skip
+def test_headings_part_scenes(tmp_path, heading):
+    source = tmp_path / "a.txt"
+    source.write_text(f"Ross: Hi\nJoey: Yo\n{heading}\nRoss: Bye\nJoey: So long\n", "utf-8")  # fmt: skip
+    assert prepare(tmp_path / "out", "friends", source, persona="joey") == 0
+    assert said(tmp_path / "out") == [["Hi", "Yo"], ["Bye", "So long"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("국문과 김영희", True), ("Part Timer", True), ("Mr. Kim", True), ("학생 1", True), ("민수🐶", True), ("The Others", False), ("Ross and Joey", False), ("조이와 민수", False), ("모두", False), ("Narrator", False)],
+)  # fmt: skip
+def test_a_name_is_one_persons(tmp_path, name, is_one):
+    source = tmp_path / "a.txt"
+    source.write_text(f"{name}: Hello?\nJoey: Hi.\nRoss: Bye?\nJoey: Bye.\n", "utf-8")
+    assert prepare(tmp_path / "out", "friends", source, persona="joey") == 0
+    assert said(tmp_path / "out") == [["Hello?", "Hi."], ["Bye?", "Bye."]][not is_one :]
+
+
+def _jsonl(path: Path, *rows: Any) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def _chatml(*messages: tuple[str, ...]) -> dict[str, Any]:
+    return {"messages": [dict(zip(("role", "content", "name"), one, strict=False)) for one in messages]}  # fmt: skip
+
+
+def test_a_message_without_words_parts_a_conversation_and_is_listed(tmp_path):
+    talk = _chatml(("system", "S"), ("user", "a"), ("assistant", ""), ("user", "b"), ("assistant", "c"), ("system", "T"))  # fmt: skip
+    source = _jsonl(tmp_path / "a.jsonl", talk)
+    assert prepare(tmp_path / "out", "instruct", source) == 0
+    assert said(tmp_path / "out") == [["b", "c"]]
+    assert [reason.split(":")[0] for _, reason in rejected(tmp_path / "out")] == ["only in part", "one-sided"]  # fmt: skip
+    (one,) = sum(written(tmp_path / "out").values(), [])
+    assert one.system == "S\n\nT"
+
+
+def test_a_reply_answers_the_one_who_spoke_last(tmp_path):
+    talk = _chatml(("user", "lunch?", "Yun"), ("user", "it rains", "Min"), ("assistant", "take a coat"), ("user", "ok", "Yun"), ("assistant", "bye"))  # fmt: skip
+    source = _jsonl(tmp_path / "a.jsonl", talk)
+    assert prepare(tmp_path / "out", "instruct", source) == 0
+    (one,) = sum(written(tmp_path / "out").values(), [])
+    assert [(turn.name, turn.content) for turn in one.turns] == [("Min", "it rains"), (None, "take a coat"), ("Yun", "ok"), (None, "bye")]  # fmt: skip
+    assert rejected(tmp_path / "out") == [(1, "only in part: Yun has no answer before Min speaks")]  # fmt: skip
+
+
+def test_a_missing_sentence_joins_no_two_replies(tmp_path):
+    head = ["사람문장1", "시스템문장1", "사람문장2", "시스템문장2", "사람문장3", "시스템문장3"]  # fmt: skip
+    rows = [
+        ["가", "나", "", "라", "", ""],
+        ["약속 있어?", "없음", "그래", "네", "", ""],
+    ]
+    source = _table(tmp_path / "a.csv", head, rows)
+    assert prepare(tmp_path / "out", "listener", source) == 0
+    assert said(tmp_path / "out") == [
+        ["가", "나"],
+        ["약속 있어?", "없음", "그래", "네"],
+    ]
+    assert {row for row, _ in rejected(tmp_path / "out")} == {2}
+
+
+@pytest.mark.parametrize("answer", ["없음", "None", "nan", "0"])
+def test_an_answer_may_be_a_word_that_elsewhere_means_nothing(tmp_path, answer):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [["알레르기 있어?", answer]])
+    assert prepare(tmp_path / "out", "campus", source) == 0
+    assert said(tmp_path / "out") == [["알레르기 있어?", answer]]
+
+
+def test_a_table_of_both_languages_gives_both(tmp_path):
+    rows = [["어디?", "여기.", "Where?", "Here."], ["언제?", "지금.", "", ""], ["", "", "Who?", ""], ["", "", "", "Nobody."]]  # fmt: skip
+    source = _table(tmp_path / "a.csv", ["질문", "답변", "question", "answer"], rows)
+    assert prepare(tmp_path / "out", "campus", source) == 0
+    assert said(tmp_path / "out") == [["Where?", "Here."], ["어디?", "여기."], ["언제?", "지금."]]  # fmt: skip
+    assert rejected(tmp_path / "out") == [(4, "the answer is empty"), (5, "the question is empty")]  # fmt: skip
+    assert len({one.group for one in sum(written(tmp_path / "out").values(), [])}) == 2
+
+
+@pytest.mark.parametrize("head", [["질문(필수)", "답변 (최종)"], ["Question*", "answer [en]"]])  # fmt: skip
+def test_a_column_may_carry_a_note(tmp_path, head):
+    assert prepare(tmp_path / "out", "campus", _table(tmp_path / "a.csv", head, [PAIR])) == 0  # fmt: skip
+    assert said(tmp_path / "out") == [PAIR]
+
+
+def test_two_columns_that_differ_by_their_note_are_not_guessed_at(tmp_path, capsys):
+    source = _table(
+        tmp_path / "a.csv", ["질문", "답변(초안)", "답변(최종)"], [[*PAIR, "x"]]
+    )
+    assert prepare(tmp_path / "out", "campus", source) == 1
+    assert "columns found: 질문, 답변(초안), 답변(최종)" in capsys.readouterr().err
+
+
+def test_one_bad_quotation_mark_costs_one_row(tmp_path):
+    for name, mark in (("a.csv", ","), ("a.tsv", "\t")):
+        rows = ["question,answer", 'a,"b" c', "d,e", 'f,"g', "h,i", '"say ""hi""",j']
+        (tmp_path / name).write_text("\n".join(rows).replace(",", mark), "utf-8")
+        assert prepare(tmp_path / "out", "campus", tmp_path / name) == 0
+        assert said(tmp_path / "out") == [["d", "e"], ["h", "i"], ['say "hi"', "j"]]
+        assert [row for row, _ in rejected(tmp_path / "out")] == [2, 4]
+
+
+def test_excels_line_with_the_separator_is_no_header(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "sep=;\n질문;답변\n어디?;여기, 또는 저기.\n", "utf-8"
+    )
+    assert prepare(tmp_path / "out", "campus", tmp_path / "a.csv") == 0
+    assert said(tmp_path / "out") == [["어디?", "여기, 또는 저기."]]
+
+
+def test_arrays_one_after_the_other_are_all_read(tmp_path):
+    row = '{"instruction": "%s", "output": "x"}'
+    (tmp_path / "a.json").write_text(f"[{row % 'a'}]\n[{row % 'b'}, {row % 'c'},]\n{row % 'd'}")  # fmt: skip
+    assert prepare(tmp_path / "out", "instruct", tmp_path / "a.json") == 0
+    assert sorted(first for first, _ in said(tmp_path / "out")) == ["a", "b", "c", "d"]
+
+
+def test_half_a_character_is_a_bad_row(tmp_path):
+    good = _chatml(("user", "Hi"), ("assistant", "Yo"))
+    rows = [good, _chatml(("user", "\ud83c"), ("assistant", "Yo")), {"\ud83c": 1}]
+    assert prepare(tmp_path / "out", "instruct", _jsonl(tmp_path / "a.jsonl", *rows)) == 0  # fmt: skip
+    assert said(tmp_path / "out") == [["Hi", "Yo"]]
+    (_, first), (_, second) = rejected(tmp_path / "out")
+    assert "half a character" in first and "not those of the rows before" in second
+
+
+def test_cells_that_hold_no_words_are_told_from_empty_ones(tmp_path):
+    book = openpyxl.Workbook()
+    for row in [["질문", "답변"], PAIR, ["A?", "#N/A"], ["B?", "=1+1"], ["C?", None]]:
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    assert prepare(tmp_path / "out", "campus", tmp_path / "a.xlsx") == 0
+    assert rejected(tmp_path / "out") == [
+        (3, "the field '답변' holds #N/A, an error of the spreadsheet"),
+        (4, "a formula without its result; open the file in a spreadsheet program and save it there"),
+        (5, "the answer is empty"),
+    ]  # fmt: skip
+    row = {"instruction": "a", "output": ["x"]}
+    assert prepare(tmp_path / "more", "instruct", _jsonl(tmp_path / "a.jsonl", row | {"output": "y"}, row)) == 0  # fmt: skip
+    assert rejected(tmp_path / "more") == [(2, "the field 'output' holds a list, not text")]  # fmt: skip
+
+
+def test_a_turn_that_was_edited_after_its_reply_teaches_nothing(tmp_path):
+    turns = [
+        {"place": "web:a", "thread": None, "turn": number, "text": f"question {number}", "reply": {"text": "answer", "complete": True}, "amended": number == 2}
+        for number in range(1, 4)
+    ]  # fmt: skip
+    source = _jsonl(tmp_path / "a.jsonl", {"persona": "joey", "turns": turns})
+    assert prepare(tmp_path / "out", "friends", source, persona="joey") == 0
+    assert said(tmp_path / "out") == [["question 1", "answer"], ["question 3", "answer"]]  # fmt: skip
+    assert rejected(tmp_path / "out") == [(1, "turn 2 was edited after its reply")]
+
+
+def test_fields_of_other_types_are_bad_rows(tmp_path):
+    turn = {"place": "a", "thread": None, "turn": 1, "text": "x", "reply": {"text": "y"}}  # fmt: skip
+    rows = [
+        {"persona": "joey", "turns": [turn]},
+        {"persona": "joey", "turns": [turn | {"reply": ["y"]}, turn | {"text": {}}]},
+        {"persona": "joey", "turns": [1]},
+    ]
+    source = _jsonl(tmp_path / "a.jsonl", *rows)
+    assert prepare(tmp_path / "out", "friends", source, persona="joey") == 0
+    assert said(tmp_path / "out") == [["x", "y"]]
+    assert rejected(tmp_path / "out") == [
+        (2, "turn 1 has no complete reply"),
+        (2, "the field 'text' holds an object, not text"),
+        (3, "turn 1 is a number, not an object"),
+    ]
+
+
+def test_html_in_the_words_is_named(tmp_path, capsys):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR, ["줄?", "하나<br>둘&nbsp;셋"], ["a < b?", "x > y & z"]])  # fmt: skip
+    assert prepare(tmp_path / "out", "campus", source) == 0
+    assert f"HTML in the words: 1, for example {source}:3" in capsys.readouterr().out
+    assert [one["row"] for one in report(tmp_path / "out")["markup"]] == [3]
+
+
+def test_too_few_groups_are_said_so(tmp_path, capsys):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR])
+    assert prepare(tmp_path / "out", "campus", source) == 0
+    lacking = "1 dialogue in 1 group cannot be split: at least 3 groups"
+    assert lacking in capsys.readouterr().out
+    assert lacking in (tmp_path / "out" / "report.md").read_text("utf-8")
+
+
+def test_what_was_changed_by_hand_or_is_another_personas_stays(tmp_path, capsys):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR])
+    out = tmp_path / "out"
+    assert prepare(out, "campus", source) == 0
+    assert prepare(out, "campus", source, persona="helper") == 1
+    assert "holds the training data of 'campus'" in capsys.readouterr().err
+    (out / "train.jsonl").write_text("", "utf-8")
+    assert prepare(out, "campus", source) == 1
+    assert "train.jsonl has been changed by hand" in capsys.readouterr().err
+    assert (out / "train.jsonl").read_text("utf-8") == ""
+
+
+@pytest.mark.parametrize("out", ["a.csv", "a.csv/x", "/proc/x"])
+def test_an_output_that_cannot_be_is_a_sentence(tmp_path, capsys, out):
+    source = _table(tmp_path / "a.csv", ["질문", "답변"], [PAIR])
+    assert prepare(tmp_path / out, "campus", source) == 1
+    assert f"{tmp_path / out}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.csv", "--out", "out", "--limit", "-1"], "--limit: '-1' is no whole number from 1 on"),
+        (["a.csv", "--out", ""], "--out: a path is missing"),
+        (["", "--out", "out"], "INPUT: a path is missing"),
+        (["https://example.com/a.csv", "--out", "out"], "is an address; download it"),
+    ],
+)  # fmt: skip
+def test_options_that_cannot_be_meant_are_refused(capsys, words, message):
+    with pytest.raises(SystemExit):
+        cli.main(["prepare", "campus", "--persona", "campus", *words])
+    assert message in capsys.readouterr().err

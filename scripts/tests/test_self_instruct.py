@@ -115,7 +115,11 @@ def grow(seeds: Path, out: Path, url: str, *more: str) -> int:
 
 
 def grown(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in out.read_text("utf-8").split("\n")[:-1]]
+
+
+def spent(out: Path) -> dict[str, int]:
+    return json.loads(out.with_name(out.name + ".spent").read_text("utf-8"))
 
 
 def test_it_asks_in_the_seeds_form_and_keeps_what_is_new(seeds, tmp_path, monkeypatch):
@@ -125,7 +129,7 @@ def test_it_asks_in_the_seeds_form_and_keeps_what_is_new(seeds, tmp_path, monkey
     rows = grown(tmp_path / "out.jsonl")
     assert [row["instruction"] for row in rows] == FRESH[:5]
     assert rows[0]["instances"] == [{"input": "", "output": f"{FRESH[0]}라면 이게 어떠세요?"}]  # fmt: skip
-    assert rows[-1]["spent"] == {"requests": 3, "tokens": 300}
+    assert spent(tmp_path / "out.jsonl") == {"requests": 3, "tokens": 300}
     assert teacher.asked[0]["model"] == "mechuri"
     assert teacher.keys == ["Bearer secret"] * 3
     text = teacher.asked[0]["messages"][0]["content"]
@@ -216,7 +220,7 @@ def test_it_goes_on_where_it_was_stopped(seeds, tmp_path, capsys):
         assert out.read_bytes().startswith(before)
         rows = grown(out)
         assert [row["instruction"] for row in rows] == FRESH[:6]
-        assert rows[-1]["spent"] == {"requests": 3, "tokens": 300}
+        assert spent(out) == {"requests": 3, "tokens": 300}
         assert "is taken away" in capsys.readouterr().err
         asked = len(teacher.asked)
         grow(seeds, out, teacher.url, "--count", "6")
@@ -269,7 +273,7 @@ def test_a_server_that_counts_no_tokens_is_estimated(seeds, tmp_path):
     with Teacher(lambda *_: completion(items(FRESH[:1], 4), tokens=None)) as teacher:
         assert grow(seeds, tmp_path / "out.jsonl", teacher.url, "--count", "1") == 0
     asked = teacher.asked[0]["messages"][0]["content"].encode()
-    assert grown(tmp_path / "out.jsonl")[0]["spent"]["tokens"] > len(asked) // 4
+    assert spent(tmp_path / "out.jsonl")["tokens"] > len(asked) // 4
 
 
 def test_a_busy_server_is_asked_again_after_a_while(seeds, tmp_path, no_pauses):
@@ -326,7 +330,7 @@ def test_a_prompt_that_is_too_long_is_asked_again_with_fewer_examples(tmp_path):
         shown = [body["messages"][0]["content"].count("Output:") for body in teacher.asked]  # fmt: skip
         assert shown == [8, 4, 2]
         # What was refused is not counted as spent.
-        assert grown(tmp_path / "out.jsonl")[0]["spent"]["requests"] == 1
+        assert spent(tmp_path / "out.jsonl")["requests"] == 1
     with Teacher(lambda *_: (400, {}, b"never")) as teacher:
         assert grow(food, tmp_path / "none.jsonl", teacher.url) == 1
         assert len(teacher.asked) == 4
@@ -354,9 +358,84 @@ def test_seeds_that_are_none_are_named(seeds, tmp_path, capsys, text, message):
     assert message in capsys.readouterr().err
 
 
-def test_an_endpoint_that_is_no_address_is_named(seeds, tmp_path, capsys):
-    assert grow(seeds, tmp_path / "out.jsonl", "localhost") == 1
-    assert "--endpoint localhost" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("url", "more", "message"),
+    [
+        ("localhost", (), "--endpoint: 'localhost' is no address of a server"),
+        ("", (), "--endpoint: '' is no address"),
+        ("ftp://127.0.0.1/v1", (), "is no address"),
+        ("http://127.0.0.1:9/v1/chat/completions", (), "give http://127.0.0.1:9/v1"),
+        ("http://127.0.0.1:9/v1", ("--model", ""), "--model: it is empty"),
+        ("http://127.0.0.1:9/v1", ("--count", "0"), "--count: '0' is no whole number from 1 on"),
+        ("http://127.0.0.1:9/v1", ("--requests", "-5"), "--requests"),
+        ("http://127.0.0.1:9/v1", ("--tokens", "x"), "--tokens"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_refused_before_a_dry_run_says_that_it_can(seeds, tmp_path, capsys, url, more, message):  # fmt: skip
+    with pytest.raises(SystemExit) as ended:
+        grow(seeds, tmp_path / "out.jsonl", url, "--dry-run", *more)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_requests_of_which_nothing_is_kept_count_in_all_runs(seeds, tmp_path):
+    out = tmp_path / "out.jsonl"
+    with Teacher(lambda *_: completion("I would rather not.")) as teacher:
+        for _ in range(2):
+            assert grow(seeds, out, teacher.url, "--requests", "3") == 0
+        assert len(teacher.asked) == 3
+        grow(seeds, out, teacher.url, "--requests", "4")
+        # The next run goes on with another prompt, not with the first once more.
+        prompts = [body["messages"][0]["content"] for body in teacher.asked]
+        assert len(prompts) == 4 and prompts[3] != prompts[0]
+    assert spent(out) == {"requests": 4, "tokens": 400}
+
+
+def test_signs_that_python_takes_for_line_ends_part_no_row(seeds, tmp_path):
+    out = tmp_path / "out.jsonl"
+    odd = "Tell me of a\u2028separator\u0085please"
+    with Teacher(lambda *_: completion(items([odd], 4))) as teacher:
+        assert grow(seeds, out, teacher.url, "--count", "1") == 0
+        assert grow(seeds, out, teacher.url, "--count", "1") == 0
+    assert "\u2028" in grown(out)[0]["instruction"]
+
+
+def test_a_dry_run_changes_nothing(seeds, tmp_path, capsys):
+    out = tmp_path / "out.jsonl"
+    out.write_text('{"instruction": "반쪽', "utf-8")
+    assert grow(seeds, out, "http://127.0.0.1:9/v1", "--dry-run") == 0
+    assert out.read_text("utf-8") == '{"instruction": "반쪽'
+    assert grow(seeds, tmp_path, "http://127.0.0.1:9/v1", "--dry-run") == 1
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_half_a_character_is_left_out(seeds, tmp_path, capsys):
+    answer = items(["Tell me of \ud83c soup", FRESH[0]], 4)
+    with Teacher(lambda *_: completion(answer)) as teacher:
+        assert grow(seeds, tmp_path / "out.jsonl", teacher.url, "--count", "1") == 0
+    assert [row["instruction"] for row in grown(tmp_path / "out.jsonl")] == FRESH[:1]
+    assert "1 half a character" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("seeds.txt", "has the ending .txt; rows are read from .json, .jsonl, .csv"),
+        ("none.jsonl", "none.jsonl is not there"),
+        ("folder", "is a folder; name a file in it"),
+    ],
+)
+def test_seeds_that_cannot_be_read_are_named_as_what_they_are(tmp_path, capsys, name, message):  # fmt: skip
+    (tmp_path / "seeds.txt").write_text("x")
+    (tmp_path / "folder").mkdir()
+    assert grow(tmp_path / name, tmp_path / "out.jsonl", "http://127.0.0.1:9/v1") == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_table_of_questions_and_answers_can_be_seeds(tmp_path):
+    seeds = tmp_path / "a.csv"
+    seeds.write_text("질문,답변\n점심 뭐 먹을까,김밥이요.\n", "utf-8")
+    assert self_instruct._seeds(seeds) == [Example("점심 뭐 먹을까", "", "김밥이요.")]
 
 
 def test_the_food_examples_are_apart_from_each_other():

@@ -53,6 +53,8 @@ impl Memory {
                 "name": turn.name,
                 "text": turn.text,
                 "reply": turn.reply.map(|reply| json!({ "text": reply.text, "complete": reply.complete })),
+                // The reply answers other words than those above; who trains on this must know it.
+                "amended": turn.amended,
             }));
         }
         Ok(json!({

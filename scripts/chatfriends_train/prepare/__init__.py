@@ -1,28 +1,31 @@
 """Reads what you have and writes training data: dialogues in JSONL, split without leakage, with a report.
 
-  friends    transcripts of scenes (.txt, .docx); the persona is one of the speakers
+  friends    transcripts of scenes (.txt, .docx) and exports of chats; the persona is one of the speakers
   mechuri    instructions and answers (self-instruct, Alpaca), tables of questions and answers
   campus     tables of questions and answers (.csv, .tsv, .xlsx, .parquet), instructions
   listener   the emotional dialogue corpus' layout (three turns, six sentences), as table or JSON
   instruct   instructions of all kinds (Alpaca, self-instruct), tables of questions and answers
 
 Each also reads conversations (.json, .jsonl): ChatML {"messages": …}, ShareGPT {"conversations": …}, and what
-`chatfriends memory export` writes. A row that cannot be read stands in rejected.jsonl with file, row and reason.
+`chatfriends memory export` writes. Chats are read as KakaoTalk, WhatsApp, Telegram and Discord export them.
+What is left out stands in rejected.jsonl with file, row and reason.
 """
 
 import argparse
+import hashlib
 import re
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import dialogue as files
+from .. import options
 from ..dialogue import Dialogue
 from ..problems import BadRow, Problem, readable
-from . import groups, personal, report, rows, shapes, splits, text, transcript
+from . import chats, groups, personal, report, rows, shapes, splits, talk, text, transcript  # fmt: skip
 
 TRANSCRIPTS = (".txt", ".docx")
 TALKS = ("an export of the daemon", "a conversation")
@@ -40,12 +43,14 @@ KINDS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the step can be told."""
     parser.add_argument("kind", choices=KINDS, help="what the data are")
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="files")
+    parser.add_argument(
+        "inputs", nargs="+", type=options.path, metavar="INPUT", help="files"
+    )
     parser.add_argument("--persona", required=True, metavar="ID", help="who learns from them")  # fmt: skip
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder that is written")  # fmt: skip
-    parser.add_argument("--speaker", metavar="NAME", help="the persona's name in transcripts, where it is not its id")  # fmt: skip
+    parser.add_argument("--out", required=True, type=options.path, metavar="DIR", help="the folder that is written")  # fmt: skip
+    parser.add_argument("--speaker", metavar="NAME", help="the persona's name in transcripts and chats, where it is not its id")  # fmt: skip
     parser.add_argument("--mask", action="store_true", help="put words such as [phone] in the place of personal data")  # fmt: skip
-    parser.add_argument("--limit", type=int, default=1024, metavar="TOKENS", help="name dialogues that are longer (%(default)s)")  # fmt: skip
+    parser.add_argument("--limit", type=options.positive, default=1024, metavar="TOKENS", help="name dialogues that are longer (%(default)s); talk is parted at half of it")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class Read:
     file: str
     dialogues: list[Dialogue]
     rejected: list[BadRow]
+    speakers: Counter[str] = field(default_factory=Counter)
+    """Who speaks in a transcript or a chat, and how often."""
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -63,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise Problem(
             f"--persona {arguments.persona!r} is no id: at most 32 of a-z, 0-9, _ and -; for a name in transcripts there is --speaker"
         )
-    _refuse_foreign(arguments.out)
+    _refuse_foreign(arguments.out, arguments.persona)
     read = [
         _read(arguments, path, name)
         for path, name in _named(arguments.inputs, arguments.out)
@@ -71,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
     rejected = [bad for one in read for bad in one.rejected]
     dialogues = [dialogue for one in read for dialogue in one.dialogues]
     if not dialogues:
-        first = "".join(f"\n  {bad}" for bad in rejected[:3])
+        first = "".join(f"\n  {bad}" for bad in list(dict.fromkeys(map(str, rejected)))[:3])  # fmt: skip
         raise Problem(f"no dialogue could be read; the first reasons:{first}")
 
     _progress(f"{len(dialogues)} dialogues read, looking for personal data")
@@ -86,6 +93,7 @@ def run(arguments: argparse.Namespace) -> None:
         kind=arguments.kind,
         persona=arguments.persona,
         files={one.file: (len(one.dialogues), len(one.rejected)) for one in read},
+        speakers={one.file: one.speakers for one in read if one.speakers},
         splits=split,
         rejected=rejected,
         duplicates=duplicates,
@@ -97,14 +105,33 @@ def run(arguments: argparse.Namespace) -> None:
     print(told.short(arguments.out))
 
 
-def _refuse_foreign(out: Path) -> None:
-    """Only a folder that this step wrote is written anew."""
-    if out.is_file() or (
-        out.is_dir() and any(out.iterdir()) and not (out / report.JSON).exists()
-    ):
+def _refuse_foreign(out: Path, persona: str) -> None:
+    """Only a folder that this step wrote for the same persona, and that nobody has changed since, is written anew."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise Problem(f"{out} is a file; name a folder as --out")
+    told = report.before(out)
+    if told is None:
+        if any(out.iterdir()):
+            raise Problem(
+                f"{out} is there and is not the work of `prepare`; name another --out"
+            )
+        return
+    if told.get("persona") != persona:
         raise Problem(
-            f"{out} is there and is not the work of `prepare`; name another --out"
+            f"{out} holds the training data of {told.get('persona')!r}; name another --out for {persona!r}"
         )
+    for name, hashed in told.get("sha256", {}).items():
+        if (out / name).exists() and _sha256(out / name) != hashed:
+            raise Problem(
+                f"{out / name} has been changed by hand since it was prepared; name another --out, or remove {out} to lose the changes"
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _named(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, str]]:
@@ -125,15 +152,20 @@ def _named(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, str]]:
 
 def _read(arguments: argparse.Namespace, path: Path, name: str) -> Read:
     _progress(f"reading {path}")
-    if path.suffix.lower() in TRANSCRIPTS:
-        if arguments.kind != "friends":
-            raise Problem(
-                f"{path}: transcripts are read by `prepare friends`; {arguments.kind} reads .json, .jsonl, .csv, .tsv, .xlsx, .parquet"
-            )
-        place = shapes.Place(str(path), 1, name, arguments.persona)
-        found = transcript.read_transcript(place, text.clean(arguments.speaker or arguments.persona))  # fmt: skip
-    else:
+    if path.suffix.lower() not in (*TRANSCRIPTS, *rows.ENDINGS):
+        raise Problem(
+            f"{path} has the ending {path.suffix or '(none)'}; what is read: {', '.join((*TRANSCRIPTS, *rows.ENDINGS))}"
+        )
+    place = shapes.Place(str(path), 1, name, arguments.persona)
+    lines = _lines(arguments, place)
+    speakers: Counter[str] = Counter()
+    if lines is None:
         found = _shaped(arguments, path, name)
+    else:
+        said = [line for line in lines if isinstance(line, talk.Line)]
+        speakers = talk.speakers(said)
+        spoken = talk.dialogues(place, said, _speaker(arguments), arguments.limit // 2)
+        found = iter([*(line for line in lines if isinstance(line, BadRow)), *spoken])
     dialogues: list[Dialogue] = []
     rejected: list[BadRow] = []
     for item in found:
@@ -143,7 +175,29 @@ def _read(arguments: argparse.Namespace, path: Path, name: str) -> Read:
             dialogues.append(item)
     if not dialogues and not rejected:
         raise Problem(f"{path} holds no row; is it only a header?")
-    return Read(str(path), dialogues, rejected)
+    # As they stand in the file, whatever found them.
+    return Read(str(path), dialogues, sorted(rejected, key=lambda bad: bad.row), speakers)  # fmt: skip
+
+
+def _speaker(arguments: argparse.Namespace) -> str:
+    return text.clean(arguments.speaker or arguments.persona)
+
+
+def _lines(
+    arguments: argparse.Namespace, place: shapes.Place
+) -> list[talk.Line | BadRow] | None:
+    """What the speakers of a chat or a transcript say; nothing where the file holds rows."""
+    path = Path(place.file)
+    lines = chats.read_chat(path)
+    if lines is None and path.suffix.lower() not in TRANSCRIPTS:
+        return None
+    if arguments.kind != "friends":
+        raise Problem(
+            f"{path}: transcripts and chats are read by `prepare friends`; {arguments.kind} reads rows: {', '.join(rows.ENDINGS)}"
+        )
+    if lines is not None:
+        return lines
+    return list(transcript.read_transcript(place, _speaker(arguments)))
 
 
 def _shaped(
@@ -164,10 +218,7 @@ def _shaped(
             arguments.persona,
         )
         if is_first and shape is None:
-            raise Problem(
-                f"{path}:{number}: columns found: {', '.join(map(str, row)) or 'none'}; expected are for example question and answer, "
-                "질문 and 답변, instruction and output, messages, or 사람문장1 and 시스템문장1; rename yours"
-            )
+            raise Problem(_no_shape(path, item))
         if is_first and shape and shape.name not in KINDS[arguments.kind]:
             kinds = [kind for kind, known in KINDS.items() if shape.name in known]
             raise Problem(
@@ -182,22 +233,45 @@ def _shaped(
             yield from shape.read(place, row)
 
 
+def _no_shape(path: Path, item: rows.Numbered) -> str:
+    """What is found where the names of columns or fields are expected, and what is likely amiss."""
+    found = ", ".join(filter(None, map(str, item.row))) or "none"
+    wrapped = [name for name, value in item.row.items() if isinstance(value, list) and value and isinstance(value[0], dict)]  # fmt: skip
+    if item.header:
+        remedy = "rename yours; this row must hold the names: put them above the first row if they are missing, and take a title away"
+    elif wrapped:
+        remedy = f"the rows may stand in {wrapped[0]!r}: save that list as a file of its own"  # fmt: skip
+    else:
+        remedy = "rename yours"
+    return (
+        f"{path}:{item.header or item.number}: columns found: {found}; expected are for example question and answer, 질문 and 답변, "
+        f"instruction and output, messages, or 사람문장1 and 시스템문장1; {remedy}"
+    )
+
+
 def _write(out: Path, told: report.Report) -> None:
     """The folder as a whole: it is written beside its name and then takes its place."""
-    partial = out.with_name(out.name + ".part")
-    old = out.with_name(out.name + ".old")
-    for stale in (partial, old):
-        if stale.exists():
-            shutil.rmtree(stale)
-    partial.mkdir(parents=True)
-    for name, dialogues in told.splits.items():
-        files.write(partial / f"{name}.jsonl", dialogues)
-    told.write(partial)
-    if out.exists():
-        out.rename(old)
-    partial.rename(out)
-    if old.exists():
-        shutil.rmtree(old)
+    # Names that nobody gives to a folder of their own: what a killed run has left there may go.
+    whole = out.resolve()
+    partial = whole.with_name(f".{whole.name}.prepare-new")
+    old = whole.with_name(f".{whole.name}.prepare-old")
+    try:
+        for stale in (partial, old):
+            if stale.exists():
+                shutil.rmtree(stale)
+        partial.mkdir(parents=True)
+        for name, dialogues in told.splits.items():
+            files.write(partial / f"{name}.jsonl", dialogues)
+        told.write(partial, {f"{name}.jsonl": _sha256(partial / f"{name}.jsonl") for name in told.splits})  # fmt: skip
+        if whole.exists():
+            whole.rename(old)
+        partial.rename(whole)
+        if old.exists():
+            shutil.rmtree(old)
+    except OSError as error:
+        raise Problem(
+            f"{out} cannot be written ({error}); name another --out"
+        ) from error
 
 
 def _progress(words: str) -> None:

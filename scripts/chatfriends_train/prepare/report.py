@@ -1,6 +1,7 @@
 """What `prepare` tells: report.json for programs, report.md for people, rejected.jsonl and a short text on the screen."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,32 @@ from ..dialogue import Dialogue
 from ..problems import BadRow
 from .groups import Duplicate
 from .personal import Finding
+from .splits import SPLITS
 
 JSON, MARKDOWN, REJECTED = "report.json", "report.md", "rejected.jsonl"
 LISTED = 20
 """How many rows of each kind the page for people lists; report.json and rejected.jsonl have all."""
+
+
+NAMED = 12
+"""How many speakers a line names."""
+MARKUP = re.compile(r"</?(?:a|b|br|i|p|u|div|span|strong|em|ul|ol|li|table|tr|td|th|img|font|h[1-6])(?:\s[^>]*)?/?>|&(?:nbsp|amp|lt|gt|quot|#\d+);", re.IGNORECASE)  # fmt: skip
+
+
+def before(folder: Path) -> dict[str, Any] | None:
+    """What an earlier run has told of this folder; nothing where it is not the work of `prepare`."""
+    try:
+        told = json.loads((folder / JSON).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return told if isinstance(told, dict) and {"kind", "persona", "splits"} <= told.keys() else None  # fmt: skip
+
+
+def listed(found: Counter[str]) -> str:
+    """Speakers as a line lists them, the most talkative first."""
+    shown = ", ".join(f"{name} ({count})" for name, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))[:NAMED])  # fmt: skip
+    rest = len(found) - NAMED
+    return (shown or "none") + (f" and {rest} more" if rest > 0 else "")
 
 
 def tokens(text: str) -> int:
@@ -61,6 +84,8 @@ class Report:
     persona: str
     files: dict[str, tuple[int, int]]
     """Dialogues and rejected rows of each file."""
+    speakers: dict[str, Counter[str]]
+    """Who speaks in each transcript or chat, and how often: a heading that was taken for a name shows here."""
     splits: dict[str, list[Dialogue]]
     rejected: list[BadRow]
     duplicates: list[Duplicate]
@@ -80,6 +105,7 @@ class Report:
                 {"file": file, "dialogues": read, "rejected": rejected}
                 for file, (read, rejected) in self.files.items()
             ],
+            "speakers": {file: dict(found.most_common()) for file, found in self.speakers.items()},
             "splits": {
                 name: {
                     "dialogues": len(dialogues),
@@ -110,30 +136,51 @@ class Report:
             "rejected": len(self.rejected),
             "personal_data": [finding.to_json() for finding in self.findings],
             "masked": self.masked,
+            "markup": [{"file": one.source.file, "row": one.source.row} for one in self.markup()],
         }  # fmt: skip
 
-    def write(self, folder: Path) -> None:
-        """Writes the three files."""
-        with (folder / REJECTED).open("w", encoding="utf-8") as file:
+    def markup(self) -> list[Dialogue]:
+        """The dialogues that hold HTML: a model would learn to write it."""
+        every = (one for dialogues in self.splits.values() for one in dialogues)
+        return [one for one in every if any(MARKUP.search(turn.content) for turn in one.turns)]  # fmt: skip
+
+    def lacking(self) -> str:
+        """What training will lack; nothing where there is enough."""
+        every = [one for dialogues in self.splits.values() for one in dialogues]
+        count = len({one.group for one in every})
+        if count >= len(SPLITS):
+            return ""
+        return (
+            f"{len(every)} dialogue{'s' * (len(every) > 1)} in {count} group{'s' * (count > 1)} cannot be split: at least {len(SPLITS)} groups "
+            "(scenes, conversations, questions that ask for different things) are needed, some dozens to learn anything"
+        )
+
+    def write(self, folder: Path, sha256: dict[str, str]) -> None:
+        """Writes the three files; `sha256` are the hashes of the splits, by which a change by hand is seen."""
+        # A field's name may hold what UTF-8 cannot write.
+        with (folder / REJECTED).open("w", encoding="utf-8", errors="backslashreplace") as file:  # fmt: skip
             for bad in self.rejected:
                 row = {"file": bad.file, "row": bad.row, "reason": bad.reason}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        (folder / MARKDOWN).write_text(self.page(), "utf-8")
-        text = json.dumps(self.to_json(), ensure_ascii=False, indent=1)
-        (folder / JSON).write_text(text + "\n", "utf-8")
+        (folder / MARKDOWN).write_text(self.page(), "utf-8", "backslashreplace")
+        text = json.dumps(self.to_json() | {"sha256": sha256}, ensure_ascii=False, indent=1)  # fmt: skip
+        (folder / JSON).write_text(text + "\n", "utf-8", "backslashreplace")
 
     def page(self) -> str:
         """The report as a page of Markdown."""
         told = self.to_json()
         kinds = Counter(finding.kind for finding in self.findings)
+        markup = self.markup()
         replaced = "replaced" if self.masked else "still there; --mask replaces it"
         sections = [
             f"# Training data of {self.persona} ({self.kind})",
             _table(("file", "dialogues", "rejected rows"), (one.values() for one in told["files"])),
+            *(f"Speakers of {file}: {', '.join(f'{name} ({count})' for name, count in found.most_common())}" for file, found in self.speakers.items()),
             _table(("split", "dialogues", "groups", "turns", "characters", "tokens (estimated)"),
                    ((name, *counts.values()) for name, counts in told["splits"].items())),
             _table(("length of a dialogue", "min", "median", "p95", "max"),
                    (("characters", *told["characters"].values()), ("tokens (estimated)", *told["tokens"].values()))),
+            self.lacking(),
             f"## Longer than {self.limit} tokens: {len(told['longer'])}",
             _list(f"{one['file']}:{one['row']}: about {one['tokens']} tokens" for one in told["longer"]),
             f"## Exact duplicates, dropped: {len(self.duplicates)}",
@@ -143,12 +190,16 @@ class Report:
             f"## What looks like personal data: {len(self.findings)}" + (f", {replaced}" if self.findings else ""),
             _table(("kind", "found"), sorted(kinds.items())) if kinds else "",
             _list(f"{one.file}:{one.row}: {one.kind} {one.shown}" for one in self.findings),
+            f"## HTML in the words: {len(markup)}" if markup else "",
+            _list(f"{one.source.file}:{one.source.row}" for one in markup),
         ]  # fmt: skip
         return "\n\n".join(filter(None, sections)) + "\n"
 
     def short(self, out: Path) -> str:
         """What the screen shows."""
         told = self.to_json()
+        markup = self.markup()
+        speakers = sum(self.speakers.values(), Counter())
         lines = [
             f"{'':12}{'dialogues':>10}{'groups':>8}{'turns':>8}{'tokens':>10}",
             *(
@@ -162,9 +213,14 @@ class Report:
             + (f", for example {self.rejected[0]}" if self.rejected else ""),
             f"what looks like personal data: {len(self.findings)}"
             + (" (--mask replaces it)" if self.findings and not self.masked else ""),
+            f"HTML in the words: {len(markup)}, for example {markup[0].source.file}:{markup[0].source.row}"
+            if markup
+            else "",
+            f"speakers found: {listed(speakers)}" if speakers else "",
+            self.lacking(),
             f"written: {out}; {out / MARKDOWN} tells more",
         ]
-        return "\n".join(lines)
+        return "\n".join(filter(None, lines))
 
 
 def _table(head: Sequence[str], body: Iterable[Iterable[Any]]) -> str:

@@ -1,8 +1,8 @@
 """Rows of tables and JSON files, each a mapping with its number; what the fields mean is not known here."""
 
 import csv
-import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,40 +23,43 @@ class Numbered:
     row: Row
     sheet: str = ""
     """The title of its sheet, where a file has several."""
+    header: int = 0
+    """The row that names the columns; none in JSON and Parquet."""
 
 
 # An answer can be long; the csv module refuses more than 131,072 characters a field.
 csv.field_size_limit(16_777_216)
+LONGEST_ROW = 1000
+"""Lines of a CSV file that one row may take; a quotation mark that is open for longer was never closed."""
 
 
 def read_rows(path: Path) -> Iterator[Numbered | BadRow]:
     """The rows of a file, in order."""
-    readers = {
-        ".json": _json,
-        ".jsonl": _jsonl,
-        ".csv": _csv,
-        ".tsv": _csv,
-        ".xlsx": _xlsx,
-        ".parquet": _parquet,
-    }
-    reader = readers.get(path.suffix.lower())
+    reader = _READERS.get(path.suffix.lower())
+    if readable(path, "the file").is_dir():
+        raise Problem(f"{path} is a folder; name a file in it")
     if reader is None:
         raise Problem(
-            f"{path} has the ending {path.suffix or '(none)'}; what is read: .txt, .docx, {', '.join(readers)}"
+            f"{path} has the ending {path.suffix or '(none)'}; rows are read from {', '.join(ENDINGS)}"
         )
-    return reader(readable(path, "the file"))
+    return reader(path)
 
 
 def _json(path: Path) -> Iterator[Numbered | BadRow]:
-    """The elements of an array, or the one object; a file named .json with an object a line is read, too."""
+    """The elements of an array, or the one object; arrays or objects one after the other are read, too."""
     text = read_text(path)
     decoder = json.JSONDecoder()
-    start = _skip(text, 0)
-    is_array = text[start] == "["
-    position = _skip(text, start + 1) if is_array else start
+    position = _skip(text, 0)
     line, counted = 1, 0
-    while position < len(text) and not (is_array and text[position] == "]"):
+    is_array = False
+    while position < len(text):
         line, counted = line + text.count("\n", counted, position), position
+        if not is_array and text[position] == "[":
+            is_array, position = True, _skip(text, position + 1)
+            continue
+        if is_array and text[position] == "]":
+            is_array, position = False, _skip(text, position + 1)
+            continue
         try:
             value, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
@@ -68,9 +71,11 @@ def _json(path: Path) -> Iterator[Numbered | BadRow]:
         if is_array and text[position : position + 1] == ",":
             position = _skip(text, position + 1)
         elif is_array and text[position : position + 1] != "]":
-            raise Problem(
-                f"{path}:{text.count(chr(10), 0, position) + 1}: the array breaks off; mend the file there"
-            )
+            break
+    if is_array:
+        raise Problem(
+            f"{path}:{text.count(chr(10), 0, position) + 1}: the array breaks off; mend the file there"
+        )
 
 
 def _skip(text: str, position: int) -> int:
@@ -97,43 +102,62 @@ def _object(path: Path, number: int, value: Any) -> Numbered | BadRow:
     if isinstance(value, dict):
         return Numbered(number, value)
     return BadRow(
-        str(path), number, f"a {type(value).__name__} where an object {{…}} is expected"
+        str(path), number, f"{kind_of(value)} where an object {{…}} is expected"
     )
 
 
+def kind_of(value: Any) -> str:
+    """What a value of JSON is called."""
+    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}  # fmt: skip
+    return names.get(type(value), "nothing")
+
+
 def _csv(path: Path) -> Iterator[Numbered | BadRow]:
-    text = read_text(path)
-    header = text.split("\n", 1)[0]
-    delimiter = max(",\t;", key=header.count)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    lines = [f"{line}\n" for line in read_text(path).split("\n")]
+    first = 0
+    # Excel reads and writes the separator on a line of its own.
+    given = re.fullmatch(r"sep=(.)\s*", lines[0], re.IGNORECASE)
+    if given:
+        first = 1
+    head = next((line for line in lines[first:] if line.strip()), "")
+    delimiter = given[1] if given else max(",\t;", key=head.count)
     columns: list[str] | None = None
-    first = 1
-    try:
-        for cells in reader:
-            number, first = first, reader.line_num + 1
-            if not any(cell.strip() for cell in cells):
-                continue
+    header = 0
+    while first < len(lines):
+        number = first + 1
+        reader = csv.reader(lines[first : first + LONGEST_ROW], delimiter=delimiter, strict=True)  # fmt: skip
+        try:
+            cells = next(reader)
+        except csv.Error as error:
+            fault = f"not CSV: {error}; a quotation mark may be left open, or one inside of words is not doubled"
             if columns is None:
-                columns = _columns(path, cells)
-            elif len(cells) != len(columns):
-                yield BadRow(
-                    str(path),
-                    number,
-                    f"{len(cells)} fields where the header has {len(columns)}; put words that hold {delimiter!r} between quotation marks",
-                )
-            else:
-                yield Numbered(number, dict(zip(columns, cells, strict=True)))
-    except csv.Error as error:
-        raise Problem(
-            f"{path}:{first}: not CSV: {error}; a quotation mark may be left open"
-        ) from error
+                raise Problem(f"{path}:{number}: {fault}") from error
+            # One bad row is left out; the next may be a good one.
+            first += 1
+            yield BadRow(str(path), number, fault)
+            continue
+        first += reader.line_num
+        if not any(cell.strip() for cell in cells):
+            continue
+        if columns is None:
+            columns, header = _columns(path, number, cells), number
+        elif len(cells) != len(columns):
+            yield BadRow(
+                str(path),
+                number,
+                f"{len(cells)} fields where the header has {len(columns)}; put words that hold {delimiter!r} between quotation marks",
+            )
+        else:
+            yield Numbered(number, dict(zip(columns, cells, strict=True)), header=header)  # fmt: skip
 
 
 def _xlsx(path: Path) -> Iterator[Numbered | BadRow]:
     import openpyxl
 
     try:
+        # Once for the results of formulas, once to see which cells are formulas: a result that was never computed is no value.
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        formulas = openpyxl.load_workbook(path, read_only=True)
     except (
         Exception
     ) as error:  # openpyxl lets out whatever its ZIP and XML readers raise
@@ -142,15 +166,20 @@ def _xlsx(path: Path) -> Iterator[Numbered | BadRow]:
         ) from error
     for sheet in book.worksheets:
         columns: list[str] | None = None
+        header = 0
         title = sheet.title if len(book.worksheets) > 1 else ""
-        for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
-            if not any(cell is not None and str(cell).strip() for cell in cells):
+        written = formulas[sheet.title].iter_rows(values_only=True)
+        for number, (cells, inner) in enumerate(zip(sheet.iter_rows(values_only=True), written, strict=True), 1):  # fmt: skip
+            if not any(cell is not None and str(cell).strip() for cell in inner):
                 continue
             if columns is None:
-                columns = _columns(path, cells)
+                columns, header = _columns(path, number, cells), number
+            elif any(cell is None and isinstance(formula, str) and formula.startswith("=") for cell, formula in zip(cells, inner, strict=True)):  # fmt: skip
+                yield BadRow(f"{path}[{title}]" if title else str(path), number, "a formula without its result; open the file in a spreadsheet program and save it there")  # fmt: skip
             else:
-                yield Numbered(number, dict(zip(columns, cells, strict=False)), title)
+                yield Numbered(number, dict(zip(columns, cells, strict=False)), title, header)  # fmt: skip
     book.close()
+    formulas.close()
 
 
 def _parquet(path: Path) -> Iterator[Numbered | BadRow]:
@@ -170,12 +199,24 @@ def _parquet(path: Path) -> Iterator[Numbered | BadRow]:
         ) from error
 
 
-def _columns(path: Path, cells: list[Any] | tuple[Any, ...]) -> list[str]:
+def _columns(path: Path, number: int, cells: list[Any] | tuple[Any, ...]) -> list[str]:
     columns = [clean(str(cell)) if cell is not None else "" for cell in cells]
     named = [column for column in columns if column]
     twice = sorted({column for column in named if named.count(column) > 1})
     if twice:
         raise Problem(
-            f"{path}:1: two columns are named {twice[0]!r}; rename or remove one"
+            f"{path}:{number}: two columns are named {twice[0]!r}; rename or remove one"
         )
     return columns
+
+
+_READERS = {
+    ".json": _json,
+    ".jsonl": _jsonl,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".xlsx": _xlsx,
+    ".parquet": _parquet,
+}
+ENDINGS = tuple(_READERS)
+"""What files with rows are called."""

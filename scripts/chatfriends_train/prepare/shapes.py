@@ -1,13 +1,13 @@
 """What the fields of a row mean: question and answer, an instruction, a conversation, an export of the daemon."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ..dialogue import Dialogue, Role, Source, Turn
 from ..problems import BadRow
-from .rows import Row
-from .text import clean
+from .rows import Row, kind_of
+from .text import clean, is_korean
 
 # Column names are compared in lower case without spaces, underscores and hyphens.
 QUESTIONS = ("question", "questions", "query", "prompt", "user", "q", "질문", "질의", "문의", "물음", "사용자", "질문내용")  # fmt: skip
@@ -30,7 +30,10 @@ ROLES: dict[str, Role | None] = {
 }
 # The emotional dialogue corpus of AI Hub: columns 사람문장1, 시스템문장1 (시스템응답1 in its first edition), … and in JSON HS01, SS01, …
 SENTENCE = re.compile(r"(사람|시스템)(?:문장|응답)0*(\d)|(HS|SS)0*(\d)", re.IGNORECASE)
-NOTHING = ("", "<noinput>", "<no input>", "없음", "nan", "none", "null")
+NO_INPUT = frozenset(("", "<noinput>", "<no input>", "없음", "nan", "none", "null"))
+"""How data sets write that an instruction comes with nothing. An answer may be any of these words."""
+ERRORS = frozenset(("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"))
+"""What a spreadsheet writes where a formula has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,14 @@ class Shape:
     name: str
     """As it is called in messages."""
     fits: Callable[[Row], bool]
-    read: Callable[[Place, Row], Iterator[Dialogue | BadRow]]
+    parse: Callable[[Place, Row], Iterator[Dialogue | BadRow]]
+
+    def read(self, place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
+        """The dialogues of a row, or why it has none."""
+        try:
+            yield from self.parse(place, row)
+        except ValueError as fault:
+            yield place.bad(str(fault))
 
 
 def shape_of(row: Row) -> Shape | None:
@@ -77,20 +87,41 @@ def shape_of(row: Row) -> Shape | None:
     return next((shape for shape in SHAPES if shape.fits(row)), None)
 
 
-def _field(row: Row, names: tuple[str, ...]) -> str | None:
-    """The name of the field that is called by one of these names."""
-    plain = {re.sub(r"[\s_-]", "", str(name)).lower(): name for name in row}
-    return next((plain[name] for name in names if name in plain), None)
+def field_of(row: Row, names: Sequence[str]) -> str | None:
+    """The name of the field that is called by one of these names; `답변 (최종)` is `답변` where no other is."""
+    exact = {_plain(name): name for name in row}
+    found = next((exact[name] for name in names if name in exact), None)
+    if found is not None:
+        return found
+    noted: dict[str, list[str]] = {}
+    for name in row:
+        noted.setdefault(_plain(re.sub(r"\(.*?\)|\[.*?\]|\*", "", str(name))), []).append(name)  # fmt: skip
+    return next((noted[name][0] for name in names if len(noted.get(name, ())) == 1), None)  # fmt: skip
 
 
-def words_of(row: Row, names: tuple[str, ...]) -> str:
-    """The cleaned words of that field; nothing where it is empty."""
-    name = _field(row, names)
+def _plain(name: object) -> str:
+    return re.sub(r"[\s_-]", "", str(name)).lower()
+
+
+def words_of(row: Row, names: Sequence[str]) -> str:
+    """The cleaned words of that field; nothing where it is empty. Raises `ValueError` where it holds what is no text."""
+    name = field_of(row, names)
     value = row.get(name) if name is not None else None
-    if value is None or isinstance(value, (dict, list)):
+    # An empty cell of a number's column is NaN.
+    if value is None or value != value:
         return ""
+    if isinstance(value, (dict, list)):
+        raise ValueError(f"the field {name!r} holds {kind_of(value)}, not text")
     words = clean(str(value))
-    return "" if words.lower() in NOTHING else words
+    if words in ERRORS:
+        raise ValueError(f"the field {name!r} holds {words}, an error of the spreadsheet")  # fmt: skip
+    return words
+
+
+def input_of(row: Row) -> str:
+    """What is given with an instruction."""
+    words = words_of(row, INPUTS)
+    return "" if words.lower() in NO_INPUT else words
 
 
 def _pair(question: str, answer: str) -> list[Turn]:
@@ -98,11 +129,20 @@ def _pair(question: str, answer: str) -> list[Turn]:
 
 
 def _table(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
-    question, answer = words_of(row, QUESTIONS), words_of(row, ANSWERS)
-    if not question or not answer:
-        yield place.bad(f"the {'answer' if question else 'question'} is empty")
-    else:
-        yield place.dialogue(_pair(question, answer))
+    """A question and its answer, or one in each language where the table has columns of both."""
+    languages = [
+        (questions, answers)
+        for is_right in (str.isascii, is_korean)
+        if field_of(row, questions := [*filter(is_right, QUESTIONS)])
+        and field_of(row, answers := [*filter(is_right, ANSWERS)])
+    ] or [(QUESTIONS, ANSWERS)]
+    pairs = [(words_of(row, questions), words_of(row, answers)) for questions, answers in languages]  # fmt: skip
+    # A row that is in one language only lacks nothing.
+    for question, answer in [pair for pair in pairs if any(pair)] or pairs[:1]:
+        if not question or not answer:
+            yield place.bad(f"the {'answer' if question else 'question'} is empty")
+        else:
+            yield place.dialogue(_pair(question, answer))
 
 
 def _task(place: Place, instruction: str, given: str, output: str) -> Dialogue | BadRow:
@@ -118,7 +158,7 @@ def _alpaca(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
     yield _task(
         place,
         words_of(row, INSTRUCTIONS),
-        words_of(row, INPUTS),
+        input_of(row),
         words_of(row, OUTPUTS),
     )
 
@@ -135,7 +175,7 @@ def _self_instruct(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
         yield _task(
             place,
             words_of(row, INSTRUCTIONS),
-            words_of(instance, INPUTS),
+            input_of(instance),
             words_of(instance, OUTPUTS),
         )
 
@@ -162,9 +202,11 @@ def _emotional(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
     for (_, role), name in sorted(
         _sentences(sentences).items(), key=lambda item: (item[0][0], item[0][1] != "user")
     ):  # fmt: skip
-        words = clean(str(sentences[name] or ""))
-        if words.lower() not in NOTHING:
-            turns.append(Turn(role, words))
+        words = words_of(sentences, [_plain(name)])
+        turns.append(Turn(role, words) if words else None)
+    # Which of the last turns are missing is no fault; one in the middle is.
+    while turns and turns[-1] is None:
+        turns.pop()
     yield from _both_sides(place, turns)
 
 
@@ -177,8 +219,8 @@ def _chat(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
     if not isinstance(messages, list):
         yield place.bad("the messages are not a list")
         return
-    turns: list[Turn] = []
-    system: str | None = None
+    turns: list[Turn | None] = []
+    above: list[str] = []
     for number, message in enumerate(messages, 1):
         if not isinstance(message, dict):
             yield place.bad(f"message {number} is not an object")
@@ -195,13 +237,14 @@ def _chat(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
             return
         side = ROLES[role]
         if side is None:
-            system = clean(content) or None
-        elif clean(content):
-            name = message.get("name")
-            turns.append(
-                Turn(side, clean(content), name if isinstance(name, str) else None)
-            )
-    yield from _both_sides(place, turns, system=system)
+            above.append(clean(content))
+            continue
+        name = message.get("name")
+        name = name if isinstance(name, str) else None
+        words = clean(content)
+        turns.append(Turn(side, words, name) if words else None)
+    # Several system messages are one, as the daemon puts a client's text below the persona's.
+    yield from _both_sides(place, turns, "\n\n".join(filter(None, above)) or None)
 
 
 def _export(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
@@ -210,13 +253,20 @@ def _export(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
         yield _of_another(place, row["persona"])
         return
     conversations: dict[str, list[list[Turn]]] = {}
-    for turn in row["turns"]:
+    for number, turn in enumerate(row["turns"], 1):
+        if not isinstance(turn, dict):
+            yield place.bad(f"turn {number} is {kind_of(turn)}, not an object")
+            continue
         runs = conversations.setdefault(
             f"{turn.get('place')}-{turn.get('thread')}", [[]]
         )
-        reply = turn.get("reply") or {}
-        text, answer = clean(turn.get("text") or ""), clean(reply.get("text") or "")
-        if text and answer and reply.get("complete", True):
+        reply = turn.get("reply")
+        reply = reply if isinstance(reply, dict) else {}
+        text, answer = words_of(turn, ["text"]), words_of(reply, ["text"])
+        if turn.get("amended"):
+            yield place.bad(f"turn {turn.get('turn')} was edited after its reply")
+            runs.append([])
+        elif text and answer and reply.get("complete", True):
             runs[-1] += _pair(text, answer)
         else:
             yield place.bad(f"turn {turn.get('turn')} has no complete reply")
@@ -233,30 +283,50 @@ def _of_another(place: Place, persona: str) -> BadRow:
 
 
 def _both_sides(
-    place: Place, turns: list[Turn], system: str | None = None
+    place: Place, turns: list[Turn | None], system: str | None = None
 ) -> Iterator[Dialogue | BadRow]:
-    """A conversation from the person's first words to the persona's last; messages of one side in a row become one."""
+    """A conversation from the person's first words to the persona's last; messages of one side in a row become one.
+
+    A message without words (`None`) parts the conversation: what follows does not answer what stands before it.
+    """
+    runs: list[list[Turn]] = [[]]
+    for number, turn in enumerate(turns, 1):
+        if turn is None:
+            yield place.bad(f"only in part: message {number} has no words, and what follows it is another dialogue")  # fmt: skip
+            runs.append([])
+        else:
+            runs[-1].append(turn)
+    for run in filter(None, runs):
+        yield from _alternating(place, run, system)
+    if not any(runs):
+        yield place.bad("no one speaks in it")
+
+
+def _alternating(
+    place: Place, turns: list[Turn], system: str | None
+) -> Iterator[Dialogue | BadRow]:
+    """One dialogue of one run of messages. A reply answers one person: whose words stand right before it."""
     joined: list[Turn] = []
     for turn in turns:
         before = joined[-1] if joined else None
-        if before and before.role == turn.role:
-            name = turn.name if turn.name == before.name else None
-            joined[-1] = Turn(turn.role, f"{before.content}\n{turn.content}", name)
-        else:
+        if before is None or before.role != turn.role:
             joined.append(turn)
+        elif turn.role == "assistant" or turn.name == before.name:
+            joined[-1] = replace(before, content=f"{before.content}\n{turn.content}")
+        else:
+            yield place.bad(f"only in part: {before.name or 'somebody'} has no answer before {turn.name or 'somebody else'} speaks")  # fmt: skip
+            joined[-1] = turn
     sides = {turn.role for turn in joined}
     if len(sides) < 2:
-        side = {"user": "the person", "assistant": "the persona"}.get("".join(sides))
-        yield place.bad(
-            f"one-sided: only {side} speaks" if side else "no one speaks in it"
-        )
+        side = "the person" if "user" in sides else "the persona"
+        yield place.bad(f"one-sided: only {side} speaks")
         return
     if joined[0].role == "assistant":
         yield place.bad(
             "only in part: the persona's words before the person's first are left out"
         )
         del joined[0]
-    if joined and joined[-1].role == "user":
+    if joined[-1].role == "user":
         yield place.bad("only in part: the person's last words have no answer")
         del joined[-1]
     if joined:
@@ -281,23 +351,23 @@ SHAPES = (
     ),
     Shape(
         "self-instruct",
-        lambda row: "instances" in row and _field(row, INSTRUCTIONS) is not None,
+        lambda row: "instances" in row and field_of(row, INSTRUCTIONS) is not None,
         _self_instruct,
     ),
     Shape(
         "an instruction",
-        lambda row: bool(_field(row, INSTRUCTIONS) and _field(row, OUTPUTS)),
+        lambda row: bool(field_of(row, INSTRUCTIONS) and field_of(row, OUTPUTS)),
         _alpaca,
     ),
     Shape(
         "question and answer",
-        lambda row: bool(_field(row, QUESTIONS) and _field(row, ANSWERS)),
+        lambda row: bool(field_of(row, QUESTIONS) and field_of(row, ANSWERS)),
         _table,
     ),
     # Two columns that are called input and output are a question and its answer, too.
     Shape(
         "input and output",
-        lambda row: bool(_field(row, INPUTS) and _field(row, OUTPUTS)),
+        lambda row: bool(field_of(row, INPUTS) and field_of(row, OUTPUTS)),
         lambda place, row: iter([_task(place, words_of(row, INPUTS), "", words_of(row, OUTPUTS))]),
     ),
 )  # fmt: skip

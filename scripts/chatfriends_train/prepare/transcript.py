@@ -1,11 +1,9 @@
 """Transcripts of scenes, as text or docx: `Name: words` a line, scene rows, stage directions.
 
-    [Scene: a kitchen, morning.]
-    Monica: Are you hungry?
-    Joey: (sitting down) I-I'm always hungry.
-    That is who I am.
-
-The persona is one speaker; every other speaker of the scene is the person.
+[Scene: a kitchen, morning.]
+Monica: Are you hungry?
+Joey: (sitting down) I-I'm always hungry.
+That is who I am.
 """
 
 import re
@@ -13,17 +11,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..dialogue import Dialogue, Turn
 from ..problems import BadRow, Problem, readable
 from .shapes import Place
+from .talk import DAY, NOTICE, Line
 from .text import clean, read_text
 
-LABEL = re.compile(r"\s*([^:：?!]{1,40}?)\s*[:：]\s*(.*)", re.DOTALL)
-# A row that begins another scene: in brackets, or as a heading of its own.
+# These have a colon or a bracket that means something else: "10:30", "https://", ":(". While a row is taken apart, other signs
+# stand in their place.
+OTHERWISE = re.compile(r"(?<=\d)[:：](?=\d\d)|:(?=//)|[:;=]['’-]?(?:[()\[\]{}]+|[DdPpOoXx3*|])(?=\s|[.,!?~]|$)")  # fmt: skip
+SIGNS = ":：()[]{}"
+HIDE = {ord(sign): chr(0xE000 + place) for place, sign in enumerate(SIGNS)}
+SHOW = {0xE000 + place: sign for place, sign in enumerate(SIGNS)}
+LABEL = re.compile(
+    "\\s*([^:：?!()<>{}\\[\\]\ue000-\ue007]{1,40}?)\\s*[:：]\\s*(.*)", re.DOTALL
+)
+# A row that begins another scene: in brackets, or as a heading of its own. "Cut to the chase" and "3장 뽑아 줘" are none.
 SCENE = re.compile(
-    r"\W*(?:scene\b|cut to\b|time lapse\b|fade (?:in|out|to)\b|(?:int|ext)\.\s|(?:opening|closing|ending|end) credits\b"
-    r"|commercial break\b|(?:the )?end\W*$|(?:act|part) (?:\d+|one|two|three|four)\W*$|장면|씬\s*\d|s\s*#\s*\d|#\s*\d+|\d+\s*장\b)",
-    re.IGNORECASE,
+    r"[\[({<]\s*(?:scene|cut to|time lapse|fade (?:in|out|to)|(?:opening|closing|ending|end) credits|commercial break|the end|장면|씬)\b.*"
+    r"|\W*(?:scene(?:\s+(?:\w|\d+\w?|[ivx]+|one|two|three|four|five|six))?(?:\s*[:.].*)?|(?:smash )?cut to\b.*:|time lapse|fade (?:in|out|to \w+)|(?:int|ext)\.\s.*"
+    r"|(?:opening|closing|ending|end) credits|commercial break|(?:the )?end|(?:act|part) (?:\d+|one|two|three|four)"
+    r"|장면\s*(?:\d+\b.*|[:.].*)|씬\s*\d.*|s\s*#\s*\d.*|#\s*\d+(?:[.:]\s.*)?|제?\s*\d+\s*장(?:\s*[.:].*)?|장면)\W*",
+    re.IGNORECASE | re.DOTALL,
 )
 # These stand before a colon, but nobody has such a name.
 NO_NAMES = frozenset(
@@ -31,8 +39,14 @@ NO_NAMES = frozenset(
     script directed director produced transcribed transcriber cut int ext time place episode act part end narrator voice
     모두 다같이 일동 함께 장면 작가 극본 연출 제목 시간 장소 배경 해설 내레이션 자막""".split()
 )
-DIRECTIONS = re.compile(r"\[[^\]]*\]|\([^)]*\)|\{[^}]*\}|<[^>]*>")
-OPENING, CLOSING = "[({", {"[": "]", "(": ")", "{": "}"}
+# Not also 과: "국문과 김영희" is one person.
+SEVERAL = re.compile(r"\s(?:and|그리고)\s|[,/&+]|와\s", re.IGNORECASE)
+DIRECTIONS = re.compile(
+    r"(?:\s*(?:\[[^\]]*\]|\([^)]*\)|\{[^}]*\}|<(?!\d)[^>]*>))+\s*([,.!?…]?)"
+)
+LONGEST = 20
+"""Rows that a stage direction may take."""
+OPENING, CLOSING = re.compile(r"[\[({]"), {"[": "]", "(": ")", "{": "}"}
 # Where speech breaks off: a dash at the end of a line. Dots trail off; such a line counts as finished.
 CUT_OFF = re.compile(r"\s*(?:--+|[—–―]|-)\s*[\"”']?\s*$")
 TAKEN_UP = re.compile(r"^\s*(?:--+|[—–―]|-\s|\.\.\.|…)\s*")
@@ -67,17 +81,9 @@ class Utterance:
         """The rows in one, as they stand, without directions."""
         return " ".join(filter(None, self.words)).strip()
 
-    @property
-    def is_person(self) -> bool:
-        """Whether one named speaker says it: a single name of letters, as the seed's rule has it."""
-        return self.speaker.isalpha() and self.speaker.casefold() not in NO_NAMES
 
-
-def read_transcript(place: Place, speaker: str) -> Iterator[Dialogue | BadRow]:
-    """The dialogues of `speaker` with the others, a group for each scene.
-
-    Raises `Problem` where that speaker says nothing; it lists who does.
-    """
+def read_transcript(place: Place, speaker: str) -> Iterator[Line | BadRow]:
+    """The lines of a transcript; those of `speaker` end with a whole sentence. A row that nobody says is given with its reason."""
     path = Path(place.file)
     rows = list(_docx(path) if path.suffix.lower() == ".docx" else _lines(path))
     utterances: list[Utterance] = []
@@ -86,16 +92,25 @@ def read_transcript(place: Place, speaker: str) -> Iterator[Dialogue | BadRow]:
             yield item
         else:
             utterances.append(item)
-    said = [one for one in utterances if one.is_person]
-    if not any(one.speaker.casefold() == speaker.casefold() for one in said):
-        names = [one.speaker for one in said]
-        counts = sorted({(-names.count(name), name) for name in names})[:12]
-        listed = ", ".join(f"{name} ({-count})" for count, name in counts)
-        raise Problem(
-            f"{path}: {speaker!r} says nothing in it; speakers found: {listed or 'none'}; "
-            "name the persona's with --speaker NAME, lines look like `Name: words`"
-        )
-    yield from _dialogues(place, _taken_up(_joined(utterances)), speaker.casefold())
+    for one in _taken_up(_joined(utterances)):
+        yield from _said(place, one, one.speaker.casefold() == speaker.casefold())
+
+
+def _said(place: Place, one: Utterance, is_persona: bool) -> Iterator[Line | BadRow]:
+    words, fault, speaker = spoken(one.raw), "", one.speaker
+    if not _is_one_person(one.speaker):
+        fault, speaker = f"said by {one.speaker!r}, who is no one person", ""
+    elif is_persona and CUT_OFF.search(one.raw):
+        # A persona must not learn to break off.
+        ends = [match.end() for match in SENTENCE_END.finditer(words)]
+        words = words[: ends[-1]] if ends else ""
+        if not words:
+            fault = f"{one.speaker} is cut off before the first sentence ends"
+        elif words != spoken(one.raw):
+            yield BadRow(place.file, one.row, f"only in part: the last sentence of {one.speaker} is cut off and left out")  # fmt: skip
+    elif not words:
+        fault = f"{one.speaker} says no word"
+    yield Line(one.scene, one.row, speaker, words, fault)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -132,72 +147,120 @@ def _docx(path: Path) -> Iterator[tuple[int, str]]:
 def _utterances(
     place: Place, rows: list[tuple[int, str]]
 ) -> Iterator[Utterance | BadRow]:
-    """Rows put together by speaker; a direction over several rows is left out whole."""
+    """Rows put together by speaker."""
     scene = 0
     now: Utterance | None = None
-    awaited = ""
-    for number, line in rows:
-        text = clean(line)
-        if awaited:
-            before, closed, text = text.partition(awaited)
-            if not closed:
-                # A bracket that nobody closed ends with its paragraph.
-                awaited = awaited if before else ""
-                continue
-            awaited, text = "", text.strip()
-        if not text:
+    for item in _without_directions(place, rows):
+        if isinstance(item, BadRow):
+            yield item
             continue
-        if SCENE.match(text):
+        if item.begins_scene:
             scene += 1
             if now:
                 yield now
             now = None
-        text, awaited = _without_directions(text)
-        if not text or (now is None and SCENE.match(text)):
+        if not item.text:
             continue
-        label = LABEL.fullmatch(text)
-        if label and _may_be_speaker(label[1]):
+        text = item.text.translate(SHOW)
+        label = _label(item.text)
+        if label:
             if now:
                 yield now
             # Many transcripts write names in capitals.
             name = label[1].strip()
             name = name.title() if name.isupper() else name
-            now = Utterance(scene, name, number, [label[2].strip()])
+            now = Utterance(scene, name, item.number, [label[2].translate(SHOW).strip()])  # fmt: skip
+        elif NOTICE.fullmatch(text):
+            yield BadRow(place.file, item.number, "a notice of the chat, said by nobody")  # fmt: skip
         elif now:
             now.words.append(text)
         else:
             yield BadRow(
                 place.file,
-                number,
+                item.number,
                 "nobody says this: it stands before the first `Name: words` of its scene",
             )
     if now:
         yield now
 
 
-def _without_directions(text: str) -> tuple[str, str]:
-    """The row without what stands in brackets, and the bracket that closes a direction which goes on below."""
-    text = DIRECTIONS.sub(" ", text)
-    starts = [text.find(bracket) for bracket in OPENING if bracket in text]
-    awaited = ""
-    if starts:
-        awaited = CLOSING[text[min(starts)]]
-        text = text[: min(starts)]
-    return re.sub(r"\s+([,.!?:])", r"\1", re.sub(r"\s+", " ", text)).strip(), awaited
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row without directions."""
+
+    number: int
+    text: str
+    """With other signs for what `OTHERWISE` finds; nothing where only a heading or a direction stood."""
+    begins_scene: bool
+
+
+def _without_directions(
+    place: Place, rows: list[tuple[int, str]]
+) -> Iterator[_Row | BadRow]:
+    """The rows without what stands in brackets, over several rows, too."""
+    texts = [OTHERWISE.sub(lambda match: match[0].translate(HIDE), clean(line)) for _, line in rows]  # fmt: skip
+    index = 0
+    while index < len(texts):
+        number, text = rows[index][0], texts[index]
+        index += 1
+        begins_scene = bool(SCENE.fullmatch(text) or DAY.fullmatch(text))
+        text = _undirected(text)
+        opened = OPENING.search(text)
+        if opened:
+            closing = CLOSING[opened[0]]
+            end = _closed(texts, index, closing)
+            text = text[: opened.start()]
+            if end is not None:
+                index, texts[end] = end, texts[end].partition(closing)[2].strip()
+            elif not begins_scene:
+                yield BadRow(place.file, number, f"only in part: what follows {opened[0]!r} is left out, since no {closing!r} follows before the next speaker; close the bracket")  # fmt: skip
+        text = re.sub(r"\s+", " ", text).strip()
+        # What follows a heading in brackets on the same row is said in that scene.
+        if begins_scene and (SCENE.fullmatch(text) or DAY.fullmatch(text)):
+            text = ""
+        yield _Row(number, text, begins_scene)
+
+
+def _undirected(text: str) -> str:
+    return DIRECTIONS.sub(lambda match: match[1] or " ", text)
+
+
+def _closed(texts: list[str], index: int, closing: str) -> int | None:
+    """The row in which a bracket ends: before an empty one, and before the next speaker or scene."""
+    for place in range(index, min(len(texts), index + LONGEST)):
+        text = texts[place]
+        label = _label(_undirected(text))
+        if not text or SCENE.fullmatch(text) or (label and _is_one_person(label[1])):
+            return None
+        if closing in text:
+            return place
+    return None
+
+
+def _label(text: str) -> re.Match[str] | None:
+    """A row's speaker and words."""
+    label = LABEL.fullmatch(text)
+    return label if label and _may_be_speaker(label[1].strip()) else None
 
 
 def _may_be_speaker(label: str) -> bool:
     """Tells `Mr. Kim: …` from a sentence that has a colon: a label is short, and each of its words begins like a name."""
     words = label.split()
     if not label.isascii():
-        return len(words) <= 2 and len(label) <= 12
+        return 0 < len(words) <= 2 and len(label) <= 12 and not re.search("[.,~…]", label)  # fmt: skip
     if label.islower():
         return len(words) == 1
-    return len(words) <= 4 and all(
+    return 0 < len(words) <= 4 and all(
         (word[0].isupper() or word[0].isdigit() or word in ("and", "&", "the"))
         and (not word.endswith(".") or word in ("Mr.", "Mrs.", "Ms.", "Dr."))
         for word in words
     )
+
+
+def _is_one_person(name: str) -> bool:
+    """Whether a label names one speaker, not a group, a narrator or a heading."""
+    words = set(re.findall(r"\w+", name.casefold())) - {"the"}
+    return not SEVERAL.search(name) and not words <= NO_NAMES
 
 
 def _joined(utterances: list[Utterance]) -> list[Utterance]:
@@ -230,59 +293,6 @@ def _taken_up(utterances: list[Utterance]) -> list[Utterance]:
         else:
             whole.append(one)
     return whole
-
-
-def _dialogues(
-    place: Place, utterances: list[Utterance], speaker: str
-) -> Iterator[Dialogue | BadRow]:
-    """As long as one other and the persona take turns, it is one dialogue; when somebody else speaks, the next begins."""
-    turns: list[Turn] = []
-    row = 0
-
-    def ended() -> Iterator[Dialogue | BadRow]:
-        if turns and turns[-1].role == "user":
-            del turns[-1]
-        if turns:
-            began = Place(place.file, row, place.name, place.persona)
-            yield began.dialogue(turns, f"scene-{scene}")
-            turns.clear()
-
-    scene = -1
-    for one in utterances:
-        if one.scene != scene or not one.is_person:
-            yield from ended()
-            scene = one.scene
-        words = spoken(one.raw)
-        if not one.is_person:
-            continue
-        here = Place(place.file, one.row, place.name, place.persona)
-        if one.speaker.casefold() != speaker:
-            if turns and (turns[-1].role == "user" or turns[-2].name != one.speaker):
-                yield from ended()
-            if words:
-                row = row if turns else one.row
-                turns.append(Turn("user", words, one.speaker))
-            continue
-        reply = _complete(one.raw)
-        if not turns:
-            yield here.bad(
-                f"one-sided: nobody speaks to {one.speaker} before this line of the scene"
-            )
-        elif not reply:
-            yield here.bad(f"{one.speaker} is cut off before the first sentence ends")
-            yield from ended()
-        else:
-            turns.append(Turn("assistant", reply))
-    yield from ended()
-
-
-def _complete(raw: str) -> str:
-    """The persona's words up to the last sentence that is finished: a persona must not learn to break off."""
-    if not CUT_OFF.search(raw):
-        return spoken(raw)
-    words = spoken(raw)
-    ends = [match.end() for match in SENTENCE_END.finditer(words)]
-    return words[: ends[-1]] if ends else ""
 
 
 def spoken(raw: str) -> str:
