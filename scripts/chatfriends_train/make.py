@@ -3,14 +3,17 @@
   chatfriends-train make nari --from friends talks.txt --preset qwen3-4b --as merged --out work/nari
 
 The stages are prepare, finetune, then adapter, or merge, convert and quantise, then prove, and at last the persona's file is
-written into config/personas and `chatfriends check` looks at it. What is done and has not changed is not done again.
+written where the daemon looks for it (config/personas in the clone, unless `personas.path` says otherwise) and `chatfriends check`
+looks at it. What is done and has not changed is not done again; what you change in --out by hand counts.
 """
 
 import argparse
+import json
 import math
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -155,12 +158,12 @@ def make(order: Order) -> Path:
     plan = Plan.of(order.preset, data, order.out / "tuned", order.base)
     plan = replace(plan, find_persona=lambda _: who)
     adapter = _tuned(plan, stamps)
-    files = (
+    choices = (
         _adapter(order, plan, adapter, stamps)
         if order.form == "adapter"
         else _merged(order, plan, adapter, stamps)
     )
-    _prove(order, plan, adapter, files, stamps)
+    files = _proven(order, plan, adapter, choices, stamps)
     path = _install(order, text, files, settings.template)
     _check(path)
     return path
@@ -243,7 +246,7 @@ def _tuned(plan: "Plan", stamps: Stamps) -> Path:
     return plan.out / "adapter"
 
 
-def _adapter(order: Order, plan: "Plan", tuned: Path, stamps: Stamps) -> Files:
+def _adapter(order: Order, plan: "Plan", tuned: Path, stamps: Stamps) -> list[Files]:
     """The adapter as a GGUF, for a base model as one."""
     from . import adapter, base, from_gguf
 
@@ -257,7 +260,7 @@ def _adapter(order: Order, plan: "Plan", tuned: Path, stamps: Stamps) -> Files:
         lambda: adapter.adapt(folder, tuned, out),
     )
     whole = from_gguf.STARTER if plan.base == "starter" else _shared(plan.base, folder)
-    return Files(whole, out)
+    return [Files(whole, out)]
 
 
 def _shared(name: str, folder: Path) -> Path:
@@ -279,8 +282,8 @@ def _shared(name: str, folder: Path) -> Path:
     return out
 
 
-def _merged(order: Order, plan: "Plan", tuned: Path, stamps: Stamps) -> Files:
-    """A model of its own."""
+def _merged(order: Order, plan: "Plan", tuned: Path, stamps: Stamps) -> list[Files]:
+    """A model of its own: quantised, and as it was before, for the case that this loses too much."""
     from . import base, convert, merge
 
     folder, whole = order.out / "merged", order.out / f"{order.persona}.F16.gguf"
@@ -308,7 +311,7 @@ def _merged(order: Order, plan: "Plan", tuned: Path, stamps: Stamps) -> Files:
         out,
         lambda: quantise.quantise(whole, out, kind),
     )
-    return Files(out, None)
+    return [Files(out, None), Files(whole, None)]
 
 
 def _type(size: int) -> str:
@@ -316,36 +319,47 @@ def _type(size: int) -> str:
     return "Q8_0" if size <= LARGEST_FOR_Q8 else "Q4_K_M"
 
 
-def _prove(
-    order: Order, plan: "Plan", tuned: Path, files: Files, stamps: Stamps
-) -> None:
-    """Raises `Problem` where what the daemon will run is not what was trained."""
+def _proven(
+    order: Order, plan: "Plan", tuned: Path, choices: Sequence[Files], stamps: Stamps
+) -> Files:
+    """The first of these, the smallest before larger ones, that is what was trained. Raises `Problem` where none is."""
     from .prove import Candidate, HeldOut, Trained, prove
 
     # A handful of groups leaves none for the test.
     test, validation = plan.data / "test.jsonl", plan.data / "validation.jsonl"
     data = test if next(dialogue.read(test), None) else validation
     template = plan.preset.template or None
-    inputs = {"adapter": tuned, "data": data, "model": files.model}
-    if files.adapter:
-        inputs["adapter file"] = files.adapter
+    out = order.out / "proof"
+    trained = Trained(plan.base_folder(), tuned)
+    held_out = HeldOut(data, template, plan.find_persona)
+    candidates = [Candidate(one.model, one.adapter) for one in choices]
+
+    def work() -> None:
+        for count in range(1, len(choices) + 1):
+            proof = prove(trained, held_out, candidates[:count], out)
+            lost = proof.files[-1].faults(proof.perplexity)
+            if not lost or proof.tokenizers.faults:
+                break
+            if count < len(choices):
+                _say(f"{'; '.join(lost)}; taking {choices[count].model}")
+        if lost or proof.tokenizers.faults:
+            proof.check()
+
+    inputs = {"adapter": tuned, "data": data}
+    for one in choices:
+        inputs |= {
+            path.name: path for path in (one.model, one.adapter) if path is not None
+        }
     try:
-        stamps.stage(
-            "prove",
-            inputs,
-            template,
-            order.out / "proof",
-            lambda: prove(
-                Trained(plan.base_folder(), tuned),
-                HeldOut(data, template, plan.find_persona),
-                [Candidate(files.model, files.adapter)],
-                order.out / "proof",
-            ).check(),
-        )
+        stamps.stage("prove", inputs, template, out, work)
     except NotEnoughMemory as problem:
         _say(
             f"{problem}; what was made is not proven: run `chatfriends-train prove` on a larger machine"
         )
+        return choices[0]
+    # As many were measured as it took.
+    measured = json.loads((out / "proof.json").read_text("utf-8"))["files"]
+    return choices[len(measured) - 1]
 
 
 def _installed(identity: str) -> Path:

@@ -77,7 +77,7 @@ def find(identity: str) -> Persona:
     path = path_of(identity)
     if path is None:
         raise Problem(
-            f"there is no persona {identity!r}: write config/personas/{identity}.toml (docs/PERSONAS.md), since its `system` text "
+            f"there is no persona {identity!r}: write {own_folder() / identity}.toml (docs/PERSONAS.md), since its `system` text "
             "stands in every prompt, or give the dialogues a `system` of their own"
         )
     return of_document(identity, parse(path.read_text("utf-8"), str(path)), str(path))

@@ -135,7 +135,7 @@ def test_a_school_is_learnt_by_heart(
 
     again = make(questions, tmp_path, form)
     assert again.returncode == 0, again.stderr
-    stages = {"adapter": 3, "merged": 5}[form]
+    stages = {"adapter": 4, "merged": 6}[form]
     assert again.stderr.count(" is done already") == stages
     assert "training: step" not in again.stderr
 
