@@ -80,10 +80,11 @@ def run(arguments: argparse.Namespace) -> None:
     ]
     if arguments.adapter_gguf is not None:
         candidates.insert(1, Candidate(arguments.base_gguf, arguments.adapter_gguf))
-    trained = Trained(
-        base.folder(arguments.base),
-        arguments.adapter and readable(arguments.adapter, "the adapter"),
-    )
+    if arguments.adapter is not None:
+        readable(
+            arguments.adapter / "adapter_config.json", "the adapter's configuration"
+        )
+    trained = Trained(base.folder(arguments.base), arguments.adapter)
     held_out = HeldOut(
         readable(arguments.data / "test.jsonl", "the held-out data"),
         arguments.template,
