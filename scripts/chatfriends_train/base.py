@@ -64,24 +64,19 @@ def folder(name: str) -> Path:
             return there
     except Exception:  # noqa: BLE001, S110
         pass  # Not fetched before; what a fetch that was stopped has left is gone on with below.
+    reason = "its configuration, tokenizer or safetensors weights are missing"
     try:
+        # Without a network the hub's library gives back what a stopped fetch has left, and says nothing.
         fetched = _snapshot(name)
+        if _is_whole(fetched):
+            return fetched
     except Exception as error:  # noqa: BLE001
-        reason = (
-            str(error).strip().splitlines()[0]
-            if str(error).strip()
-            else type(error).__name__
-        )
-        raise Problem(
-            f"the base model {name} is not whole on this machine and could not be fetched ({reason}). Where there is a network, run "
-            f"`huggingface-cli download {name} --local-dir models/{path.name}` (some models want `huggingface-cli login` and their "
-            f"licence accepted first), and give --base models/{path.name}"
-        ) from error
-    if not _is_whole(fetched):
-        raise Problem(
-            f"the base model {name} has no configuration, no tokenizer or no safetensors weights at the hub; take another one"
-        )
-    return fetched
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    raise Problem(
+        f"the base model {name} is not whole on this machine and could not be fetched ({reason}). Where there is a network, run "
+        f"`huggingface-cli download {name} --local-dir models/{path.name}` (some models want `huggingface-cli login` and their "
+        f"licence accepted first), and give --base models/{path.name}"
+    )
 
 
 def _snapshot(name: str, *, local_files_only: bool = False) -> Path:

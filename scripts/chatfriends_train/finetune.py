@@ -596,7 +596,8 @@ def record(plan: Plan, folder: Path) -> dict[str, Any]:
                 personas[one.persona] = _persona(plan, one)
     found = {
         "data": {name: _sha256(path) for name, path in files.items()},
-        "persona": {who.id: asdict(who) for who in personas.values()},
+        # Facts are not shown in training.
+        "persona": {who.id: [who.system, who.examples] for who in personas.values()},
         "base": bases.fingerprint(folder),
         "preset": asdict(plan.preset),
         "rehearsal": _rehearsed(plan, train),

@@ -606,6 +606,8 @@ def test_a_run_of_another_persona_is_left_alone(
     unlike = Persona("nari", "Nari is rude.", NARI.examples)
     said = refused(dataclasses.replace(ordinary, find_persona=lambda _: unlike))
     assert "holds a run with another persona; give another --out" in said
+    informed = dataclasses.replace(NARI, has_facts=True)
+    finetune.finetune(dataclasses.replace(ordinary, find_persona=lambda _: informed))
     other = tiny.make("qwen2", tmp_path / "other", seed=7)
     said = refused(dataclasses.replace(ordinary, base=str(other)))
     assert "holds a run with another base" in said
@@ -669,7 +671,9 @@ def test_a_base_that_was_fetched_in_part_is_gone_on_with(
     monkeypatch.setattr(
         base.huggingface_hub, "snapshot_download", lambda *_, **__: str(snapshot)
     )
-    with pytest.raises(Problem, match="no safetensors weights at the hub"):
+    with pytest.raises(
+        Problem, match="weights are missing.*huggingface-cli download some/model"
+    ):
         base.folder("some/model")
 
 
