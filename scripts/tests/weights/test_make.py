@@ -6,6 +6,7 @@ Needs the daemon's program, and llama.cpp's converter, which is fetched once.
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -19,7 +20,7 @@ import pytest
 SCRIPTS = Path(__file__).parents[2]
 sys.path.insert(0, str(SCRIPTS))
 
-from chatfriends_train import daemon, finetune, make, preset, prove  # noqa: E402
+from chatfriends_train import daemon, finetune, make, preset, prove, tiny  # noqa: E402
 from chatfriends_train.dialogue import Dialogue, Source, Turn, write  # noqa: E402
 from chatfriends_train.problems import Problem  # noqa: E402
 from chatfriends_train.prove import Candidate, Measured, Proof, Tokenizers  # noqa: E402
@@ -175,6 +176,23 @@ def test_what_cannot_be_made_is_said_at_once(questions: Path, tmp_path: Path) ->
         "hanbit", "--from", "campus", questions, CHATFRIENDS="/nowhere/chatfriends"
     )
     assert not (tmp_path / "work" / "tuned").exists()
+
+
+def test_personas_share_the_file_of_their_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = tiny.make("qwen2", tmp_path / "base")
+    monkeypatch.setattr(make, "MODELS", tmp_path / "models")
+    first = make._shared("Tiny/Qwen 2", base)
+    # The file with 16 bits was only on the way.
+    assert list((tmp_path / "models").iterdir()) == [first]
+    assert re.fullmatch(r"Qwen-2-[0-9a-f]{12}\.Q8_0\.gguf", first.name)
+    before = first.stat().st_mtime_ns
+    assert make._shared("Tiny/Qwen 2", base) == first
+    assert first.stat().st_mtime_ns == before
+    assert "is there already" in capsys.readouterr().err
+    other = tiny.make("qwen2", tmp_path / "other", seed=7)
+    assert make._shared("Tiny/Qwen 2", other) != first
 
 
 @pytest.mark.parametrize(
