@@ -1,10 +1,5 @@
-"""Writes a LoRA adapter as GGUF, with llama.cpp's own converter: one base model, and a small file for each persona.
+"""The work of `adapter`: brings PEFT's forms into the one that a LoRA file of llama.cpp has, and refuses what it cannot say."""
 
-That form holds two matrices for each linear layer and one alpha. What it cannot express is refused here, since the
-converter or the engine would take some of it and answer wrongly; the remedy is always to merge.
-"""
-
-import argparse
 import hashlib
 import json
 import math
@@ -24,29 +19,6 @@ from .lora import CONFIG, WEIGHTS, Adapter
 from .merge import EMBEDDINGS, HEADS, Plan
 from .problems import Problem
 from .resources import need_disk, size
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the step takes."""
-    parser.add_argument(
-        "--base", type=Path, required=True, help="folder of the base model"
-    )
-    parser.add_argument(
-        "--adapter", type=Path, required=True, help="folder of the adapter"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="file to be written")
-    parser.add_argument(
-        "--llama-cpp",
-        type=Path,
-        help="a checkout of llama.cpp in place of the one that is fetched",
-    )
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """The step."""
-    adapt(
-        arguments.base, arguments.adapter, arguments.out, llama_cpp=arguments.llama_cpp
-    )
 
 
 def adapt(

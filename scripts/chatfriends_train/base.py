@@ -1,31 +1,38 @@
 """Base models: found on this machine or fetched, and what they take of it. Nothing is loaded here but names and shapes."""
 
+import hashlib
 import importlib.util
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
-import psutil
 import torch
 import transformers
 
 from . import from_gguf
+from .checkpoint import Checkpoint
+from .files import cache
 from .preset import Preset
-from .problems import Problem
+from .problems import Problem, readable
+from .resources import need_disk, need_memory
 
 GIB = 1 << 30
 # What a model's folder needs; other forms of the same weights are left at the hub.
 WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+# The same weights once more in the publisher's own form, and what lies in folders.
+LEFT = ["consolidated*", "*/*"]
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+CHAT_TEMPLATE = "chat_template.jinja"
 # Weights and their two moments, each copied once more while a checkpoint is written, in two checkpoints and the end result.
 CHECKPOINT_BYTES = 4 * 3 * 4
 # Torch and its libraries in memory, measured with version 2.15 on a processor.
 LIBRARIES = 800 << 20
 
 
-def folder(name: str, made: Path) -> Path:
-    """The folder of a base model: a folder, a hub name, or "starter", which is written to `made`.
+def folder(name: str) -> Path:
+    """The folder of a base model: a folder, a hub name, or "starter", which is read back from the file that ships.
 
     Raises `Problem` where it is nowhere.
     """
@@ -34,18 +41,13 @@ def folder(name: str, made: Path) -> Path:
             "this preset names no base model; give one with --base MODEL_OR_DIR"
         )
     if name == "starter":
-        return (
-            made
-            if (made / "config.json").is_file()
-            else from_gguf.write(from_gguf.STARTER, made)
-        )
+        return _starter()
     path = Path(name)
     if path.is_dir():
-        for file in ("config.json", "tokenizer.json"):
-            if not (path / file).is_file():
-                raise Problem(
-                    f"the base model {path} has no {file}; give a folder as Hugging Face models have them"
-                )
+        if not (path / "config.json").is_file():
+            raise Problem(
+                f"the base model {path} has no config.json; give a folder as Hugging Face models have them"
+            )
         return path
     if (
         path.is_file()
@@ -57,26 +59,74 @@ def folder(name: str, made: Path) -> Path:
             f"the base model {name} is no folder; give the folder of a Hugging Face model, or a name such as Qwen/Qwen3-4B"
         )
     try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                name, allow_patterns=WANTED, local_files_only=True
-            )
-        )
+        there = _snapshot(name, local_files_only=True)
+        if _is_whole(there):
+            return there
     except Exception:  # noqa: BLE001, S110
-        pass  # Not fetched before; a partial copy goes on below.
+        pass  # Not fetched before; what a fetch that was stopped has left is gone on with below.
+    reason = "its configuration, tokenizer or safetensors weights are missing"
     try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=WANTED))
+        # Without a network the hub's library gives back what a stopped fetch has left, and says nothing.
+        fetched = _snapshot(name)
+        if _is_whole(fetched):
+            return fetched
     except Exception as error:  # noqa: BLE001
-        reason = (
-            str(error).strip().splitlines()[0]
-            if str(error).strip()
-            else type(error).__name__
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    raise Problem(
+        f"the base model {name} is not whole on this machine and could not be fetched ({reason}). Where there is a network, run "
+        f"`huggingface-cli download {name} --local-dir models/{path.name}` (some models want `huggingface-cli login` and their "
+        f"licence accepted first), and give --base models/{path.name}"
+    )
+
+
+def _snapshot(name: str, *, local_files_only: bool = False) -> Path:
+    """The model as the hub's cache has it; it does not tell a whole one from one whose fetching was stopped."""
+    return Path(
+        huggingface_hub.snapshot_download(
+            name,
+            allow_patterns=WANTED,
+            ignore_patterns=LEFT,
+            local_files_only=local_files_only,
         )
+    )
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether nothing is missing of a model's folder."""
+    names = {one.name for one in path.iterdir()}
+    if "config.json" not in names or not names & set(TOKENIZERS):
+        return False
+    try:
+        return bool(Checkpoint(path).tensors)
+    except Problem:
+        return False
+
+
+def _starter() -> Path:
+    """The starter in Hugging Face's form, kept by the content of its file, so that another starter is read back anew."""
+    with readable(from_gguf.STARTER, "the starter").open("rb") as file:
+        mark = hashlib.file_digest(file, "sha256").hexdigest()
+    made = cache() / f"starter-{mark[:16]}"
+    return made if made.is_dir() else from_gguf.write(from_gguf.STARTER, made)
+
+
+def tokenizer(path: Path) -> Any:
+    """The tokenizer in a model's folder."""
+    try:
+        return transformers.AutoTokenizer.from_pretrained(path)
+    except (ValueError, OSError) as error:
         raise Problem(
-            f"the base model {name} is not on this machine and could not be fetched ({reason}). Where there is a network, run "
-            f"`huggingface-cli download {name} --local-dir models/{path.name}` (some models want `huggingface-cli login` and their "
-            f"licence accepted first), and give --base models/{path.name}"
+            f"the base model {path} has no tokenizer that can be read ({error}); give a folder as Hugging Face models have them"
         ) from error
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of what a model in a folder computes with: its weights (as `Checkpoint` tells them apart), its form and its words."""
+    found = hashlib.sha256(Checkpoint(path).fingerprint.encode())
+    for name in ("config.json", *TOKENIZERS, "tokenizer_config.json", CHAT_TEMPLATE):
+        if (path / name).is_file():
+            found.update(name.encode() + (path / name).read_bytes())
+    return found.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +190,11 @@ def memory_needed(shape: Shape, preset: Preset, longest: int, *, on_gpu: bool) -
     and layer at 16 bits; 2 with checkpointing, and one layer whole); scores over the vocabulary three times in f32.
     """
     width = 2 if on_gpu and preset.dtype != "f32" else 4
-    # NormalFloat's 4 bits with their scales, and embeddings that stay as they are.
-    embeddings = 2 * shape.vocabulary * shape.hidden * width
     weights = shape.parameters * width
     if preset.method == "qlora":
-        weights = int((shape.parameters - embeddings // width) * 0.52) + embeddings
+        # NormalFloat's 4 bits with their scales; embeddings and head are none of that, and PEFT makes them f32 (`_adapted`).
+        embeddings = 2 * shape.vocabulary * shape.hidden
+        weights = int((shape.parameters - embeddings) * 0.52) + 4 * embeddings
     adapter = shape.adapter * 16
     tokens = preset.batch * longest
     layer = 34 * tokens * shape.hidden * width // 2
@@ -172,18 +222,29 @@ def check_room(shape: Shape, preset: Preset, rows: Sequence[int], out: Path) -> 
             "QLoRA needs the Python package bitsandbytes; install it with `pip install bitsandbytes`"
         )
     needed = memory_needed(shape, preset, max(rows), on_gpu=on_gpu)
-    free = torch.cuda.mem_get_info()[0] if on_gpu else psutil.virtual_memory().available
-    if needed > free:
-        raise Problem(
-            f"this needs about {needed / GIB:.1f} GiB of {'GPU ' if on_gpu else ''}memory and {free / GIB:.1f} GiB are free; in a copy "
-            "of the preset make `batch` smaller and `accumulation` larger by as much, set gradient_checkpointing = true"
-            + (', set method = "qlora"' if on_gpu and preset.method == "lora" else "")
-            + ", or take a smaller base model"
-        )
-    disk = shape.adapter * CHECKPOINT_BYTES + (64 << 20)
-    left = shutil.disk_usage(out).free
-    if disk > left:
-        raise Problem(
-            f"{out} needs about {disk / GIB:.2f} GiB for checkpoints and {left / GIB:.2f} GiB are free; make room or give another --out"
-        )
+    need_memory(
+        needed,
+        "the training",
+        free=torch.cuda.mem_get_info()[0] if on_gpu else None,
+        remedy=smaller(preset),
+    )
+    need_disk(out, shape.adapter * CHECKPOINT_BYTES)
     return needed
+
+
+def smaller(preset: Preset) -> str:
+    """What takes less memory."""
+    changes = [
+        "make `batch` smaller and `accumulation` larger by as much",
+        *(
+            []
+            if preset.gradient_checkpointing
+            else ["set gradient_checkpointing = true"]
+        ),
+        *(
+            ['set method = "qlora"']
+            if torch.cuda.is_available() and preset.method == "lora"
+            else []
+        ),
+    ]
+    return f"in a copy of the preset {', '.join(changes)}, or take a smaller base model"

@@ -13,6 +13,8 @@ from typing import Any
 import matplotlib
 import torch
 
+from .files import write_whole
+
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
@@ -88,9 +90,11 @@ def write(card: Card, out: Path) -> None:
         "learning rate",
         [("learning rate", steps, "learning_rate", "")],
     )
-    _put(out / "run.md", _page(card, steps, epochs))
+    write_whole(out / "run.md", _page(card, steps, epochs))
     document = asdict(card) | {"versions": versions(), "device": _device()}
-    _put(out / "run.json", json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    write_whole(
+        out / "run.json", json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    )
 
 
 def _curve(
@@ -113,12 +117,6 @@ def _curve(
     partial = path.with_suffix(".part.png")
     figure.savefig(partial)
     pyplot.close(figure)
-    partial.replace(path)
-
-
-def _put(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 

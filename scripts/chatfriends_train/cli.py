@@ -4,60 +4,96 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .problems import Problem
 
-# Each module has `add_arguments(parser)` and `run(arguments)`. Only the chosen one is imported, since some need torch.
+GOES_ON = "the same command goes on from here"
+BEGINS_ANEW = "the same command begins anew"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the chain."""
+
+    module: str
+    """Has `add_arguments(parser)` and `run(arguments)`, and needs no more than Python to be imported: its docstring is the help."""
+    summary: str
+    stopped: str
+    """What a stop means for it."""
+
+
 STEPS = {
-    "prepare": "reads what you have and writes training data",
-    "self-instruct": "grows a set of examples through a model server",
-    "finetune": "trains a LoRA adapter on prepared data",
-    "merge": "puts an adapter into its base model",
-    "convert": "writes a Hugging Face model as GGUF",
-    "adapter": "writes a LoRA adapter as GGUF",
-    "quantise": "makes a GGUF file smaller",
-    "prove": "measures what each step has changed",
-    "make": "all of it: data in, a persona out",
-}
+    "prepare": Step("prepare", "reads what you have and writes training data", BEGINS_ANEW),
+    "self-instruct": Step("self_instruct", "grows a set of examples through a model server", GOES_ON),
+    "finetune": Step("commands.finetune", "trains a LoRA adapter on prepared data", GOES_ON),
+    "merge": Step("commands.merge", "puts an adapter into its base model", GOES_ON),
+    "convert": Step("commands.convert", "writes a Hugging Face model as GGUF", BEGINS_ANEW),
+    "adapter": Step("commands.adapter", "writes a LoRA adapter as GGUF", BEGINS_ANEW),
+    "quantise": Step("quantise", "makes a GGUF file smaller", GOES_ON),
+    "prove": Step("commands.prove", "measures what each step has changed", GOES_ON),
+    "make": Step("make", "all of it: data in, a persona out", GOES_ON),
+}  # fmt: skip
+
+# What `prepare` and `self-instruct` need; all others are what the weights need.
+FOR_DATA = {"docx": "python-docx", "openpyxl": "openpyxl", "pyarrow": "pyarrow"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one step; gives back the exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(prog="chatfriends-train", description=__doc__)
-    steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
-    parsers = {
-        name: steps.add_parser(name, help=summary) for name, summary in STEPS.items()
-    }
-    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    if not arguments or arguments[0] not in STEPS:
+        # Help, or a mistake, which the parser names.
+        _overview().parse_args(arguments)
+        return 2
+    name, *options = arguments
+    step = STEPS[name]
+
+    def say(words: object) -> None:
+        print(f"chatfriends-train {name}: {words}", file=sys.stderr)
+
     try:
-        if chosen not in STEPS:
-            parser.parse_args(arguments)
-        module = importlib.import_module(f".{chosen.replace('-', '_')}", __package__)
-        parsers[chosen].description = module.__doc__
-        parsers[chosen].formatter_class = argparse.RawDescriptionHelpFormatter
-        module.add_arguments(parsers[chosen])
-        module.run(parser.parse_args(arguments))
+        module = importlib.import_module(f".{step.module}", __package__)
+        parser = argparse.ArgumentParser(
+            prog=f"chatfriends-train {name}",
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(parser)
+        module.run(parser.parse_args(options))
     except Problem as problem:
-        print(f"chatfriends-train {chosen}: {problem}", file=sys.stderr)
+        say(problem)
         return 1
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("chatfriends_train"):
             raise
-        needs = "data" if chosen == "prepare" else "weights"
-        print(
-            f"chatfriends-train {chosen}: the Python package {missing.name} is missing; "
-            f"install it with `pip install -r scripts/requirements-{needs}.txt`",
-            file=sys.stderr,
+        needs = "data" if missing.name in FOR_DATA else "weights"
+        say(
+            f"the Python package {FOR_DATA.get(missing.name or '', missing.name)} is missing; "
+            f"install it with `pip install -r scripts/requirements-{needs}.txt`"
+        )
+        return 1
+    except OSError as error:
+        # A path that was given, or one within it; whatever has no name is a fault of ours.
+        if error.filename is None:
+            raise
+        say(
+            f"{error.filename}: {error.strerror}; check the path, and who may write there"
         )
         return 1
     except KeyboardInterrupt:
-        print(
-            f"chatfriends-train {chosen}: stopped; the same command goes on from here",
-            file=sys.stderr,
-        )
+        say(f"stopped; {step.stopped}")
         return 130
     return 0
+
+
+def _overview() -> argparse.ArgumentParser:
+    """The program without any step."""
+    parser = argparse.ArgumentParser(prog="chatfriends-train", description=__doc__)
+    steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
+    for name, step in STEPS.items():
+        steps.add_parser(name, help=step.summary)
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,10 +1,5 @@
-"""Writes a Hugging Face model as GGUF, with llama.cpp's own converter, its chat template and its stop tokens.
+"""The work of `convert`: what llama.cpp's converter cannot know stands around it here, and what it wrote is read back and compared."""
 
-What was written is read back: vocabulary, splitting, template, stop tokens and output layer must be those of the
-model, or there is no file.
-"""
-
-import argparse
 import hashlib
 import json
 import sys
@@ -26,41 +21,8 @@ from .merge import HEADS
 from .problems import Problem, readable
 from .resources import need_disk, size
 
-TYPES = ("auto", "f32", "f16", "bf16")
 SOURCE = "chatfriends.source"
 """The key under which a file keeps the fingerprint of what it was made from."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the step takes."""
-    parser.add_argument(
-        "--model",
-        type=Path,
-        required=True,
-        help="folder of the model, such as `merge` writes",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="file to be written")
-    parser.add_argument(
-        "--type",
-        choices=TYPES,
-        default="auto",
-        help="how numbers are stored; auto: in 16 bits, in the form that loses least",
-    )
-    parser.add_argument(
-        "--llama-cpp",
-        type=Path,
-        help="a checkout of llama.cpp in place of the one that is fetched",
-    )
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """The step."""
-    convert(
-        arguments.model,
-        arguments.out,
-        stored=arguments.type,
-        llama_cpp=arguments.llama_cpp,
-    )
 
 
 def convert(

@@ -7,8 +7,6 @@ the same convert_hf_to_gguf.py. It is fetched once into a cache folder, by its S
 
 import collections
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .files import cache
 from .problems import Problem
 
 PACKAGE = "llama-cpp-python"
@@ -43,12 +42,6 @@ def find(given: Path | None) -> Path:
     if not folder.exists():
         _fetch(folder)
     return folder
-
-
-def cache() -> Path:
-    """Where fetched things lie: `$XDG_CACHE_HOME/chatfriends-train`, or the same in `~/.cache`."""
-    above = os.environ.get("XDG_CACHE_HOME")
-    return (Path(above) if above else Path.home() / ".cache") / "chatfriends-train"
 
 
 def _fetch(folder: Path) -> None:
@@ -164,11 +157,3 @@ def run(
 
 def _last(lines: Sequence[str]) -> str:
     return "\n  ".join(list(lines)[-4:]) or "without a word"
-
-
-def discard(path: Path) -> None:
-    """Removes what a run that was not finished left."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

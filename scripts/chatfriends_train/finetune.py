@@ -1,10 +1,6 @@
-"""Trains a LoRA or QLoRA adapter on prepared data: --data DIR --preset NAME --out DIR.
+"""The work of `finetune`: from prepared data to a LoRA adapter, its run card and its curves. What is asked for is a `Plan`."""
 
-OUT gets `adapter/` (PEFT), a run card (run.md, run.json) and the curves of loss and learning rate. A run that was stopped goes on from
-its last checkpoint when the same command is given again.
-"""
-
-import argparse
+import gc
 import hashlib
 import json
 import math
@@ -27,6 +23,7 @@ from transformers.trainer_callback import EarlyStoppingCallback, PrinterCallback
 from . import base as bases
 from . import card, dialogue, persona, preset
 from .dialogue import Dialogue
+from .files import refuse_foreign, write_whole
 from .lora import record_base
 from .persona import Persona
 from .preset import Preset
@@ -37,29 +34,8 @@ from .template import Template
 # A checkpoint is written this often even within an epoch, seconds.
 CHECKPOINT_EVERY = 600.0
 PROGRESS_EVERY = 5.0
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The step's options."""
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="what `prepare` wrote"
-    )
-    preset.add_arguments(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="where the adapter and the run card go",
-    )
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """The step as a command."""
-    adapter = finetune(
-        Plan.of(arguments.preset, arguments.data, arguments.out, arguments.base)
-    )
-    print(adapter)
+RECORD = "settings.json"
+"""What a run depends on; where it stands, the folder is one of this step's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +58,7 @@ class Plan:
 
     def base_folder(self) -> Path:
         """The base model on this machine."""
-        return bases.folder(self.base, self.out / "base")
+        return bases.folder(self.base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,46 +70,57 @@ class Material:
     rehearsal: list[Row] = field(default_factory=list)
     """The starter's own dialogues, trained on beside `train`."""
 
+    @property
+    def every(self) -> list[Row]:
+        """All that the model is shown."""
+        return [*self.train, *self.validation, *self.rehearsal]
+
 
 def finetune(plan: Plan) -> Path:
     """Trains, and gives back the adapter's folder. Raises `Problem` before it begins where it could not end."""
     adapter = plan.out / "adapter"
-    plan.out.mkdir(parents=True, exist_ok=True)
     transformers.logging.set_verbosity_error()
     warnings.filterwarnings("ignore", "mtime may not be reliable")
-    settings = _settings(plan)
-    if _is_done(plan.out, settings):
+    refuse_foreign(plan.out, RECORD)
+    folder = plan.base_folder()
+    needed = record(plan, folder)
+    if _is_done(plan.out, needed):
         _say(f"{adapter} is there already, from the same data and settings")
         return adapter
-    _claim(plan.out, settings)
+    _refuse_another(plan.out, needed)
 
-    folder = plan.base_folder()
     shape = bases.shape(folder, plan.preset)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer = bases.tokenizer(folder)
     template = Template.of(tokenizer, plan.preset.template or None)
     encoder = Encoder(template, Words(tokenizer), shape.context)
     material = Material(
         train=_encode(plan, "train", encoder),
         validation=_encode(plan, "validation", encoder),
     )
-    every = [*material.train, *material.validation]
     refuse_too_long(
-        every, plan.preset.max_length, "in a copy of the preset (--preset FILE.toml)"
+        [*material.train, *material.validation],
+        plan.preset.max_length,
+        "in a copy of the preset (--preset FILE.toml)",
     )
     _refuse_leaks(material)
-    if plan.preset.rehearsal:
-        material.rehearsal.extend(_rehearsal(plan, encoder, len(material.train)))
     if plan.preset.max_length > shape.context:
         raise Problem(
             f"max_length is {plan.preset.max_length} and the base model {plan.base} sees {shape.context} tokens; set it to at most that"
         )
-    needed = bases.check_room(
-        shape, plan.preset, [len(row.tokens) for row in every], plan.out
+    if plan.preset.rehearsal:
+        material.rehearsal.extend(_rehearsal(plan, encoder, len(material.train)))
+    lengths = [len(row.tokens) for row in material.every]
+    estimate = bases.check_room(shape, plan.preset, lengths, plan.out)
+    rehearsed = (
+        f", {len(material.rehearsal)} of the starter's own"
+        if material.rehearsal
+        else ""
     )
     _say(
-        f"{len(material.train)} rows to learn from, {len(material.validation)} to validate; longest "
-        f"{max(len(row.tokens) for row in every)} tokens; about {needed / bases.GIB:.2f} GiB of memory"
+        f"{len(material.train)} rows to learn from{rehearsed}, {len(material.validation)} to validate; longest {max(lengths)} tokens; "
+        f"about {estimate / bases.GIB:.2f} GiB of memory"
     )
+    _claim(plan.out, needed)
 
     folds = _cross_validate(plan, folder, tokenizer, material)
     checkpoints = plan.out / "checkpoints"
@@ -146,29 +133,33 @@ def finetune(plan: Plan) -> Path:
     # The text that was trained with goes along, so that whoever merges or converts writes no other into the file.
     tokenizer.chat_template = template.text
     tokenizer.save_pretrained(partial)
-    record_base(partial, folder)
+    record_base(partial, folder, plan.base)
     shutil.rmtree(adapter, ignore_errors=True)
     partial.replace(adapter)
+    figures = {
+        f"{name}.jsonl": {"sha256": needed["data"][name], **_figures(rows)}
+        for name, rows in (
+            ("train", material.train),
+            ("validation", material.validation),
+        )
+    }
+    if material.rehearsal:
+        mark = {"sha256": needed["rehearsal"]}
+        figures["the starter's own dialogues"] = mark | _figures(material.rehearsal)
     card.write(
         card.Card(
             preset=plan.preset_name,
             settings=asdict(plan.preset),
             base=plan.base,
-            data={
-                f"{name}.jsonl": _figures(plan.data / f"{name}.jsonl", rows)
-                for name, rows in (
-                    ("train", material.train),
-                    ("validation", material.validation),
-                )
-            },
+            data=figures,
             template=template.source,
             parameters=shape.parameters,
             trained_parameters=trained.trained_parameters,
-            seconds=trained.seconds,
-            memory={"estimate": needed} | card.peak_memory(),
+            seconds=trained.seconds + sum(fold.seconds for fold in folds),
+            memory={"estimate": estimate} | card.peak_memory(),
             log=trained.log,
             kept=trained.kept,
-            folds=folds,
+            folds=[fold.loss for fold in folds],
         ),
         plan.out,
     )
@@ -181,12 +172,17 @@ def finetune(plan: Plan) -> Path:
 
 def _encode(plan: Plan, split: str, encoder: Encoder) -> list[Row]:
     """The rows of one file."""
-    path = readable(plan.data / f"{split}.jsonl", "the data file")
+    path = _data_file(plan, split)
     personas: dict[str, Persona] = {}
     rows: list[Row] = []
     for one in dialogue.read(path):
         if one.persona not in personas:
-            personas[one.persona] = _persona(plan, one)
+            who = personas[one.persona] = _persona(plan, one)
+            if who.has_facts:
+                _say(
+                    f"note: {who.id} has facts, which the daemon will show with each message; {path.name} carries none, so what is "
+                    "learnt here is learnt by heart"
+                )
         rows += encoder.rows(one, personas[one.persona])
     if not rows:
         raise Problem(
@@ -209,18 +205,13 @@ def _rehearsal(plan: Plan, encoder: Encoder, own: int) -> list[Row]:
 
 
 def _persona(plan: Plan, one: Dialogue) -> Persona:
+    """Who answers in a dialogue; whoever has no file needs none where the data bring the text along."""
     try:
-        found = plan.find_persona(one.persona)
+        return plan.find_persona(one.persona)
     except Problem:
         if one.system is None:
             raise
         return Persona(one.persona, one.system)
-    if found.has_facts:
-        _say(
-            f"note: {one.persona} has facts, which the daemon will show with each message; these data carry none, so what is learnt "
-            "here is learnt by heart"
-        )
-    return found
 
 
 def _refuse_leaks(material: Material) -> None:
@@ -261,6 +252,24 @@ def _train(
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # 4-bit kernels have no deterministic form; they warn rather than end the run.
     torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        return _run(plan, folder, tokenizer, material, checkpoints, name)
+    except torch.OutOfMemoryError as error:
+        raise Problem(
+            f"{name}: the GPU's memory did not do, although it looked so before; {bases.smaller(settings)}"
+        ) from error
+
+
+def _run(
+    plan: Plan,
+    folder: Path,
+    tokenizer: Any,
+    material: Material,
+    checkpoints: Path,
+    name: str,
+) -> Trained:
+    """The training itself."""
+    settings = plan.preset
     model = _adapted(settings, folder)
     model.peft_config["default"].base_model_name_or_path = (
         str(folder) if plan.base == "starter" else plan.base
@@ -393,22 +402,32 @@ def _arguments(settings: Preset, checkpoints: Path) -> transformers.TrainingArgu
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What one part of a cross-validation has told."""
+
+    loss: float
+    """Validation loss."""
+    seconds: float
+    """How long it took."""
+
+
 def _cross_validate(
     plan: Plan, folder: Path, tokenizer: Any, material: Material
-) -> list[float]:
+) -> list[Fold]:
     """The validation loss of each part, when the others are learnt from; no group is torn."""
     count = plan.preset.folds
     if not count:
         return []
-    losses: list[float] = []
+    folds: list[Fold] = []
     for number, part in enumerate(_parts(material.train, count, plan.preset.seed), 1):
         place = plan.out / "folds" / str(number)
-        result = place / "loss.json"
+        result = place / "fold.json"
         if not result.is_file():
             place.mkdir(parents=True, exist_ok=True)
             held = {id(row) for row in part}
             others = [row for row in material.train if id(row) not in held]
-            trained = _train(
+            found = _fold(
                 plan,
                 folder,
                 tokenizer,
@@ -416,12 +435,30 @@ def _cross_validate(
                 place / "checkpoints",
                 f"part {number} of {count}",
             )
-            _write(result, json.dumps(trained.kept["loss"]))
+            write_whole(result, json.dumps(asdict(found)))
             shutil.rmtree(place / "checkpoints", ignore_errors=True)
-        losses.append(json.loads(result.read_text("utf-8")))
-    mean, deviation = card.spread(losses)
+        folds.append(Fold(**json.loads(result.read_text("utf-8"))))
+    mean, deviation = card.spread([fold.loss for fold in folds])
     _say(f"{count}-fold cross-validation: loss {mean:.4f} ± {deviation:.4f}")
-    return losses
+    return folds
+
+
+def _fold(
+    plan: Plan,
+    folder: Path,
+    tokenizer: Any,
+    material: Material,
+    checkpoints: Path,
+    name: str,
+) -> Fold:
+    """One part. Its model is gone when this is left: the next one finds the memory free."""
+    trained = _train(plan, folder, tokenizer, material, checkpoints, name)
+    found = Fold(trained.kept["loss"], trained.seconds)
+    del trained
+    # The Trainer and its model hold each other.
+    gc.collect()
+    torch.cuda.empty_cache()
+    return found
 
 
 def _parts(rows: Sequence[Row], count: int, seed: int) -> list[list[Row]]:
@@ -505,7 +542,7 @@ class _Progress(transformers.TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Keeps the time."""
         self._saved = time.monotonic()
-        _write(self._clock, json.dumps(self.seconds))
+        write_whole(self._clock, json.dumps(self.seconds))
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any
@@ -544,45 +581,88 @@ def _last_whole(checkpoints: Path) -> Path | None:
     return None
 
 
-def _settings(plan: Plan) -> dict[str, Any]:
-    """What a run depends on."""
-    hashes = {
-        name: _sha256(readable(plan.data / f"{name}.jsonl", "the data file"))
+def record(plan: Plan, folder: Path) -> dict[str, Any]:
+    """What a run depends on: one with the same record goes on, or is done. `folder` holds the base model."""
+    files = {
+        name: readable(_data_file(plan, name), "the data file")
         for name in ("train", "validation")
     }
-    return {
-        "data": hashes,
-        "base": plan.base,
-        "preset": json.loads(json.dumps(asdict(plan.preset))),
+    personas: dict[str, Persona] = {}
+    train = 0
+    for name, path in files.items():
+        for one in dialogue.read(path):
+            train += name == "train"
+            if one.persona not in personas:
+                personas[one.persona] = _persona(plan, one)
+    found = {
+        "data": {name: _sha256(path) for name, path in files.items()},
+        # Facts are not shown in training.
+        "persona": {who.id: [who.system, who.examples] for who in personas.values()},
+        "base": bases.fingerprint(folder),
+        "preset": asdict(plan.preset),
+        "rehearsal": _rehearsed(plan, train),
     }
+    return json.loads(json.dumps(found))
 
 
-def _claim(out: Path, settings: dict[str, Any]) -> None:
-    """Notes what OUT is for. Raises `Problem` where it is for something else."""
-    path = out / "settings.json"
-    if path.is_file():
-        there = json.loads(path.read_text("utf-8"))
-        if there != settings:
-            differs = [key for key in settings if there.get(key) != settings[key]]
-            raise Problem(
-                f"{out} holds a run with another {' and '.join(differs)}; give another --out, or delete it"
-            )
-    _write(path, json.dumps(settings, ensure_ascii=False, indent=1))
+def _rehearsed(plan: Plan, own: int) -> str:
+    """What is rehearsed beside so many dialogues, as a hash."""
+    if not plan.preset.rehearsal:
+        return ""
+    from . import rehearsal
+
+    count = round(own * plan.preset.rehearsal)
+    return rehearsal.fingerprint(count, plan.preset.seed)
 
 
-def _is_done(out: Path, settings: dict[str, Any]) -> bool:
-    path = out / "settings.json"
+def _data_file(plan: Plan, split: str) -> Path:
+    return plan.data / f"{split}.jsonl"
+
+
+def _refuse_another(out: Path, needed: dict[str, Any]) -> None:
+    """Raises `Problem` where OUT is for something else; says so where it was begun with other packages."""
+    there = _noted(out)
+    # A run that was ended before its first checkpoint leaves nothing that could be lost.
+    work = [*out.glob("adapter"), *out.glob("checkpoints/*"), *out.glob("folds/*/*")]
+    if there is None or not work:
+        return
+    differs = [key for key in needed if there.get(key) != needed[key]]
+    if differs:
+        raise Problem(
+            f"{out} holds a run with another {' and '.join(differs)}; give another --out, or delete it"
+        )
+    if there["versions"] != card.versions():
+        told = ", ".join(
+            f"{name} {version}" for name, version in there["versions"].items()
+        )
+        _say(f"note: this run was begun with {told}; its losses may be others now")
+
+
+def _claim(out: Path, needed: dict[str, Any]) -> None:
+    """Notes what OUT is for."""
+    out.mkdir(parents=True, exist_ok=True)
+    note = needed | {"versions": card.versions()}
+    write_whole(out / RECORD, json.dumps(note, ensure_ascii=False, indent=1))
+
+
+def _is_done(out: Path, needed: dict[str, Any]) -> bool:
+    there = _noted(out)
     return (
-        (out / "run.json").is_file()
+        there is not None
+        and all(there.get(key) == value for key, value in needed.items())
+        and (out / "run.json").is_file()
         and (out / "adapter" / "adapter_config.json").is_file()
-        and path.is_file()
-        and json.loads(path.read_text("utf-8")) == settings
     )
 
 
-def _figures(path: Path, rows: Sequence[Row]) -> dict[str, Any]:
+def _noted(out: Path) -> dict[str, Any] | None:
+    """What a run in OUT depends on; none where none was begun."""
+    path = out / RECORD
+    return json.loads(path.read_text("utf-8")) if path.is_file() else None
+
+
+def _figures(rows: Sequence[Row]) -> dict[str, Any]:
     return {
-        "sha256": _sha256(path),
         "rows": len(rows),
         "tokens": sum(len(row.tokens) for row in rows),
         "learnt_tokens": sum(
@@ -594,12 +674,6 @@ def _figures(path: Path, rows: Sequence[Row]) -> dict[str, Any]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _say(line: str) -> None:

@@ -3,7 +3,7 @@
 It knows what scripts/starter writes (a Llama with tied embeddings and Qwen2's way of splitting words) and refuses all else.
 """
 
-import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,15 @@ import torch
 import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-from .persona import CHECKOUT
+from .daemon import CHECKOUT
+from .pretokenizer import QWEN2
 from .problems import Problem, readable
 
 STARTER = CHECKOUT / "personas" / "starter" / "starter.gguf"
 
-# llama.cpp's `qwen2` pre-tokenizer, as Qwen2's tokenizer.json writes it: `convert` knows it by this very text.
-QWEN2_SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
-    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-
 
 def write(source: Path, folder: Path) -> Path:
-    """Writes the model (float32) and its tokenizer into the folder, and gives the folder back."""
+    """Writes the model (float32) and its tokenizer as a new folder, and gives the folder back."""
     reader = gguf.GGUFReader(readable(source, "the model"))
 
     def field(key: str) -> Any:
@@ -90,12 +85,12 @@ def write(source: Path, folder: Path) -> Path:
             state[f"model.layers.{layer}.{name}.weight"] = values
     model.load_state_dict(state)
 
-    partial = folder.with_name(folder.name + ".part")
-    shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        partial = Path(temporary) / "model"
+        model.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        partial.replace(folder)
     return folder
 
 
@@ -117,7 +112,7 @@ def _tokenizer(field: Callable[[str], Any]) -> transformers.PreTrainedTokenizerF
     )
     words.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(QWEN2_SPLIT), behavior="isolated"),
+            pre_tokenizers.Split(Regex(QWEN2), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

@@ -166,7 +166,7 @@ class Adapter:
             if known["fingerprint"] != base.fingerprint:
                 raise Problem(
                     f"{self.folder} was trained on {known['name']}, and {base.folder} holds other weights than that had; "
-                    "give the base of its training"
+                    f"give --base {known['name']}"
                 )
             return
         name = str(self.config.get("base_model_name_or_path") or "")
@@ -186,9 +186,12 @@ class Adapter:
             )
 
 
-def record_base(adapter: Path, base: Path) -> None:
-    """Notes beside an adapter which weights it was trained on, so that `merge` and `adapter` can tell another base."""
-    note = {"name": base.name, "fingerprint": Checkpoint(base).fingerprint}
+def record_base(adapter: Path, base: Path, name: str) -> None:
+    """Notes beside an adapter which weights it was trained on, so that `merge` and `adapter` can tell another base.
+
+    `name` is what leads to them once more: a folder, a name at the hub, or "starter".
+    """
+    note = {"name": name, "fingerprint": Checkpoint(base).fingerprint}
     (adapter / BASE).write_text(json.dumps(note, indent=2) + "\n", "utf-8")
 
 

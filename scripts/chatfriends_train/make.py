@@ -3,28 +3,39 @@
   chatfriends-train make nari --from friends talks.txt --preset qwen3-4b --as merged --out work/nari
 
 The stages are prepare, finetune, then adapter, or merge, convert and quantise, then prove, and at last the persona's file is
-written into config/personas and `chatfriends check` looks at it. What is done and has not changed is not done again.
+written where the daemon looks for it (config/personas in the clone, unless `personas.path` says otherwise) and `chatfriends check`
+looks at it. What is done and has not changed is not done again; what you change in --out by hand counts.
 """
 
 import argparse
+import json
+import math
 import re
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from . import daemon, dialogue, finetune, from_gguf, persona, prepare, preset
-from .card import PACKAGES, versions
-from .persona import CHECKOUT, Language, Persona
-from .problems import Problem, readable
+from . import daemon, dialogue, persona, prepare, preset, quantise
+from .daemon import CHECKOUT
+from .files import refuse_foreign, write_whole
+from .persona import Language
+from .problems import Problem
 from .resources import NotEnoughMemory
 from .stamp import Stamps
+
+# What needs torch is imported where it is used, so that `--help` asks for no package.
+if TYPE_CHECKING:
+    from .finetune import Plan
 
 Form = Literal["adapter", "merged"]
 
 # Up to this size of a 16-bit file, Q8_0 fits beside a conversation on most machines; above, Q4_K_M is what most people run.
 LARGEST_FOR_Q8 = 8 << 30
+MODELS = CHECKOUT / "models"
+"""Where bases lie that several personas share."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs", nargs="+", type=Path, metavar="INPUT", help="files with your data"
     )
+    parser.add_argument(
+        "--speaker",
+        metavar="NAME",
+        help="the persona's name in transcripts, where it is not that of its file",
+    )
+    parser.add_argument(
+        "--mask",
+        action="store_true",
+        help="put words such as [phone] in the place of personal data",
+    )
     preset.add_arguments(parser)
     parser.add_argument(
         "--as",
@@ -61,17 +82,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What is to be made."""
 
     persona: str
     kind: str
     inputs: tuple[Path, ...]
+    speaker: str | None = None
+    """The persona's name in transcripts; otherwise that of its file."""
+    mask: bool = False
+    """Whether personal data are masked."""
     preset: str
-    base: str | None
+    base: str | None = None
     form: Form
     out: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What `prepare` is asked for."""
+
+    kind: str
+    inputs: tuple[Path, ...]
+    persona: str
+    out: Path
+    speaker: str
+    mask: bool
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +122,18 @@ class Files:
 
 def run(arguments: argparse.Namespace) -> None:
     """The step as a command."""
-    print(
-        make(
-            Order(
-                arguments.persona,
-                arguments.kind,
-                tuple(arguments.inputs),
-                arguments.preset,
-                arguments.base,
-                arguments.form,
-                arguments.out,
-            )
-        )
+    order = Order(
+        persona=arguments.persona,
+        kind=arguments.kind,
+        inputs=tuple(arguments.inputs),
+        speaker=arguments.speaker,
+        mask=arguments.mask,
+        preset=arguments.preset,
+        base=arguments.base,
+        form=arguments.form,
+        out=arguments.out,
     )
+    print(make(order))
 
 
 def make(order: Order) -> Path:
@@ -105,54 +142,69 @@ def make(order: Order) -> Path:
         raise Problem(
             f"{order.persona!r} is no id of a persona: it takes a-z, 0-9, _ and -, at most 32 of them"
         )
-    for path in order.inputs:
-        readable(path, "the file")
     settings = preset.load(order.preset)
     # Both are needed at the end, and an hour of training later is too late to hear it.
     daemon.program()
-    stamps = Stamps(order.out / "stamps")
+    stamps = _claimed(order)
+    _say(f"{order.persona} will be {_installed(order.persona)}")
 
     data = _prepared(order, stamps, settings.max_length)
     text = _persona_text(order, data)
     who = persona.of_document(
         order.persona, persona.parse(text, order.persona), order.persona
     )
-    plan = finetune.Plan.of(order.preset, data, order.out / "tuned", order.base)
+    from .finetune import Plan
+
+    plan = Plan.of(order.preset, data, order.out / "tuned", order.base)
     plan = replace(plan, find_persona=lambda _: who)
-    adapter = _tuned(plan, who, stamps)
-    files = (
+    adapter = _tuned(plan, stamps)
+    choices = (
         _adapter(order, plan, adapter, stamps)
         if order.form == "adapter"
         else _merged(order, plan, adapter, stamps)
     )
-    _prove(order, plan, adapter, files, stamps)
+    files = _proven(order, plan, adapter, choices, stamps)
     path = _install(order, text, files, settings.template)
     _check(path)
     return path
 
 
+def _claimed(order: Order) -> Stamps:
+    """The stamps of the folder. Raises `Problem` where it holds something else, or another persona's work."""
+    refuse_foreign(order.out, "stamps")
+    stamps = Stamps(order.out / "stamps")
+    owner = stamps.folder / "persona"
+    if not owner.exists():
+        write_whole(owner, order.persona + "\n")
+    of = owner.read_text("utf-8").strip()
+    if of != order.persona:
+        raise Problem(
+            f"{order.out} holds the work on {of}; give {order.persona} a folder of its own with --out"
+        )
+    return stamps
+
+
 def _prepared(order: Order, stamps: Stamps, limit: int) -> Path:
     """Training data."""
-    data = order.out / "data"
     path = persona.path_of(order.persona)
     known = persona.parse(path.read_text("utf-8"), str(path)) if path else {}
-    work = argparse.Namespace(
+    work = Preparation(
         kind=order.kind,
-        inputs=list(order.inputs),
+        inputs=order.inputs,
         persona=order.persona,
-        out=data,
-        speaker=known.get("name") or persona.name_of(order.persona),
-        mask=False,
+        out=order.out / "data",
+        speaker=order.speaker or known.get("name") or persona.name_of(order.persona),
+        mask=order.mask,
         limit=limit,
     )
     stamps.stage(
         "prepare",
-        order.inputs,
-        [order.kind, order.persona, work.speaker],
-        [data],
+        {f"file {number}": one for number, one in enumerate(order.inputs, 1)},
+        [work.kind, work.persona, work.speaker, work.mask],
+        work.out,
         lambda: prepare.run(work),
     )
-    return data
+    return work.out
 
 
 def _persona_text(order: Order, data: Path) -> str:
@@ -162,10 +214,9 @@ def _persona_text(order: Order, data: Path) -> str:
         return path.read_text("utf-8")
     path = order.out / f"{order.persona}.toml"
     if not path.is_file():
-        path.write_text(
-            persona.draft(order.persona, order.kind, _languages(data)), encoding="utf-8"
-        )
-        print(f"make: {order.persona} is new; {path} says who it is", file=sys.stderr)
+        draft = persona.draft(order.persona, order.kind, _languages(data))
+        write_whole(path, draft)
+        _say(f"{order.persona} is new; {path} says who it is")
     return path.read_text("utf-8")
 
 
@@ -186,110 +237,139 @@ def _languages(data: Path) -> list[Language]:
     ]
 
 
-def _tuned(plan: finetune.Plan, who: Persona, stamps: Stamps) -> Path:
+def _tuned(plan: "Plan", stamps: Stamps) -> Path:
     """The adapter as PEFT has it."""
-    needed = {
-        "preset": asdict(plan.preset),
-        "base": plan.base,
-        "persona": asdict(who),
-        "versions": {
-            name: version for name, version in versions().items() if name in PACKAGES
-        },
-    }
-    data = [plan.data / "train.jsonl", plan.data / "validation.jsonl"]
-    stamps.stage("finetune", data, needed, [plan.out], lambda: finetune.finetune(plan))
+    from .finetune import finetune, record
+
+    needed = record(plan, plan.base_folder())
+    stamps.stage("finetune", {}, needed, plan.out, lambda: finetune(plan))
     return plan.out / "adapter"
 
 
-def _adapter(order: Order, plan: finetune.Plan, tuned: Path, stamps: Stamps) -> Files:
-    """The adapter as a GGUF, beside the base model as one."""
-    from . import adapter, convert
+def _adapter(order: Order, plan: "Plan", tuned: Path, stamps: Stamps) -> list[Files]:
+    """The adapter as a GGUF, for a base model as one."""
+    from . import adapter, base, from_gguf
 
     out = order.out / f"{order.persona}-lora.gguf"
-    base = plan.base_folder()
+    folder = plan.base_folder()
     stamps.stage(
-        "adapter", [tuned], plan.base, [out], lambda: adapter.adapt(base, tuned, out)
+        "adapter",
+        {"adapter": tuned},
+        base.fingerprint(folder),
+        out,
+        lambda: adapter.adapt(folder, tuned, out),
     )
-    if plan.base == "starter":
-        return Files(from_gguf.STARTER, out)
-    whole = order.out / "base.F16.gguf"
-    stamps.stage(
-        "convert the base",
-        [base],
-        plan.base,
-        [whole],
-        lambda: convert.convert(base, whole),
-    )
-    return Files(_quantised(whole, stamps), out)
+    whole = from_gguf.STARTER if plan.base == "starter" else _shared(plan.base, folder)
+    return [Files(whole, out)]
 
 
-def _merged(order: Order, plan: finetune.Plan, tuned: Path, stamps: Stamps) -> Files:
-    """A model of its own."""
-    from . import convert, merge
+def _shared(name: str, folder: Path) -> Path:
+    """The base as it will run: one file for all personas on it, known by what it was made from."""
+    from . import convert
 
-    folder, whole = order.out / "merged", order.out / f"{order.persona}.F16.gguf"
-    base = plan.base_folder()
-    stamps.stage(
-        "merge", [tuned], plan.base, [folder], lambda: merge.merge(base, tuned, folder)
-    )
-    stamps.stage(
-        "convert", [folder], None, [whole], lambda: convert.convert(folder, whole)
-    )
-    return Files(_quantised(whole, stamps), None)
-
-
-def _quantised(whole: Path, stamps: Stamps) -> Path:
-    """The model as it will run."""
-    from . import quantise
-
-    kind = "Q8_0" if whole.stat().st_size <= LARGEST_FOR_Q8 else "Q4_K_M"
-    out = quantise.target(whole, whole.parent, kind)
-    stamps.stage(
-        f"quantise {whole.stem}",
-        [whole],
-        kind,
-        [out],
-        lambda: quantise.quantise(whole, out, kind),
-    )
+    source = convert.Source(folder)
+    weights = sum(math.prod(one.shape) for one in source.weights.tensors.values())
+    called = re.sub(r"[^\w.-]+", "-", Path(name).name) or "base"
+    whole = MODELS / f"{called}-{source.fingerprint('auto')[:12]}.F16.gguf"
+    out = quantise.target(whole, MODELS, _type(2 * weights))
+    if out.is_file():
+        _say(f"the base {out} is there already")
+        return out
+    _say("convert the base")
+    convert.convert(folder, whole)
+    quantise.quantise(whole, out, _type(2 * weights))
+    whole.unlink()
     return out
 
 
-def _prove(
-    order: Order, plan: finetune.Plan, tuned: Path, files: Files, stamps: Stamps
-) -> None:
-    """Raises `Problem` where what the daemon will run is not what was trained."""
-    from . import prove
+def _merged(order: Order, plan: "Plan", tuned: Path, stamps: Stamps) -> list[Files]:
+    """A model of its own: quantised, and as it was before, for the case that this loses too much."""
+    from . import base, convert, merge
+
+    folder, whole = order.out / "merged", order.out / f"{order.persona}.F16.gguf"
+    source = plan.base_folder()
+    stamps.stage(
+        "merge",
+        {"adapter": tuned},
+        base.fingerprint(source),
+        folder,
+        lambda: merge.merge(source, tuned, folder),
+    )
+    stamps.stage(
+        "convert",
+        {"model": folder},
+        None,
+        whole,
+        lambda: convert.convert(folder, whole),
+    )
+    kind = _type(whole.stat().st_size)
+    out = quantise.target(whole, whole.parent, kind)
+    stamps.stage(
+        "quantise",
+        {"model": whole},
+        kind,
+        out,
+        lambda: quantise.quantise(whole, out, kind),
+    )
+    return [Files(out, None), Files(whole, None)]
+
+
+def _type(size: int) -> str:
+    """What a model runs as whose 16-bit file has that many bytes."""
+    return "Q8_0" if size <= LARGEST_FOR_Q8 else "Q4_K_M"
+
+
+def _proven(
+    order: Order, plan: "Plan", tuned: Path, choices: Sequence[Files], stamps: Stamps
+) -> Files:
+    """The first of these, the smallest before larger ones, that is what was trained. Raises `Problem` where none is."""
+    from .prove import Candidate, HeldOut, Trained, prove
 
     # A handful of groups leaves none for the test.
     test, validation = plan.data / "test.jsonl", plan.data / "validation.jsonl"
     data = test if next(dialogue.read(test), None) else validation
-    made = [files.model, *filter(None, [files.adapter])]
+    template = plan.preset.template or None
+    out = order.out / "proof"
+    trained = Trained(plan.base_folder(), tuned)
+    held_out = HeldOut(data, template, plan.find_persona)
+    candidates = [Candidate(one.model, one.adapter) for one in choices]
+
+    def work() -> None:
+        for count in range(1, len(choices) + 1):
+            proof = prove(trained, held_out, candidates[:count], out)
+            lost = proof.files[-1].faults(proof.perplexity)
+            if not lost or proof.tokenizers.faults:
+                break
+            if count < len(choices):
+                _say(f"{'; '.join(lost)}; taking {choices[count].model}")
+        if lost or proof.tokenizers.faults:
+            proof.check()
+
+    inputs = {"adapter": tuned, "data": data}
+    for one in choices:
+        inputs |= {
+            path.name: path for path in (one.model, one.adapter) if path is not None
+        }
     try:
-        stamps.stage(
-            "prove",
-            [tuned, data, *made],
-            plan.preset.template,
-            [order.out / "proof"],
-            lambda: prove.prove(
-                plan.base_folder(),
-                tuned,
-                [prove.Candidate(files.model, files.adapter)],
-                data,
-                order.out / "proof",
-                plan.preset.template or None,
-                plan.find_persona,
-            ).check(),
-        )
+        stamps.stage("prove", inputs, template, out, work)
     except NotEnoughMemory as problem:
-        print(
-            f"make: {problem}; what was made is not proven: run `chatfriends-train prove` on a larger machine",
-            file=sys.stderr,
+        _say(
+            f"{problem}; what was made is not proven: run `chatfriends-train prove` on a larger machine"
         )
+        return choices[0]
+    # As many were measured as it took.
+    measured = json.loads((out / "proof.json").read_text("utf-8"))["files"]
+    return choices[len(measured) - 1]
+
+
+def _installed(identity: str) -> Path:
+    """Where the daemon looks for the persona's file."""
+    return persona.own_folder() / f"{identity}.toml"
 
 
 def _install(order: Order, text: str, files: Files, template: str) -> Path:
-    """Writes the persona's file where the daemon looks for it."""
-    path = persona.own_folder() / f"{order.persona}.toml"
+    """Writes the persona's file."""
+    path = _installed(order.persona)
     path.parent.mkdir(parents=True, exist_ok=True)
     changes = {
         "model": _from_checkout(files.model),
@@ -297,9 +377,7 @@ def _install(order: Order, text: str, files: Files, template: str) -> Path:
         # A model that has none of its own was trained with this one, and a file made from it may carry another.
         "template": template or None,
     }
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(persona.with_model(text, changes, str(path)), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, persona.with_model(text, changes, str(path)))
     return path
 
 
@@ -310,7 +388,7 @@ def _from_checkout(path: Path) -> str:
 
 
 def _check(path: Path) -> None:
-    """Lets the daemon look at everything. Raises `Problem` with its faults."""
+    """Lets the daemon look at the persona. Raises `Problem` with what it finds fault with; other faults are told and let pass."""
     done = subprocess.run(
         [daemon.program(), "check"],
         cwd=CHECKOUT,
@@ -320,10 +398,21 @@ def _check(path: Path) -> None:
         check=False,
     )
     lines = (done.stdout + done.stderr).splitlines()
-    mine = [line for line in lines if f"persona {path.stem}" in line]
-    print("\n".join(mine), file=sys.stderr)
-    if done.returncode:
-        faults = "\n".join(line for line in lines if not line.startswith("ok"))
-        raise Problem(
-            f"{path} is written, and `chatfriends check` is not content:\n{faults}"
-        )
+    mine = [line for line in lines if f" persona {path.stem}: " in line]
+    for line in mine:
+        print(line, file=sys.stderr)
+    if any(line.startswith("ok ") for line in mine):
+        if done.returncode:
+            _say("`chatfriends check` finds fault with something else; look at it")
+        return
+    faults = "\n".join(line for line in lines if not line.startswith("ok "))
+    raise Problem(
+        f"{path} is written, and `chatfriends check` is not content with it:\n{faults}"
+        if mine or str(path.name) in faults
+        else f"{path} is written, and `chatfriends check` does not know {path.stem}: it looks for personas elsewhere, or cannot read its "
+        f"settings; set [personas] path\n{faults}"
+    )
+
+
+def _say(words: str) -> None:
+    print(f"make: {words}", file=sys.stderr)

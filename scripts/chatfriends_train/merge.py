@@ -1,10 +1,5 @@
-"""Puts a LoRA adapter into its base model: a Hugging Face folder goes in, and one of the same form comes out.
+"""The work of `merge`: plans the merged model, reads, changes and writes one tensor after the other, and goes on where it was killed."""
 
-One tensor after the other is read, changed and written, so memory holds the largest one and no GPU is needed; types
-stay as they are in the base. A run that was killed goes on with the first file that it had not finished.
-"""
-
-import argparse
 import hashlib
 import json
 import shutil
@@ -19,6 +14,7 @@ import torch
 import transformers
 
 from .checkpoint import DTYPES, Checkpoint, Shard, Tensor, shards, write_index
+from .files import refuse_foreign, write_whole
 from .lora import WEIGHTS, Adapter
 from .problems import Problem, readable
 from .resources import need_disk, need_memory, size
@@ -45,22 +41,6 @@ TOKENIZER_FILES = (
 OTHER_FILES = ("generation_config.json", "*.py", "LICENSE*", "NOTICE*")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the step takes."""
-    parser.add_argument(
-        "--base", type=Path, required=True, help="folder of the base model"
-    )
-    parser.add_argument(
-        "--adapter", type=Path, required=True, help="folder of the adapter"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder to be written")
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """The step."""
-    merge(arguments.base, arguments.adapter, arguments.out)
-
-
 def merge(
     base: Path, adapter: Path, out: Path, *, shard_bytes: int = SHARD_BYTES
 ) -> None:
@@ -83,9 +63,10 @@ def merge(
 
     partial = out.with_name(out.name + ".part")
     begun = partial / "merge.json"
-    if not (begun.exists() and json.loads(begun.read_text("utf-8")) == record):
-        # Nothing, or the rest of a run with another base or adapter.
-        shutil.rmtree(partial, ignore_errors=True)
+    refuse_foreign(partial, begun.name)
+    if begun.exists() and json.loads(begun.read_text("utf-8")) != record:
+        # The rest of a run with another base or adapter.
+        shutil.rmtree(partial)
     missing = [part for part in parts if not (partial / part.name).exists()]
     need_disk(partial, sum(part.bytes for part in missing))
     # The tensor as it is, the product beside it and their sum, in float32.
@@ -95,7 +76,7 @@ def merge(
     )
     need_memory(3 * 4 * largest, "merging the largest tensor")
     partial.mkdir(parents=True, exist_ok=True)
-    begun.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    write_whole(begun, json.dumps(record, indent=2) + "\n")
 
     written = sum(part.bytes for part in parts) - sum(part.bytes for part in missing)
     if written:

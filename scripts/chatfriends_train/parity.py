@@ -18,8 +18,9 @@ from . import adapter, convert, dialogue, merge, prove, quantise, tiny
 from .converter import PACKAGE, VERSION
 from .daemon import CHECKOUT
 from .dialogue import Dialogue, Source, Turn
+from .files import write_whole
 from .problems import Problem
-from .prove import Candidate, Proof
+from .prove import Candidate, HeldOut, Proof, Trained
 
 QUANTISED = ("F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M")
 DOCUMENT = CHECKOUT / "docs" / "PARITY.md"
@@ -77,8 +78,8 @@ def main() -> None:
         proofs[name] = prove_architecture(name, Path(out) / name)
         print(prove.table([proofs[name]]))
     if not asked:
-        prove.write_whole(FIGURES, figures(proofs))
-        prove.write_whole(DOCUMENT, document(proofs))
+        write_whole(FIGURES, figures(proofs))
+        write_whole(DOCUMENT, document(proofs))
     faults = [
         f"{name}: {fault}" for name, proof in proofs.items() for fault in proof.faults()
     ]
@@ -115,7 +116,7 @@ def prove_architecture(
     ]
     data = folder / "test.jsonl"
     dialogue.write(data, dialogues())
-    return prove.prove(base, trained, candidates, data, folder)
+    return prove.prove(Trained(base, trained), HeldOut(data), candidates, folder)
 
 
 def dialogues() -> Sequence[Dialogue]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from .daemon import CHECKOUT
 from .problems import Problem
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 LIBRARY = CHECKOUT / "personas" / "library"
 
 Language = Literal["ko", "en"]
@@ -31,9 +31,14 @@ class Persona:
 
 
 def own_folder() -> Path:
-    """Where the user's personas are, by the daemon's own setting where the environment has it."""
-    named = os.environ.get("CHATFRIENDS__PERSONAS__PATH")
-    return CHECKOUT / (named or "config/personas")
+    """Where the user's personas are: the daemon's setting `personas.path`, when it is started in the clone's root."""
+    path = os.environ.get("CHATFRIENDS__PERSONAS__PATH")
+    for name in () if path else ("local", "default"):
+        settings = CHECKOUT / "config" / f"{name}.toml"
+        if settings.is_file() and not path:
+            document = parse(settings.read_text("utf-8"), str(settings))
+            path = document.get("personas", {}).get("path")
+    return CHECKOUT / (path or "config/personas")
 
 
 def of_document(identity: str, document: Mapping[str, Any], origin: str) -> Persona:
@@ -72,7 +77,7 @@ def find(identity: str) -> Persona:
     path = path_of(identity)
     if path is None:
         raise Problem(
-            f"there is no persona {identity!r}: write config/personas/{identity}.toml (docs/PERSONAS.md), since its `system` text "
+            f"there is no persona {identity!r}: write {own_folder() / identity}.toml (docs/PERSONAS.md), since its `system` text "
             "stands in every prompt, or give the dialogues a `system` of their own"
         )
     return of_document(identity, parse(path.read_text("utf-8"), str(path)), str(path))

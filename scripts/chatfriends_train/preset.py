@@ -114,8 +114,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"settings: {', '.join(names())}, or a file of yours that ends in .toml",
     )
+    add_base(parser, required=False)
+
+
+def add_base(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """The option of every step that reads a base model; where it is not required, the preset names one."""
+    what = "the base model" if required else "base model in place of the preset's"
     parser.add_argument(
-        "--base", metavar="MODEL_OR_DIR", help="base model in place of the preset's"
+        "--base",
+        required=required,
+        metavar="MODEL_OR_DIR",
+        help=f"{what}: a folder, a name at the hub such as Qwen/Qwen3-4B, or starter",
     )
 
 

@@ -1,11 +1,5 @@
-"""Measures what each step has changed: Transformers with base and adapter against what the daemon runs.
+"""The work of `prove`: Transformers and the daemon's engine read the same dialogues, and what they find is compared with limits."""
 
-Both read the same held-out dialogues. Compared are the distributions of the next token at sampled places, over the whole
-vocabulary; the likelihood of the persona's replies; and the tokens that both see in the same texts. Limits that are passed
-fail the run. docs/TRAINING.md says what the figures mean.
-"""
-
-import argparse
 import hashlib
 import json
 import math
@@ -20,13 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import dialogue, persona, scores
+from .files import write_whole
 from .persona import Persona
 from .problems import Problem, readable
 from .resources import need_memory
+from .rows import Words
 from .scores import Passage, Scores
+from .template import Piece
 
 DIALOGUES = 64
 """Held-out dialogues that are read at most; more change the figures little."""
+SLICE = 256
+"""Tokens of a dialogue whose distributions are held with 64 bits at once."""
 PLACES = 4
 """Places of a dialogue at which whole distributions are compared."""
 
@@ -74,9 +73,6 @@ TEXTS = (
     "  two  spaces\tand a tab\n\n\nthree lines",
     "ㄱㄴㄷ 뷁 漢字 ÀÉÎ ½ ﬁ",
 )
-
-SPACE = "▁"
-"""How SentencePiece writes a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,115 +188,50 @@ class Candidate:
         )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the step takes."""
-    parser.add_argument(
-        "--base",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="the base model in Hugging Face's form",
-    )
-    parser.add_argument(
-        "--adapter",
-        type=Path,
-        metavar="FOLDER",
-        help="the PEFT adapter; without it the base is measured",
-    )
-    parser.add_argument(
-        "--merged",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the GGUF file of both",
-    )
-    parser.add_argument(
-        "--base-gguf",
-        type=Path,
-        metavar="FILE",
-        help="the base alone as GGUF, for --adapter-gguf",
-    )
-    parser.add_argument(
-        "--adapter-gguf", type=Path, metavar="FILE", help="the adapter as GGUF"
-    )
-    parser.add_argument(
-        "--quantised",
-        type=Path,
-        nargs="*",
-        default=[],
-        metavar="FILE",
-        help="what `quantise` made of --merged",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="what `prepare` wrote; its test.jsonl is read",
-    )
-    parser.add_argument(
-        "--template",
-        help="a chat template in place of the model's own, as in the persona's file",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="where proof.json and PROOF.md go",
-    )
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What Transformers computes with, and the files are compared with."""
+
+    base: Path
+    adapter: Path | None = None
+
+    @property
+    def tokenizer(self) -> Path:
+        """Whose tokenizer counts: training may have added tokens."""
+        if self.adapter and (self.adapter / "tokenizer_config.json").exists():
+            return self.adapter
+        return self.base
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Measures, writes the table, and raises `Problem` with what passes its limits."""
-    if (arguments.base_gguf is None) != (arguments.adapter_gguf is None):
-        raise Problem(
-            "--adapter-gguf is measured on the base: give --base-gguf and --adapter-gguf together, or neither"
-        )
-    candidates = [
-        Candidate(arguments.merged),
-        *(Candidate(file) for file in arguments.quantised),
-    ]
-    if arguments.adapter_gguf is not None:
-        candidates.insert(1, Candidate(arguments.base_gguf, arguments.adapter_gguf))
-    proof = prove(
-        readable(arguments.base, "the base"),
-        arguments.adapter and readable(arguments.adapter, "the adapter"),
-        candidates,
-        readable(arguments.data / "test.jsonl", "the held-out data"),
-        arguments.out,
-        arguments.template,
-    )
-    print(table([proof]))
-    proof.check()
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Dialogues that were not trained on."""
+
+    data: Path
+    template: str | None = None
+    """The persona's chat template, where the model's own does not count."""
+    find_persona: Callable[[str], Persona] = persona.find
+    """Tells what stands above a dialogue that has no `system` of its own."""
 
 
 def prove(
-    base: Path,
-    adapter: Path | None,
-    candidates: Sequence[Candidate],
-    data: Path,
-    out: Path,
-    template: str | None = None,
-    find_persona: Callable[[str], Persona] = persona.find,
+    trained: Trained, held_out: HeldOut, candidates: Sequence[Candidate], out: Path
 ) -> Proof:
     """Measures the files against Transformers and writes proof.json and PROOF.md into `out`.
 
-    `template` is the persona's chat template, where the model's own does not count. A file that was measured before is not
-    measured again; the first candidate's tokenizer is compared. `find_persona` tells what stands above a dialogue that has no
-    `system` of its own.
+    A file that was measured before is not measured again; the first candidate's tokenizer is compared.
     """
     for candidate in candidates:
         for path in filter(None, (candidate.model, candidate.adapter)):
             readable(path, "the file")
     out.mkdir(parents=True, exist_ok=True)
     first = candidates[0].model
-    reading = read(first, data, template, find_persona)
-    cache = Cache(out / "measured.json", _mark(base, adapter, reading))
+    reading = read(first, held_out)
+    cache = Cache(out / "measured.json", _mark(trained, reading))
     reference: Scores | None = None
     if not cache.has_all(candidates):
         progress(f"Transformers reads {len(reading.passages)} dialogues")
-        reference = transformers_scores(base, adapter, reading)
+        reference = transformers_scores(trained, reading)
         cache.perplexity = perplexity(reference, reading)
     files = []
     for candidate in candidates:
@@ -320,9 +251,7 @@ def prove(
         ),
         perplexity=cache.perplexity,
         files=tuple(files),
-        tokenizers=compare_tokenizers(
-            base if adapter is None or not _has_tokenizer(adapter) else adapter, first
-        ),
+        tokenizers=compare_tokenizers(trained.tokenizer, first),
     )
     write_whole(
         out / "proof.json",
@@ -332,26 +261,27 @@ def prove(
     return proof
 
 
-def read(
-    model: Path,
-    data: Path,
-    template: str | None,
-    find_persona: Callable[[str], Persona] = persona.find,
-) -> Reading:
+def read(model: Path, held_out: HeldOut) -> Reading:
     """The held-out dialogues as the daemon lays them out, each up to its last reply."""
     dialogues = [
-        one for one, _ in zip(dialogue.read(data), range(DIALOGUES), strict=False)
+        one
+        for one, _ in zip(dialogue.read(held_out.data), range(DIALOGUES), strict=False)
     ]
     if not dialogues:
         raise Problem(
-            f"{data} has no dialogues; run `chatfriends-train prepare` with more data"
+            f"{held_out.data} has no dialogues; run `chatfriends-train prepare` with more data"
         )
     conversations = [
-        [{"role": "system", "content": one.system or find_persona(one.persona).system}]
+        [
+            {
+                "role": "system",
+                "content": one.system or held_out.find_persona(one.persona).system,
+            }
+        ]
         + [{"role": turn.role, "content": turn.content} for turn in one.turns[:-1]]
         for one in dialogues
     ]
-    prompts = scores.prompts(model, conversations, template)
+    prompts = scores.prompts(model, conversations, held_out.template)
     words = scores.tokenize(model, [one.turns[-1].content for one in dialogues])
     longest = context(model)
     passages, replies = [], []
@@ -365,29 +295,34 @@ def read(
         replies.append(len(prompt))
     if not passages:
         raise Problem(
-            f"every dialogue of {data} is longer than the {longest} tokens that {model} can see"
+            f"every dialogue of {held_out.data} is longer than the {longest} tokens that {model} can see"
         )
     return Reading(tuple(passages), tuple(replies))
 
 
-def transformers_scores(base: Path, adapter: Path | None, reading: Reading) -> Scores:
+def transformers_scores(trained: Trained, reading: Reading) -> Scores:
     """How likely Transformers finds the passages, computed with 32 bits a number on the processor."""
     import torch
     import transformers
 
     from .checkpoint import Checkpoint
 
+    base, adapter = trained.base, trained.adapter
     weights = sum(
         math.prod(tensor.shape) for tensor in Checkpoint(base).tensors.values()
     )
-    need_memory(4 * weights, f"{base}, which Transformers computes with 32 bits,")
+    config = transformers.AutoConfig.from_pretrained(base).get_text_config()
+    longest = max(len(passage.tokens) for passage in reading.passages)
+    # Scores with 32 bits, once more where the model makes a copy, and a slice of them with 64 bits and its logarithms.
+    words = (2 * 4 * longest + 2 * 8 * SLICE) * config.vocab_size
+    need_memory(
+        4 * weights + words, f"{base}, which Transformers computes with 32 bits,"
+    )
     model = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     if adapter is not None:
         import peft
 
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            adapter if _has_tokenizer(adapter) else base
-        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(trained.tokenizer)
         if len(tokenizer) > model.get_input_embeddings().num_embeddings:
             model.resize_token_embeddings(len(tokenizer))
         model = peft.PeftModel.from_pretrained(model, adapter)
@@ -395,18 +330,20 @@ def transformers_scores(base: Path, adapter: Path | None, reading: Reading) -> S
     tokens, rows = [], []
     with torch.inference_mode():
         for passage in reading.passages:
-            logits = (
-                model(input_ids=torch.tensor([passage.tokens]), use_cache=False)
-                .logits[0]
+            ids = torch.tensor(passage.tokens)
+            logits = model(input_ids=ids[None], use_cache=False).logits[0]
+            found = [
+                logits[begin : begin + len(following)]
                 .double()
-            )
-            logs = torch.log_softmax(logits, dim=-1)
-            tokens.append(
-                logs[:-1]
-                .gather(1, torch.tensor(passage.tokens[1:])[:, None])[:, 0]
-                .numpy()
-            )
-            rows.append(logs[list(passage.rows)].float().numpy())
+                .log_softmax(dim=-1)
+                .gather(1, following[:, None])[:, 0]
+                for begin, following in zip(
+                    range(0, len(ids) - 1, SLICE), ids[1:].split(SLICE), strict=True
+                )
+            ]
+            tokens.append(torch.cat(found).numpy())
+            wanted = logits[list(passage.rows)].double()
+            rows.append(wanted.log_softmax(dim=-1).float().numpy())
     return Scores(tuple(tokens), np.concatenate(rows))
 
 
@@ -450,20 +387,24 @@ def compare_tokenizers(folder: Path, model: Path) -> Tokenizers:
     import transformers
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    # What `finetune` makes rows with: what is compared here is what was trained on.
+    words = Words(tokenizer)
     specials = [
-        token for token in tokenizer.added_tokens_decoder.values() if token.special
+        token.content
+        for token in tokenizer.added_tokens_decoder.values()
+        if token.special
     ]
     texts = [
         *TEXTS,
-        *(token.content for token in specials),
-        *(f"안녕{token.content}hello {token.content} 끝" for token in specials),
-        "".join(token.content for token in specials),
+        *specials,
+        *(f"안녕{special}hello {special} 끝" for special in specials),
+        "".join(specials),
     ]
     faults, joined = [], 0
     for text, seen in zip(texts, scores.tokenize(model, texts), strict=True):
-        laid_out = _laid_out(tokenizer, specials, text)
+        laid_out = tuple(words.tokens([Piece(text, True)]))
         for way, ours, theirs in (
-            ("as words", seen.plain, _words(tokenizer, text)),
+            ("as words", seen.plain, tuple(words.plain(text))),
             ("as a template's", seen.special, laid_out),
         ):
             fault = _parting(ours, theirs)
@@ -474,49 +415,8 @@ def compare_tokenizers(folder: Path, model: Path) -> Tokenizers:
         )
     decomposed = unicodedata.normalize("NFD", TEXTS[0])
     [seen] = scores.tokenize(model, [decomposed])
-    normalises = seen.plain == _words(tokenizer, decomposed)
+    normalises = seen.plain == tuple(words.plain(decomposed))
     return Tokenizers(len(texts), tuple(faults), joined, normalises)
-
-
-def _words(tokenizer: Any, text: str) -> tuple[int, ...]:
-    """Transformers' tokens of ordinary text, as SentencePiece itself would make them."""
-    if not text:
-        return ()
-    first = tokenizer.convert_ids_to_tokens(
-        tokenizer("x", add_special_tokens=False)["input_ids"]
-    )[0]
-    if first.startswith(SPACE) and text.startswith(" "):
-        # SentencePiece and llama.cpp put a space before every text, fast tokenizers only before one that begins with none.
-        text = SPACE + text
-    return tuple(
-        tokenizer(text, add_special_tokens=False, split_special_tokens=True)[
-            "input_ids"
-        ]
-    )
-
-
-def _laid_out(tokenizer: Any, specials: Sequence[Any], text: str) -> tuple[int, ...]:
-    """Transformers' tokens of a template's text, laid out as the daemon does: each run between special tokens by itself."""
-    by_length = sorted(specials, key=lambda token: -len(token.content))
-    found: list[int] = []
-    run, rest = "", text
-    while rest:
-        special = next(
-            (token for token in by_length if rest.startswith(token.content)), None
-        )
-        if special is None:
-            run, rest = run + rest[0], rest[1:]
-            continue
-        found += _words(tokenizer, run.rstrip() if special.lstrip else run)
-        found.append(tokenizer.convert_tokens_to_ids(special.content))
-        run, rest = "", rest[len(special.content) :]
-        if special.rstrip:
-            rest = rest.lstrip()
-    found += _words(tokenizer, run)
-    begun = tokenizer("x")["input_ids"][:1]
-    if begun == [tokenizer.bos_token_id] and found[:1] != begun:
-        found = [*begun, *found]
-    return tuple(found)
 
 
 def _once_begun(tokenizer: Any, tokens: tuple[int, ...]) -> tuple[int, ...]:
@@ -609,20 +509,16 @@ class Cache:
         return " + ".join(stamps)
 
 
-def _mark(base: Path, adapter: Path | None, reading: Reading) -> str:
+def _mark(trained: Trained, reading: Reading) -> str:
     """Changes when the models of Transformers or what is read have changed."""
     hashed = hashlib.sha256(repr((reading, TEXTS)).encode())
-    for folder in filter(None, (base, adapter)):
+    for folder in filter(None, (trained.base, trained.adapter)):
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 hashed.update(
                     f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}".encode()
                 )
     return hashed.hexdigest()
-
-
-def _has_tokenizer(folder: Path) -> bool:
-    return (folder / "tokenizer_config.json").exists()
 
 
 def metadata(model: Path, key: str) -> Any:
@@ -668,13 +564,6 @@ def context(model: Path) -> int:
     return min(
         int(metadata(model, f"{architecture(model)}.context_length") or 2048), 8192
     )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, "utf-8")
-    partial.replace(path)
 
 
 def progress(text: str) -> None:

@@ -33,7 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a GGUF file in F32, F16 or BF16, as `convert` writes it",
     )
     parser.add_argument(
-        "types", nargs="+", choices=TYPES, metavar="TYPE", help=", ".join(TYPES)
+        "types",
+        nargs="+",
+        type=str.upper,
+        choices=TYPES,
+        metavar="TYPE",
+        help=", ".join(TYPES),
     )
     parser.add_argument(
         "--out",

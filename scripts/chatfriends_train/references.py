@@ -17,6 +17,7 @@ import transformers
 
 from . import adapter, convert, prove, tiny
 from .daemon import CHECKOUT
+from .files import write_whole
 from .problems import Problem
 from .scores import Passage
 
@@ -86,14 +87,15 @@ def write(architecture: str, out: Path) -> None:
         }
         if adapter_file.exists():
             note["adapter"] = _scores(base, trained, passage)
-        prove.write_whole(
+        write_whole(
             out / f"{architecture}.json", json.dumps(note, ensure_ascii=False) + "\n"
         )
 
 
 def _scores(base: Path, adapter: Path | None, passage: Passage) -> dict[str, Any]:
     """Log-probabilities of the tokens from the second on, and whole distributions at the places, to five digits."""
-    scores = prove.transformers_scores(base, adapter, prove.Reading((passage,), (1,)))
+    trained = prove.Trained(base, adapter)
+    scores = prove.transformers_scores(trained, prove.Reading((passage,), (1,)))
 
     def rounded(numbers: Any) -> list[float]:
         return [round(float(number), 5) for number in numbers]

@@ -24,16 +24,22 @@ def need_disk(folder: Path, amount: int) -> None:
         )
 
 
-def need_memory(amount: int, what: str) -> None:
-    """Raises `NotEnoughMemory` unless `amount` bytes of memory can be had, where the system says how much (Linux)."""
-    status = Path("/proc/meminfo")
-    if not status.exists():
-        return
-    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    available = int(lines["MemAvailable"].split()[0]) * 1024
-    if available < amount:
+def need_memory(
+    amount: int,
+    what: str,
+    *,
+    free: int | None = None,
+    remedy: str = "close other programs",
+) -> None:
+    """Raises `NotEnoughMemory` unless `amount` bytes can be had: of the machine's memory, or of another that has `free` bytes left."""
+    # Here, since the commands' options are told apart without it.
+    import psutil
+
+    left = psutil.virtual_memory().available if free is None else free
+    if left < amount:
+        kind = "memory" if free is None else "the GPU's memory"
         raise NotEnoughMemory(
-            f"{what} needs {size(amount)} of memory and {size(available)} are left; close other programs"
+            f"{what} needs {size(amount)} of {kind} and {size(left)} are free; {remedy}"
         )
 
 

@@ -6,7 +6,7 @@ longest possible runs. Labels are the persona's words and the token that ends it
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ UNLABELLED = -100
 EXAMPLES_SHARE = 16
 LONGEST_CONTEXT = 8192
 # bot/src/memory/notes.rs: the blocks that only the daemon may open or close.
-_OWN_TAG = re.compile(r"<(?=\s*[/\s]*(?:memory|summary|recall|facts))", re.IGNORECASE)
+_OWN_TAG = re.compile(r"<(?=\s*/*\s*(?ai:memory|summary|recall|facts)(?![^\W_]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,12 @@ class Words:
         ]
         # The longest first, as the daemon takes them.
         self._special = sorted(special, key=lambda token: -len(token[0]))
+        # Texts that the tokenizer makes one token of even in ordinary text. White space deceives nobody.
+        self._defined = [
+            token.content
+            for token in tokenizer.added_tokens_decoder.values()
+            if not token.special and token.content.strip() and len(token.content) > 1
+        ]
         bos = tokenizer.bos_token_id
         begun = tokenizer("x").input_ids
         self._bos = bos if bos is not None and begun and begun[0] == bos else None
@@ -82,9 +88,18 @@ class Words:
         found: list[int] = []
         plain = ""
         strip = False
+        # What the template writes as a marker must not be typed: it is broken up in people's words.
+        markers = tuple(
+            marker
+            for marker in self._defined
+            if any(piece.trusted and marker in piece.text for piece in pieces)
+        )
         for piece in pieces:
             if not piece.trusted:
-                plain += piece.text
+                *broken, rest = _broken_up(plain, piece.text, markers)
+                for run in broken:
+                    found += self.plain(run)
+                plain = rest
                 strip = False
                 continue
             place = 0
@@ -121,13 +136,23 @@ class Words:
         return Piece(text[: start + len(special[0])], True)
 
 
+def _broken_up(before: str, words: str, markers: tuple[str, ...]) -> Iterator[str]:
+    """Runs of somebody's words, the first one behind `before`: after a marker's first character a new one begins."""
+    start = 0
+    for place in range(len(words)) if markers else ():
+        if words.startswith(markers, place):
+            yield before + words[start : place + 1]
+            before, start = "", place + 1
+    yield before + words[start:]
+
+
 def messages(
-    dialogue: Dialogue, persona: Persona, examples: bool
+    dialogue: Dialogue, persona: Persona, examples: Sequence[tuple[str, str]]
 ) -> tuple[list[Message], list[Message]]:
-    """What stands above the conversation, and the conversation, as docs/PROMPT.md has them."""
+    """What stands above the conversation, with these of the persona's examples, and the conversation, as docs/PROMPT.md has them."""
     system = persona.system if dialogue.system is None else dialogue.system
     above = [Message("system", system)] if system.strip() else []
-    for person, reply in persona.examples if examples else ():
+    for person, reply in examples:
         above += [Message("user", person), Message("assistant", reply)]
     names = {turn.name for turn in dialogue.turns if turn.name}
     said = [
@@ -151,14 +176,14 @@ class Encoder:
         self._words = words
         self._context = context
         self._end = words.turn_end(template)
-        self._with_examples: dict[str, bool] = {}
+        self._shown: dict[str, tuple[tuple[str, str], ...]] = {}
 
     def rows(self, dialogue: Dialogue, persona: Persona) -> list[Row]:
         """The rows of a dialogue: one, or several where the template writes earlier replies otherwise than it lets them begin."""
-        if persona.id not in self._with_examples:
+        if persona.id not in self._shown:
             fit = _examples_fit(persona, self._template, self._words, self._context)
-            self._with_examples[persona.id] = fit
-        above, said = messages(dialogue, persona, self._with_examples[persona.id])
+            self._shown[persona.id] = persona.examples if fit else ()
+        above, said = messages(dialogue, persona, self._shown[persona.id])
         return self.laid_out(dialogue, above, said)
 
     def laid_out(

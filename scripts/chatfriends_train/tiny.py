@@ -32,17 +32,12 @@ from tokenizers import (
     trainers,
 )
 
-ROOT = Path(__file__).parents[2]
+from .daemon import CHECKOUT
+from .pretokenizer import GPT2, LLAMA3, QWEN2
+
 VOCABULARY = 2048
 HIDDEN = 256
 CONTEXT = 512
-
-# How the families split text before BPE. llama.cpp knows them by name: gpt-2, qwen2, llama-bpe.
-GPT2_SPLIT = (
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-)
-QWEN2_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-LLAMA3_SPLIT = QWEN2_SPLIT.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
 
 INST_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'assistant' %} {{ message['content'] }}"
@@ -98,7 +93,10 @@ def text() -> tuple[str, ...]:
 
     found: list[str] = []
     for path in sorted(
-        [*ROOT.glob("personas/library/*.toml"), *ROOT.glob("scripts/starter/corpus/*")]
+        [
+            *CHECKOUT.glob("personas/library/*.toml"),
+            *CHECKOUT.glob("scripts/starter/corpus/*"),
+        ]
     ):
         if path.suffix == ".toml":
             found += strings(tomllib.loads(path.read_text("utf-8")))
@@ -177,7 +175,7 @@ def byte_level_tokenizer(
         tokenizer = Tokenizer(models.BPE())
         if nfc:
             tokenizer.normalizer = normalizers.NFC()
-        if split == GPT2_SPLIT:
+        if split == GPT2:
             tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         else:
             tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -249,7 +247,7 @@ END_OF_TEXT = {
     "unk_token": "<|endoftext|>",
 }
 QWEN_TOKENIZER = byte_level_tokenizer(
-    QWEN2_SPLIT,
+    QWEN2,
     specials={"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"},
     turns=("<|endoftext|>", "<|im_start|>"),
     nfc=True,
@@ -295,7 +293,7 @@ ARCHITECTURES: dict[str, Tiny] = {
             },
         },
         byte_level_tokenizer(
-            LLAMA3_SPLIT,
+            LLAMA3,
             specials={"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"},
             turns=("<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>"),
             begins_with="<|begin_of_text|>",
@@ -334,9 +332,7 @@ ARCHITECTURES: dict[str, Tiny] = {
             "rotary_pct": 0.5,
             "tie_word_embeddings": False,
         },
-        byte_level_tokenizer(
-            GPT2_SPLIT, specials=END_OF_TEXT, turns=("<|sep|>",), nfc=True
-        ),
+        byte_level_tokenizer(GPT2, specials=END_OF_TEXT, turns=("<|sep|>",), nfc=True),
         KOALPACA_TEMPLATE,
         ("query_key_value",),
     ),
@@ -344,7 +340,7 @@ ARCHITECTURES: dict[str, Tiny] = {
         transformers.MambaConfig,
         {"hidden_size": HIDDEN, "num_hidden_layers": 2, "state_size": 16},
         byte_level_tokenizer(
-            GPT2_SPLIT, specials=END_OF_TEXT, turns=("<|padding|>",), nfc=True
+            GPT2, specials=END_OF_TEXT, turns=("<|padding|>",), nfc=True
         ),
         LINES_TEMPLATE,
         # PEFT refuses out_proj of Mamba, which its fast path multiplies by hand.
@@ -353,7 +349,7 @@ ARCHITECTURES: dict[str, Tiny] = {
     "gpt2": Tiny(
         transformers.GPT2Config,
         {"n_embd": HIDDEN, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT},
-        byte_level_tokenizer(GPT2_SPLIT, specials=END_OF_TEXT),
+        byte_level_tokenizer(GPT2, specials=END_OF_TEXT),
         LINES_TEMPLATE,
         ("c_attn", "c_proj", "c_fc"),
         fan_in_fan_out=True,

@@ -1,16 +1,19 @@
-"""What `make` does without torch: stages that are skipped or gone on with, and persona files that get a model."""
+"""What `make` does without torch: stages that are skipped or gone on with, what is left alone, and persona files that get a model."""
 
 import re
+import stat
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 SCRIPTS = Path(__file__).parents[1]
 sys.path.insert(0, str(SCRIPTS))
 
-from chatfriends_train import persona  # noqa: E402
+from chatfriends_train import make, persona, prepare  # noqa: E402
+from chatfriends_train.files import refuse_foreign  # noqa: E402
 from chatfriends_train.problems import Problem  # noqa: E402
 from chatfriends_train.stamp import Stamps  # noqa: E402
 
@@ -20,32 +23,41 @@ class Chain:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.source, self.out = folder / "source", folder / "out"
         self.source.write_text("one")
         self.worked = 0
         self.found: list[bool] = []
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "source"
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
 
     def run(self, setting: int = 1, *, dies: bool = False) -> None:
         """Once more, as by a new process."""
         Stamps(self.folder / "stamps").stage(
             "copy",
-            [self.source],
+            {"text": self.source},
             {"setting": setting},
-            [self.out],
-            lambda: self.work(dies),
+            self.out,
+            lambda: self.work(setting, dies),
         )
 
-    def work(self, dies: bool) -> None:
+    def work(self, setting: int, dies: bool) -> None:
         self.worked += 1
         self.found.append(self.out.exists())
-        self.out.write_text(self.source.read_text())
+        self.out.write_text(self.source.read_text() * setting)
         if dies:
             raise KeyboardInterrupt
 
 
 @pytest.fixture
 def chain(tmp_path: Path) -> Chain:
-    made = Chain(tmp_path)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    made = Chain(folder)
     made.run()
     assert made.worked == 1
     return made
@@ -56,12 +68,19 @@ def test_what_is_done_is_not_done_again(chain: Chain) -> None:
     assert chain.worked == 1
 
 
+def test_work_that_was_moved_is_still_done(chain: Chain) -> None:
+    chain.folder = chain.folder.rename(chain.folder.with_name("elsewhere"))
+    chain.run()
+    assert chain.worked == 1
+
+
 def test_another_input_is_worked_on_anew(chain: Chain) -> None:
     chain.source.write_text("two")
     chain.run()
     assert (chain.worked, chain.out.read_text()) == (2, "two")
-    # What the former input had left was out of the way.
+    # What the former input had left was out of the way, and is gone now that the new output is whole.
     assert chain.found == [False, False]
+    assert not [*(chain.folder / "stamps" / "former").glob("out*")]
 
 
 def test_another_setting_is_worked_on_anew(chain: Chain) -> None:
@@ -69,13 +88,46 @@ def test_another_setting_is_worked_on_anew(chain: Chain) -> None:
     assert (chain.worked, chain.found[-1]) == (2, False)
 
 
-@pytest.mark.parametrize("change", ["changed", None])
-def test_an_output_that_is_not_whole_is_made_again(
-    chain: Chain, change: str | None
-) -> None:
-    chain.out.write_text(change) if change else chain.out.unlink()
+def test_an_output_that_is_gone_is_made_again(chain: Chain) -> None:
+    chain.out.unlink()
     chain.run()
     assert (chain.worked, chain.out.read_text()) == (2, "one")
+
+
+def test_what_was_changed_by_hand_counts(
+    chain: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody takes a row with a telephone number out of the training data: it must not come back."""
+    chain.out.write_text("mine")
+    chain.run()
+    assert (chain.worked, chain.out.read_text()) == (1, "mine")
+    assert "was changed by hand and is taken as it is" in capsys.readouterr().err
+    # It would have to be made anew, which would lose the change.
+    chain.source.write_text("two")
+    with pytest.raises(Problem, match="was changed by hand, and since then"):
+        chain.run()
+    assert (chain.worked, chain.out.read_text()) == (1, "mine")
+
+
+def test_what_make_has_not_made_is_left(tmp_path: Path) -> None:
+    """`make --out .` in a clone met the daemon's store under the name of its training data."""
+    chain = Chain(tmp_path)
+    chain.out.write_text("the store")
+    with pytest.raises(Problem, match="is there, and `make` has not made it"):
+        chain.run()
+    assert (chain.worked, chain.out.read_text()) == (0, "the store")
+
+
+def test_a_finished_training_outlives_a_try_of_other_settings(chain: Chain) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        chain.run(setting=2, dies=True)
+    with pytest.raises(KeyboardInterrupt):
+        chain.run(setting=3, dies=True)
+    worked = chain.worked
+    chain.run()
+    assert (chain.worked, chain.out.read_text()) == (worked, "one")
+    chain.run(setting=2)
+    assert (chain.worked, chain.out.read_text()) == (worked + 1, "oneone")
 
 
 def test_a_killed_stage_finds_what_it_had(chain: Chain) -> None:
@@ -90,8 +142,8 @@ def test_a_killed_stage_finds_what_it_had(chain: Chain) -> None:
 
 def test_half_a_stamp_is_no_stamp(chain: Chain) -> None:
     (chain.folder / "stamps" / "copy.json").write_text('{"needed"')
-    chain.run()
-    assert chain.worked == 2
+    with pytest.raises(Problem, match="has not made it"):
+        chain.run()
 
 
 def test_a_folder_is_its_files(tmp_path: Path) -> None:
@@ -102,6 +154,92 @@ def test_a_folder_is_its_files(tmp_path: Path) -> None:
     first = stamps.fingerprint(folder)
     (folder / "a").rename(folder / "b")
     assert stamps.fingerprint(folder) != first
+
+
+def test_a_folder_that_holds_something_else(tmp_path: Path) -> None:
+    refuse_foreign(tmp_path / "none", "mark")
+    refuse_foreign(tmp_path, "mark")
+    (tmp_path / "photo").write_text("")
+    with pytest.raises(Problem, match="holds something else"):
+        refuse_foreign(tmp_path, "mark")
+    with pytest.raises(Problem, match="is a file where a folder belongs"):
+        refuse_foreign(tmp_path / "photo", "mark")
+    (tmp_path / "mark").write_text("")
+    refuse_foreign(tmp_path, "mark")
+
+
+def order(folder: Path, **changes: Any) -> make.Order:
+    """An adapter over the starter."""
+    ordinary = {
+        "persona": "nari",
+        "kind": "friends",
+        "inputs": (folder / "talk.txt",),
+        "preset": "starter",
+        "form": "adapter",
+        "out": folder / "work",
+    }
+    return make.Order(**ordinary | changes)
+
+
+def test_a_folder_is_for_one_persona(tmp_path: Path) -> None:
+    make._claimed(order(tmp_path))
+    make._claimed(order(tmp_path))
+    with pytest.raises(Problem, match="holds the work on nari; give bap a folder"):
+        make._claimed(order(tmp_path, persona="bap"))
+    with pytest.raises(Problem, match="holds something else"):
+        make._claimed(order(tmp_path, out=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ("Nari", False)),
+        ({"speaker": "나리", "mask": True}, ("나리", True)),
+        ({"persona": "joey"}, ("Joey", False)),
+    ],
+)
+def test_who_the_persona_is_in_a_transcript(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    expected: tuple[str, bool],
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(prepare, "run", asked.append)
+    wanted = order(tmp_path, **changes)
+    make._prepared(wanted, make._claimed(wanted), 512)
+    assert (asked[0].speaker, asked[0].mask) == expected
+    assert (asked[0].limit, asked[0].out) == (512, tmp_path / "work" / "data")
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "fault"),
+    [
+        ("ok      persona nari: 0 facts", 0, None),
+        # Somebody else's fault is not this persona's.
+        ("ok      persona nari: 0 facts\nFAULT   persona joey: no model", 1, None),
+        ("FAULT   persona nari: its adapter is not there", 1, "its adapter is not"),
+        ("FAULT   persona file: nari.toml: unknown key", 1, "is not content with it"),
+        # The daemon looks for personas in another folder.
+        ("ok      persona nari2: 0 facts", 0, "does not know nari"),
+    ],
+)
+def test_the_daemon_has_the_last_word(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    status: int,
+    fault: str | None,
+) -> None:
+    program = tmp_path / "chatfriends"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\nexit {status}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("CHATFRIENDS", str(program))
+    if fault is None:
+        make._check(tmp_path / "nari.toml")
+        return
+    with pytest.raises(Problem, match=fault):
+        make._check(tmp_path / "nari.toml")
 
 
 MODEL = {
@@ -169,3 +307,17 @@ def test_own_personas_come_before_shipped_ones(
     assert persona.find("joey") == persona.Persona("joey", "Mine.")
     with pytest.raises(Problem, match="there is no persona 'nobody'"):
         persona.find("nobody")
+
+
+def test_personas_are_where_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHATFRIENDS__PERSONAS__PATH", raising=False)
+    assert persona.own_folder() == persona.CHECKOUT / "config/personas"
+    monkeypatch.setattr(persona, "CHECKOUT", tmp_path)
+    (tmp_path / "config").mkdir()
+    settings = tmp_path / "config" / "local.toml"
+    settings.write_text('[personas]\npath = "friends"\n', "utf-8")
+    assert persona.own_folder() == tmp_path / "friends"
+    monkeypatch.setenv("CHATFRIENDS__PERSONAS__PATH", "/others")
+    assert persona.own_folder() == Path("/others")

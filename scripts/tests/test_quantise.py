@@ -52,7 +52,7 @@ def test_each_type_once_and_again_only_when_the_source_is_newer(
 ) -> None:
     model = tmp_path / "조이.F16.gguf"
     model.write_text("weights")
-    command = ["quantise", str(model), "Q8_0", "Q4_K_M", "--out", str(tmp_path / "out")]
+    command = ["quantise", str(model), "q8_0", "Q4_K_M", "--out", str(tmp_path / "out")]
     assert cli.main(command) == 0
     assert cli.main(command) == 0
     written = tmp_path / "out" / "조이.Q8_0.gguf"

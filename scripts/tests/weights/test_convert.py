@@ -28,6 +28,7 @@ from chatfriends_train import (  # noqa: E402
     convert,
     converter,
     daemon,
+    files,
     merge,
     pretokenizer,
     scores,
@@ -523,7 +524,7 @@ def test_the_converter_is_fetched_once_and_whole(
     monkeypatch.setattr(converter, "SHA256", "0" * 64)
     with pytest.raises(Problem, match="could not be fetched(.|\n)*--llama-cpp"):
         converter.find(None)
-    assert not list(converter.cache().iterdir())
+    assert not list(files.cache().iterdir())
 
 
 def test_its_reason_is_shown_when_it_gives_up(made: Path, tmp_path: Path):

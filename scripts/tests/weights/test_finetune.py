@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from chatfriends_train import (  # noqa: E402
     finetune,
     from_gguf,
     preset,
+    rehearsal,
+    resources,
     rows,
     scores,
     tiny,
@@ -165,7 +168,7 @@ def test_a_prompt_is_a_beginning_of_its_row(
     layout = Template.of(tokenizer, template)
     plain = dataclasses.replace(NARI, examples=())
     (row,) = rows.Encoder(layout, words, 512).rows(talk(2), plain)
-    above, said = rows.messages(talk(2), plain, examples=False)
+    above, said = rows.messages(talk(2), plain, ())
     for place in (1, 3):
         prompt = words.tokens(layout.render([*above, *said[:place]]))
         assert row.tokens[: len(prompt)] == prompt
@@ -217,9 +220,7 @@ def test_several_people_are_told_apart(models: Path) -> None:
         Turn("user", "yo", "Ross"),
         Turn("assistant", "Yo."),
     )
-    _, said = rows.messages(
-        dataclasses.replace(talk(1), turns=turns), NARI, examples=False
-    )
+    _, said = rows.messages(dataclasses.replace(talk(1), turns=turns), NARI, ())
     assert said[0].content.startswith("Monica#")
     assert said[0].content.endswith(": hi ‹facts>")
     assert said[2].content.startswith("Ross#")
@@ -479,6 +480,11 @@ def test_cross_validation(models: Path, data: Path, tmp_path: Path) -> None:
     assert len(told) == 3
     mean, deviation = card.spread(told)
     assert deviation > 0
+    parts = [
+        json.loads((tmp_path / "folds" / str(number) / "fold.json").read_text("utf-8"))
+        for number in (1, 2, 3)
+    ]
+    assert run_card(tmp_path)["seconds"] > sum(part["seconds"] for part in parts) > 0
     assert f"3-fold validation loss | {mean:.4f} ± {deviation:.4f}" in (
         tmp_path / "run.md"
     ).read_text("utf-8")
@@ -539,7 +545,7 @@ def test_what_cannot_work_is_said_before_it_begins(
     models: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    ordinary = plan(models, data, tmp_path)
+    ordinary = plan(models, data, tmp_path / "ordinary")
 
     def other(**changes: Any) -> finetune.Plan:
         return dataclasses.replace(ordinary, **changes)
@@ -567,7 +573,7 @@ def test_what_cannot_work_is_said_before_it_begins(
     if not torch.cuda.is_available():
         assert "QLoRA needs an NVIDIA GPU" in refused(settings(method="qlora"))
     assert "sees 512 tokens" in refused(settings(max_length=1024))
-    assert "GiB are free" in refused(settings(batch=10**7))
+    assert "of memory and" in refused(settings(batch=10**7))
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "train.jsonl is not there" in refused(other(data=empty))
@@ -591,14 +597,122 @@ def test_a_folder_of_another_run_is_left_alone(
     assert (tmp_path / "adapter" / "adapter_model.safetensors").read_bytes() == before
 
 
+def test_a_run_of_another_persona_is_left_alone(
+    models: Path, data: Path, tmp_path: Path
+) -> None:
+    """The text above every dialogue was changed, and the same command said that all was there already."""
+    ordinary = plan(models, data, tmp_path, epochs=1.0)
+    finetune.finetune(ordinary)
+    unlike = Persona("nari", "Nari is rude.", NARI.examples)
+    said = refused(dataclasses.replace(ordinary, find_persona=lambda _: unlike))
+    assert "holds a run with another persona; give another --out" in said
+    informed = dataclasses.replace(NARI, has_facts=True)
+    finetune.finetune(dataclasses.replace(ordinary, find_persona=lambda _: informed))
+    other = tiny.make("qwen2", tmp_path / "other", seed=7)
+    said = refused(dataclasses.replace(ordinary, base=str(other)))
+    assert "holds a run with another base" in said
+    # The same one in another place.
+    moved = (tmp_path / "moved") / "qwen2"
+    shutil.copytree(models / "qwen2", moved)
+    finetune.finetune(dataclasses.replace(ordinary, base=str(moved)))
+
+
+def test_a_run_that_could_not_begin_is_in_nobodys_way(
+    models: Path, data: Path, tmp_path: Path
+) -> None:
+    """Its remedy is another setting, which was then refused as another run's."""
+    out = tmp_path / "out"
+    assert "set max_length = " in refused(plan(models, data, out, max_length=20))
+    assert not out.exists()
+    assert "set learning_rate lower" in refused(
+        plan(models, data, out, learning_rate=3.0)
+    )
+    finetune.finetune(plan(models, data, out, epochs=1.0))
+
+
+def test_a_folder_of_something_else_is_left_alone(
+    models: Path, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "letter").write_text("dear")
+    assert "holds something else" in refused(plan(models, data, tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["letter"]
+
+
+def test_a_gpu_that_is_too_small_after_all(
+    models: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(finetune, "_adapted", full)
+    assert "make `batch` smaller" in refused(plan(models, data, tmp_path))
+
+
+def test_a_base_that_was_fetched_in_part_is_gone_on_with(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub's cache calls a snapshot its own that Ctrl-C had ended after the first of its files."""
+    snapshot = tmp_path / "snapshot"
+    snapshot.mkdir()
+    shutil.copy(models / "qwen2" / "config.json", snapshot)
+    asked: list[bool] = []
+
+    def fetch(_: str, *, local_files_only: bool = False, **__: Any) -> str:
+        asked.append(local_files_only)
+        if not local_files_only:
+            shutil.copytree(models / "qwen2", snapshot, dirs_exist_ok=True)
+        return str(snapshot)
+
+    monkeypatch.setattr(base.huggingface_hub, "snapshot_download", fetch)
+    assert base.folder("some/model") == snapshot
+    assert base.folder("some/model") == snapshot
+    assert asked == [True, False, True]
+    (snapshot / "model.safetensors").unlink()
+    monkeypatch.setattr(
+        base.huggingface_hub, "snapshot_download", lambda *_, **__: str(snapshot)
+    )
+    with pytest.raises(
+        Problem, match="weights are missing.*huggingface-cli download some/model"
+    ):
+        base.folder("some/model")
+
+
+def test_another_starter_is_another_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = base.folder("starter")
+    assert base.folder("starter") == first
+    other = tmp_path / "other.gguf"
+    # What stands behind a file's last tensor is read by nobody, and makes it another file.
+    other.write_bytes(from_gguf.STARTER.read_bytes() + b"\0" * 32)
+    monkeypatch.setattr(from_gguf, "STARTER", other)
+    assert base.folder("starter") != first
+
+
+def test_what_the_starter_rehearses_is_on_record(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    settings = dataclasses.replace(
+        preset.load("starter"), rehearsal=0.5, epochs=1.0, max_steps=1
+    )
+    wanted = finetune.Plan(
+        "mine", settings, data, tmp_path / "out", "starter", lambda _: NARI
+    )
+    finetune.finetune(wanted)
+    figures = run_card(tmp_path / "out")["data"]["the starter's own dialogues"]
+    assert figures["rows"] == 6
+    monkeypatch.setattr(rehearsal, "fingerprint", lambda *_: "another corpus")
+    assert "holds a run with another rehearsal" in refused(wanted)
+
+
 def test_a_disk_that_is_full_is_noticed(
     models: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = argparse.Namespace(total=1, used=1, free=1)
-    monkeypatch.setattr(base.shutil, "disk_usage", lambda _: usage)
-    assert "GiB for checkpoints and 0.00 GiB are free" in refused(
-        plan(models, data, tmp_path)
-    )
+    monkeypatch.setattr(resources.shutil, "disk_usage", lambda _: usage)
+    assert "0 kB free and" in refused(plan(models, data, tmp_path))
 
 
 def test_memory_grows_with_what_takes_it() -> None:
@@ -607,6 +721,8 @@ def test_memory_grows_with_what_takes_it() -> None:
     gib = base.memory_needed(shape, ordinary, 1024, on_gpu=True) / base.GIB
     # 7B in 4 bits is 3.6 GiB, and people train it on cards of 12 GB.
     assert 4 < gib < 12
+    # Embeddings and head are none of what is held in 4 bits, and are made f32.
+    assert gib * base.GIB > 4 * 2 * 32_768 * 4096 + 0.5 * 6_900_000_000
     for change in ({"batch": 8}, {"method": "lora"}, {"gradient_checkpointing": False}):
         more = dataclasses.replace(ordinary, **change)
         assert base.memory_needed(shape, more, 1024, on_gpu=True) > gib * base.GIB

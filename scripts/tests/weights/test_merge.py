@@ -252,10 +252,10 @@ def test_an_adapter_of_another_base_is_refused(made: Path, tmp_path: Path):
     # Of the same shape, and only the record tells: another seed, another model.
     other = tiny.make("qwen2", tmp_path / "other", seed=7)
     shutil.copytree(qwen / "adapter", tmp_path / "recorded")
-    lora.record_base(tmp_path / "recorded", qwen / "base")
+    lora.record_base(tmp_path / "recorded", qwen / "base", "Qwen/Qwen2-1.5B")
     rename(tmp_path / "recorded", base_model_name_or_path="/nowhere/qwen2")
     with pytest.raises(
-        Problem, match="was trained on base, and .*other holds other weights"
+        Problem, match="other holds other weights than that had; give --base Qwen/"
     ):
         merge.merge(other, tmp_path / "recorded", tmp_path / "out")
     merge.merge(qwen / "base", tmp_path / "recorded", tmp_path / "good")
@@ -421,6 +421,14 @@ def test_what_a_run_with_another_adapter_left_is_not_taken(made: Path, tmp_path:
         difference(said(load(out)), said(adapted(base, made / "mistral/adapter")))
         < ROUNDING
     )
+
+
+def test_a_folder_that_merge_has_not_begun_is_left(made: Path, tmp_path: Path):
+    (tmp_path / "out.part").mkdir()
+    (tmp_path / "out.part" / "thesis").write_text("all of it")
+    with pytest.raises(Problem, match="out.part is there and holds something else"):
+        merge.merge(made / "qwen2/base", made / "qwen2/adapter", tmp_path / "out")
+    assert (tmp_path / "out.part" / "thesis").exists()
 
 
 MEASURED = """

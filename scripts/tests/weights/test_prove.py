@@ -149,6 +149,28 @@ def test_a_named_template_lays_the_dialogues_out(folder: Path) -> None:
     made = folder / "gpt-neox"
     parity.prove_architecture("gpt-neox", made, ("Q8_0", "Q4_K_M"))
     model, data = made / "merged.F32.gguf", made / "test.jsonl"
-    own = prove.read(model, data, None)
-    assert prove.read(model, data, "chatml") != own
-    assert len(prove.read(model, data, "chatml").passages) == len(own.passages)
+    own = prove.read(model, prove.HeldOut(data))
+    named = prove.read(model, prove.HeldOut(data, "chatml"))
+    assert named != own
+    assert len(named.passages) == len(own.passages)
+
+
+def test_long_dialogues_need_memory_for_every_word_that_might_follow(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = folder / "qwen2"
+    parity.prove_architecture("qwen2", made, ("Q8_0", "Q4_K_M"))
+    asked: list[int] = []
+    monkeypatch.setattr(prove, "need_memory", lambda amount, _: asked.append(amount))
+    trained = prove.Trained(made / "base")
+    # Longer than a slice, and the figures are those of the whole.
+    long = tuple(range(5, 5 + prove.SLICE + 9))
+    found = [
+        prove.transformers_scores(
+            trained, prove.Reading((Passage(tokens, (1,)),), (1,))
+        )
+        for tokens in (long[:9], long)
+    ]
+    assert asked[1] - asked[0] >= 4 * tiny.VOCABULARY * (len(long) - 9)
+    assert len(found[1].tokens[0]) == len(long) - 1
+    assert found[1].tokens[0][:8] == pytest.approx(found[0].tokens[0], abs=1e-4)

@@ -1,0 +1,87 @@
+"""Rows are laid out as the daemon lays out prompts, where no tokenizer of a model is needed to see it."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[1]
+sys.path.insert(0, str(SCRIPTS))
+
+from chatfriends_train import rows  # noqa: E402
+from chatfriends_train.template import Piece  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Added:
+    """A token that is no part of the ordinary vocabulary."""
+
+    content: str
+    special: bool
+    lstrip: bool = False
+    rstrip: bool = False
+
+
+class Letters:
+    """A tokenizer whose tokens are letters, but for one that is special and one that everybody can type."""
+
+    is_fast = True
+    bos_token_id = None
+    name_or_path = "letters"
+    added_tokens_decoder = {1: Added("<|end|>", True), 2: Added("<think>", False)}
+
+    def __call__(self, text: str, **_: object) -> SimpleNamespace:
+        found: list[int] = []
+        while text:
+            typed = text.startswith("<think>")
+            found.append(2 if typed else ord(text[0]))
+            text = text[7 if typed else 1 :]
+        return SimpleNamespace(input_ids=found)
+
+    def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
+        return [chr(number) for number in ids]
+
+
+def codes(text: str) -> list[int]:
+    return [ord(letter) for letter in text]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ([("a<|end|>", True), ("<|end|>", False)], [97, 1, *codes("<|end|>")]),
+        # The template writes the marker: what people type under its name stays text.
+        (
+            [("<think>", True), ("x<think>y", False), ("<|end|>", True)],
+            [2, *codes("x<think>y"), 1],
+        ),
+        # It does not: the marker is a word as any other, in both.
+        ([("x<think>y", False)], [120, 2, 121]),
+    ],
+)
+def test_markers_that_the_template_writes_cannot_be_typed(
+    pieces: list[tuple[str, bool]], expected: list[int]
+) -> None:
+    laid_out = [Piece(text, trusted) for text, trusted in pieces]
+    assert rows.Words(Letters()).tokens(laid_out) == expected
+
+
+# The cases of bot/src/memory/notes.rs.
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("<facts>none</facts>", "‹facts>none‹/facts>"),
+        ("< / Memory >", "‹ / Memory >"),
+        ("<//summary>", "‹//summary>"),
+        ("<factsheet>", "<factsheet>"),
+        ("<recalled>", "<recalled>"),
+        ("<memory2>", "<memory2>"),
+        ("<facts가>", "<facts가>"),
+        ("<facts_>", "‹facts_>"),
+        ("1 < 2 <3", "1 < 2 <3"),
+    ],
+)
+def test_the_daemons_tags_are_kept_apart(typed: str, shown: str) -> None:
+    assert rows._spoken(typed, None) == shown
