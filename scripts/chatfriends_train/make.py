@@ -100,19 +100,6 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Preparation:
-    """What `prepare` is asked for."""
-
-    kind: str
-    inputs: tuple[Path, ...]
-    persona: str
-    out: Path
-    speaker: str
-    mask: bool
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
 class Files:
     """What the persona answers with."""
 
@@ -188,12 +175,19 @@ def _prepared(order: Order, stamps: Stamps, limit: int) -> Path:
     """Training data."""
     path = persona.path_of(order.persona)
     known = persona.parse(path.read_text("utf-8"), str(path)) if path else {}
-    work = Preparation(
+    speaker = order.speaker
+    if order.kind == "friends":
+        speaker = speaker or known.get("name") or persona.name_of(order.persona)
+    elif speaker:
+        raise Problem(
+            f"--speaker is a name in transcripts and chats; {order.kind} data have none"
+        )
+    work = prepare.Preparation(
         kind=order.kind,
         inputs=order.inputs,
         persona=order.persona,
         out=order.out / "data",
-        speaker=order.speaker or known.get("name") or persona.name_of(order.persona),
+        speaker=speaker,
         mask=order.mask,
         limit=limit,
     )
@@ -202,7 +196,7 @@ def _prepared(order: Order, stamps: Stamps, limit: int) -> Path:
         {f"file {number}": one for number, one in enumerate(order.inputs, 1)},
         [work.kind, work.persona, work.speaker, work.mask],
         work.out,
-        lambda: prepare.run(work),
+        lambda: print(prepare.prepare(work).short(work.out)),
     )
     return work.out
 

@@ -5,6 +5,7 @@ import stat
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -204,12 +205,19 @@ def test_who_the_persona_is_in_a_transcript(
     changes: dict[str, Any],
     expected: tuple[str, bool],
 ) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(prepare, "run", asked.append)
+    asked: list[prepare.Preparation] = []
+    told = SimpleNamespace(short=lambda out: f"{out} is written")
+    monkeypatch.setattr(prepare, "prepare", lambda work: asked.append(work) or told)
     wanted = order(tmp_path, **changes)
     make._prepared(wanted, make._claimed(wanted), 512)
     assert (asked[0].speaker, asked[0].mask) == expected
     assert (asked[0].limit, asked[0].out) == (512, tmp_path / "work" / "data")
+
+
+def test_only_transcripts_have_a_speaker(tmp_path: Path) -> None:
+    wanted = order(tmp_path, kind="campus", speaker="나리")
+    with pytest.raises(Problem, match="--speaker is a name in transcripts"):
+        make._prepared(wanted, make._claimed(wanted), 512)
 
 
 @pytest.mark.parametrize(

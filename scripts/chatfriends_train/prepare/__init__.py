@@ -64,17 +64,47 @@ class Read:
     """Who speaks in a transcript or a chat, and how often."""
 
 
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What is to be read, for whom, and where it goes."""
+
+    kind: str
+    inputs: tuple[Path, ...]
+    persona: str
+    out: Path
+    speaker: str | None = None
+    """The persona's name in transcripts and chats, where it is not its id; `friends` alone."""
+    mask: bool = False
+    limit: int = 1024
+    """Tokens (estimated) above which dialogues are named; talk is parted at half of it."""
+
+
 def run(arguments: argparse.Namespace) -> None:
-    """Reads, checks, groups, splits and writes."""
-    if not re.fullmatch(r"[a-z0-9_-]{1,32}", arguments.persona):
+    """The step as a command."""
+    if arguments.speaker and arguments.kind != "friends":
         raise Problem(
-            f"--persona {arguments.persona!r} is no id: at most 32 of a-z, 0-9, _ and -; for a name in transcripts there is --speaker"
+            f"--speaker is a name in transcripts and chats, which `prepare friends` reads; {arguments.kind} has none"
         )
-    _refuse_foreign(arguments.out, arguments.persona)
-    read = [
-        _read(arguments, path, name)
-        for path, name in _named(arguments.inputs, arguments.out)
-    ]
+    order = Preparation(
+        arguments.kind,
+        tuple(arguments.inputs),
+        arguments.persona,
+        arguments.out,
+        arguments.speaker,
+        arguments.mask,
+        arguments.limit,
+    )
+    print(prepare(order).short(order.out))
+
+
+def prepare(order: Preparation) -> report.Report:
+    """Reads, checks, groups, splits and writes; gives back what there is to tell."""
+    if not re.fullmatch(r"[a-z0-9_-]{1,32}", order.persona):
+        raise Problem(
+            f"--persona {order.persona!r} is no id: at most 32 of a-z, 0-9, _ and -; for a name in transcripts there is --speaker"
+        )
+    _refuse_foreign(order.out, order.persona)
+    read = [_read(order, path, name) for path, name in _named(order.inputs, order.out)]
     rejected = [bad for one in read for bad in one.rejected]
     dialogues = [dialogue for one in read for dialogue in one.dialogues]
     if not dialogues:
@@ -84,25 +114,25 @@ def run(arguments: argparse.Namespace) -> None:
     _progress(f"{len(dialogues)} dialogues read, looking for personal data")
     scanned = [personal.scan(dialogue) for dialogue in dialogues]
     findings = [finding for found, _ in scanned for finding in found]
-    if arguments.mask:
+    if order.mask:
         dialogues = [masked for _, masked in scanned]
     unique, duplicates = groups.without_duplicates(dialogues)
     split = splits.split(groups.grouped(unique, _progress))
 
     told = report.Report(
-        kind=arguments.kind,
-        persona=arguments.persona,
+        kind=order.kind,
+        persona=order.persona,
         files={one.file: (len(one.dialogues), len(one.rejected)) for one in read},
         speakers={one.file: one.speakers for one in read if one.speakers},
         splits=split,
         rejected=rejected,
         duplicates=duplicates,
         findings=findings,
-        masked=arguments.mask,
-        limit=arguments.limit,
+        masked=order.mask,
+        limit=order.limit,
     )
-    _write(arguments.out, told)
-    print(told.short(arguments.out))
+    _write(order.out, told)
+    return told
 
 
 def _refuse_foreign(out: Path, persona: str) -> None:
@@ -150,21 +180,21 @@ def _named(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, str]]:
         yield path, path.stem if stems[path.stem] == 1 else str(path)
 
 
-def _read(arguments: argparse.Namespace, path: Path, name: str) -> Read:
+def _read(order: Preparation, path: Path, name: str) -> Read:
     _progress(f"reading {path}")
     if path.suffix.lower() not in (*TRANSCRIPTS, *rows.ENDINGS):
         raise Problem(
             f"{path} has the ending {path.suffix or '(none)'}; what is read: {', '.join((*TRANSCRIPTS, *rows.ENDINGS))}"
         )
-    place = shapes.Place(str(path), 1, name, arguments.persona)
-    lines = _lines(arguments, place)
+    place = shapes.Place(str(path), 1, name, order.persona)
+    lines = _lines(order, place)
     speakers: Counter[str] = Counter()
     if lines is None:
-        found = _shaped(arguments, path, name)
+        found = _shaped(order, path, name)
     else:
         said = [line for line in lines if isinstance(line, talk.Line)]
         speakers = talk.speakers(said)
-        spoken = talk.dialogues(place, said, _speaker(arguments), arguments.limit // 2)
+        spoken = talk.dialogues(place, said, _speaker(order), order.limit // 2)
         found = iter([*(line for line in lines if isinstance(line, BadRow)), *spoken])
     dialogues: list[Dialogue] = []
     rejected: list[BadRow] = []
@@ -179,30 +209,26 @@ def _read(arguments: argparse.Namespace, path: Path, name: str) -> Read:
     return Read(str(path), dialogues, sorted(rejected, key=lambda bad: bad.row), speakers)  # fmt: skip
 
 
-def _speaker(arguments: argparse.Namespace) -> str:
-    return text.clean(arguments.speaker or arguments.persona)
+def _speaker(order: Preparation) -> str:
+    return text.clean(order.speaker or order.persona)
 
 
-def _lines(
-    arguments: argparse.Namespace, place: shapes.Place
-) -> list[talk.Line | BadRow] | None:
+def _lines(order: Preparation, place: shapes.Place) -> list[talk.Line | BadRow] | None:
     """What the speakers of a chat or a transcript say; nothing where the file holds rows."""
     path = Path(place.file)
     lines = chats.read_chat(path)
     if lines is None and path.suffix.lower() not in TRANSCRIPTS:
         return None
-    if arguments.kind != "friends":
+    if order.kind != "friends":
         raise Problem(
-            f"{path}: transcripts and chats are read by `prepare friends`; {arguments.kind} reads rows: {', '.join(rows.ENDINGS)}"
+            f"{path}: transcripts and chats are read by `prepare friends`; {order.kind} reads rows: {', '.join(rows.ENDINGS)}"
         )
     if lines is not None:
         return lines
-    return list(transcript.read_transcript(place, _speaker(arguments)))
+    return list(transcript.read_transcript(place, _speaker(order)))
 
 
-def _shaped(
-    arguments: argparse.Namespace, path: Path, name: str
-) -> Iterator[Dialogue | BadRow]:
+def _shaped(order: Preparation, path: Path, name: str) -> Iterator[Dialogue | BadRow]:
     """The dialogues of rows; the first row tells whether the file is one for this kind at all."""
     is_first = True
     for item in rows.read_rows(path):
@@ -215,17 +241,17 @@ def _shaped(
             f"{path}[{item.sheet}]" if item.sheet else str(path),
             number,
             f"{name}[{item.sheet}]" if item.sheet else name,
-            arguments.persona,
+            order.persona,
         )
         if is_first and shape is None:
             raise Problem(_no_shape(path, item))
-        if is_first and shape and shape.name not in KINDS[arguments.kind]:
+        if is_first and shape and shape.name not in KINDS[order.kind]:
             kinds = [kind for kind, known in KINDS.items() if shape.name in known]
             raise Problem(
-                f"{path}:{number}: this is {shape.name}, which `prepare {arguments.kind}` does not read; use `prepare {kinds[0]}`"
+                f"{path}:{number}: this is {shape.name}, which `prepare {order.kind}` does not read; use `prepare {kinds[0]}`"
             )
         is_first = False
-        if shape is None or shape.name not in KINDS[arguments.kind]:
+        if shape is None or shape.name not in KINDS[order.kind]:
             yield place.bad(
                 f"the fields {', '.join(map(str, row)) or '(none)'} are not those of the rows before"
             )
