@@ -22,7 +22,7 @@ from .model import Starter
 from .prompt import END, chatml, opening
 
 # Rows are padded to one of these lengths (tokens), so that only a few shapes are ever compiled.
-LENGTHS = (96, 128, 192, 288, 448, 672, 1024)
+LENGTHS = (80, 112, 144, 176, 208, 256, 304, 368, 448, 560, 704, 1024)
 # Steps between two means of the processes' weights.
 ROUND = 16
 # Weight of the person's own words in the loss: what people say is worth knowing for understanding it, and half of the text.
