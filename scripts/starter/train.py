@@ -215,6 +215,8 @@ def train(model: Starter, tokenizer: Tokenizer, recipe: Recipe, checkpoint: Path
     others = [parameter for parameter in model.parameters() if not any(parameter is matrix for matrix in muon.matrices)]
     adam = torch.optim.AdamW(others, lr=recipe.peak_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    # One compiled form a length; beyond the limit the rest would run uncompiled.
+    torch._dynamo.config.recompile_limit = len(LENGTHS)
     hidden = torch.compile(model.hidden, dynamic=False)
     stream = batches(Source(recipe.seed + together.rank), tokenizer, recipe.step_tokens, recipe.lookups)
     started = saved = time.time()
