@@ -94,10 +94,7 @@ impl Brains {
         let model = match known {
             Some(model) => model,
             None => {
-                ready_within(self.patience, engine.as_ref()).await?;
-                let model = engine
-                    .prepare(persona.template.as_deref(), persona.adapter.as_deref())
-                    .await?;
+                let model = self.prepared(engine.as_ref(), persona).await?;
                 self.seats
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -112,6 +109,23 @@ impl Brains {
             sampling,
             patience: self.patience,
         })
+    }
+
+    async fn prepared(
+        &self,
+        engine: &dyn Generate,
+        persona: &Persona,
+    ) -> Result<Model, EngineError> {
+        let prepare = || engine.prepare(persona.template.as_deref(), persona.adapter.as_deref());
+        ready_within(self.patience, engine).await?;
+        match prepare().await {
+            // It was dead already and nobody had noticed.
+            Err(EngineError::Gone(_)) => {
+                ready_within(self.patience, engine).await?;
+                prepare().await
+            }
+            prepared => prepared,
+        }
     }
 
     /// Waits until the default engine can answer.
