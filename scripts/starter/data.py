@@ -9,7 +9,7 @@ from random import Random
 from chatfriends_train.persona import SYSTEMS
 
 from . import campus, chat, corpus, facts, heldout, lexicon, memory, menu, talk
-from .dialogue import Dialogue, repeats_the_person, typed
+from .dialogue import Dialogue, repeats_the_person, spoken, typed
 from .prompt import Persona, User, is_korean, personas
 
 FRIENDS = ("joey", "chandler", "monica", "phoebe", "rachel", "ross")
@@ -36,8 +36,6 @@ DRAFTS = {
 
 # Words after which nothing may be recommended any more that does not fit them.
 _LASTING = re.compile(r"알레르기|알러지|못 먹|안 먹|빼고|채식|비건|없는|없이|할랄")
-
-_LEAD = re.compile(r"^.{1,40}?#[0-9a-f]{4}: ")
 
 
 class Source:
@@ -144,8 +142,8 @@ class Source:
 
     def _fits(self, made: Dialogue) -> bool:
         for user, reply in zip(made.turns[::2], made.turns[1::2], strict=True):
-            words = _LEAD.sub("", user.text)
-            if heldout.holds(words) or heldout.holds(user.text) or repeats_the_person(words, reply):
+            said = spoken(user.text)
+            if any(map(heldout.holds, said)) or repeats_the_person(said[-1], reply):
                 return False
         if made.persona == "mechuri":
             for user in made.users():

@@ -35,6 +35,16 @@ class Dialogue:
         return "".join(chatml(role, content) for role, content in self.messages(persona))
 
 
+# The end of a whole sentence.
+ENDED = re.compile(r"[.!?…~)\"'”]$")
+_LEAD = re.compile(r"^.{1,40}?#[0-9a-f]{4}: ")
+
+
+def spoken(text: str) -> list[str]:
+    """What each person says in a message: its lines without the names that lead them in a shared place."""
+    return [_LEAD.sub("", line) for line in text.splitlines()]
+
+
 def plain(text: str) -> str:
     """Letters and digits only, lower case: what is left when typing habits are taken away."""
     return re.sub(r"[^0-9a-z가-힣]+", " ", text.lower()).strip()
@@ -53,7 +63,7 @@ def typed(random: Random, text: str) -> str:
     """The text as somebody in a chat may type it: lower case, no full stop, an apostrophe lost, two letters swapped, a "ㅠㅠ"."""
     if is_korean(text):
         if random.random() < 0.35:
-            text = text.rstrip(".?!~")
+            text = text.rstrip(".?!~") or text
         if random.random() < 0.08:
             text += random.choice(["ㅠㅠ", "ㅎㅎ", "ㅋㅋ", "~", "...", "!!", "??", " ㅠ"])
         if random.random() < 0.12 and text.count(" ") >= 2:
@@ -64,7 +74,7 @@ def typed(random: Random, text: str) -> str:
     if random.random() < 0.45:
         text = text.lower()
     if random.random() < 0.35:
-        text = text.rstrip(".?!")
+        text = text.rstrip(".?!") or text
     if random.random() < 0.15:
         for full, short in _SHORT.items():
             text = text.replace(full, short).replace(full.capitalize(), short.capitalize())

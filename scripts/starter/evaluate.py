@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 
 from . import gguf_file
-from .dialogue import repeats_the_person
+from .dialogue import ENDED, repeats_the_person
 from .heldout import Item, items
 from .model import Starter
 from .paths import STARTER
@@ -19,7 +19,6 @@ from .prompt import END, Persona, User, chatml, is_korean, opening, personas
 MOST_TOKENS = 96
 # A few letters four times in a row, laughter and tears aside.
 _STUTTER = re.compile(r"((?!ha|ah|[ㅋㅎㅠㅜ])[^\W_]{2,8}?)\1{3}", re.I)
-_SENTENCE_END = re.compile(r"[.!?…~)\"'”]$")
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Outcome:
     @property
     def complete(self) -> bool:
         """Whether it ended by itself, with the end of a sentence."""
-        return self.ended and bool(_SENTENCE_END.search(self.reply))
+        return self.ended and bool(ENDED.search(self.reply))
 
 
 def complete(model: Starter, tokenizer: Tokenizer, prompt: str) -> tuple[str, bool]:

@@ -6,16 +6,13 @@ Only what is said: memory, facts and summaries are the daemon's, and the base ha
 import argparse
 import itertools
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from . import heldout
 from .data import Source
-from .dialogue import Dialogue
+from .dialogue import Dialogue, spoken
 from .prompt import User
-
-_LEAD = re.compile(r"^.{1,40}?#[0-9a-f]{4}: ")
 
 
 def rows(source: Source, persona: str) -> Iterator[dict]:
@@ -24,7 +21,7 @@ def rows(source: Source, persona: str) -> Iterator[dict]:
         made = source.one(persona)
         if made is None or any(user.memory or user.summary or user.recall or user.facts is not None for user in made.users()):
             continue
-        if any(heldout.holds(_LEAD.sub("", line)) for user in made.users() for line in user.text.splitlines()):
+        if any(heldout.holds(line) for user in made.users() for line in spoken(user.text)):
             continue
         yield {"persona": persona, "group": f"{made.kind}-{number}", "messages": _messages(made), "source": {"file": "starter", "row": number}}
 

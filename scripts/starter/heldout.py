@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .dialogue import plain
+from .dialogue import plain, spoken
 from .paths import HELDOUT
 from .prompt import User
 
@@ -80,14 +80,14 @@ def _items(path: Path) -> Iterator[Item]:
 @cache
 def strings() -> frozenset[str]:
     """Every person's words in the held-out questions, exactly as they stand."""
-    return frozenset(turn.text for item in items() for turn in item.turns if isinstance(turn, User))
+    return frozenset(line for item in items() for turn in item.turns if isinstance(turn, User) for line in spoken(turn.text))
 
 
 @cache
 def near_strings() -> frozenset[str]:
     """The same without case and punctuation, for questions of three words and more that are no seed samples.
     (Near phrasings of the seeds are trained on deliberately, and "hi" cannot be kept out of small talk.)"""
-    return frozenset(plain(turn.text) for item in items() if item.kind != "seed" for turn in item.turns if isinstance(turn, User) and len(plain(turn.text).split()) >= 3)
+    return frozenset(plain(line) for item in items() if item.kind != "seed" for turn in item.turns if isinstance(turn, User) for line in spoken(turn.text) if len(plain(line).split()) >= 3)
 
 
 def holds(text: str) -> bool:

@@ -19,17 +19,15 @@ from random import Random
 
 from . import lexicon
 from .corpus import fill
-from .dialogue import Dialogue, plain, typed
+from .dialogue import ENDED, Dialogue, plain, typed
 from .paths import CORPUS
 from .prompt import MEMORY_KEYS, User
 
 FOLDER = CORPUS / "talk"
 # Characters. A prompt of the starter holds about 2,800.
 LONGEST_LINE = 220
-LONGEST_FACT = 300
 
 _MARKUP = re.compile(r"[*_`<>\[\]]|https?:|[\U0001F000-\U0001FAFF\u2600-\u27BF]")
-_ENDED = re.compile(r"[.!?…~)\"'”]$")
 
 
 class Fault(ValueError):
@@ -95,7 +93,7 @@ def _line(talk: list[Said | list[str]], waiting: Said, line: str) -> Said:
         waiting.lines.append((head, alternatives))
         return waiting
     for one in alternatives:
-        if not _ENDED.search(one):
+        if not ENDED.search(one):
             raise ValueError(f"the reply `{one}` does not end its sentence")
     if not waiting.lines:
         raise ValueError("a reply without words before it")
