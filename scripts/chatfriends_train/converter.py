@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .files import cache
+from .files import cache, give_name
 from .problems import Problem
 
 PACKAGE = "llama-cpp-python"
@@ -85,7 +85,7 @@ def _fetch(folder: Path) -> None:
                 "check the connection to the package index, or give a checkout of llama.cpp with --llama-cpp"
             )
         _unpack(next(work.glob("*.tar.gz")), work / "unpacked")
-        (work / "unpacked").replace(folder)
+        give_name(work / "unpacked", folder)
 
 
 def _unpack(archive: Path, folder: Path) -> None:

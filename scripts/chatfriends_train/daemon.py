@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .problems import Problem
@@ -26,10 +27,14 @@ def program() -> Path:
     found = shutil.which("chatfriends")
     if found:
         return Path(found)
-    built = [
-        CHECKOUT / "target" / kind / "chatfriends" for kind in ("release", "debug")
+    # `scripts/run` builds for the processor that it finds, in a folder of its own.
+    built = CHECKOUT / "target"
+    there = [
+        path
+        for kind in ("release", "debug", "cpu-*/release")
+        for path in built.glob(f"{kind}/chatfriends")
+        if path.is_file()
     ]
-    there = [path for path in built if path.is_file()]
     if not there:
         raise Problem(
             "the program chatfriends is nowhere: build it with `cargo build --release`, or name it in the environment as CHATFRIENDS"
@@ -42,10 +47,33 @@ def model_command(*arguments: str | Path, lines: Iterable[Any] = ()) -> str:
 
     Its reason is shown as it comes; raises `Problem` when it fails.
     """
-    command = [program(), "model", *arguments]
+    return _command("model", *arguments, lines=lines)
+
+
+def facts(
+    identity: str, folder: Path, messages: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """What the daemon shows of a persona's facts with each message. `folder` is the one that its file is in, or the user's own."""
+    output = _command(
+        "persona",
+        "facts",
+        identity,
+        lines=({"text": message} for message in messages),
+        settings={"CHATFRIENDS__PERSONAS__PATH": str(folder)},
+    )
+    return [tuple(json.loads(line)["facts"]) for line in output.splitlines()]
+
+
+def _command(
+    *arguments: str | Path,
+    lines: Iterable[Any],
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    command = [program(), *arguments]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     done = subprocess.run(
         [str(part) for part in command],
+        env=os.environ | settings,
         input=text,
         stdout=subprocess.PIPE,
         text=True,

@@ -71,6 +71,10 @@ class Dialogue:
             return "the system text holds half a character (an escape such as \\ud83c that stands alone)"
         return None
 
+    def asked(self) -> list[str]:
+        """The person's messages."""
+        return [turn.content for turn in self.turns if turn.role == "user"]
+
     def with_group(self, group: str) -> Self:
         """The same in another group."""
         return replace(self, group=group)

@@ -13,6 +13,15 @@ def write_whole(path: Path, text: str) -> None:
     partial.replace(path)
 
 
+def give_name(partial: Path, folder: Path) -> None:
+    """Gives a whole folder its name. Where another process was quicker with the same, that one's stays."""
+    try:
+        partial.replace(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+
+
 def refuse_foreign(folder: Path, mark: str) -> None:
     """Raises `Problem` where the folder holds something, but not `mark`, by which a step knows what is its own."""
     if folder.is_file():

@@ -22,13 +22,20 @@ from transformers.trainer_callback import EarlyStoppingCallback, PrinterCallback
 
 from . import base as bases
 from . import card, dialogue, persona, preset
-from .dialogue import Dialogue
 from .files import refuse_foreign, write_whole
 from .lora import record_base
 from .persona import Persona
 from .preset import Preset
 from .problems import Problem, readable
-from .rows import UNLABELLED, Encoder, Row, Words, refuse_too_long
+from .rows import (
+    UNLABELLED,
+    Encoder,
+    Row,
+    Words,
+    persona_of,
+    refuse_too_long,
+    scenes,
+)
 from .template import Template
 
 # A checkpoint is written this often even within an epoch, seconds.
@@ -173,17 +180,11 @@ def finetune(plan: Plan) -> Path:
 def _encode(plan: Plan, split: str, encoder: Encoder) -> list[Row]:
     """The rows of one file."""
     path = _data_file(plan, split)
-    personas: dict[str, Persona] = {}
-    rows: list[Row] = []
-    for one in dialogue.read(path):
-        if one.persona not in personas:
-            who = personas[one.persona] = _persona(plan, one)
-            if who.has_facts:
-                _say(
-                    f"note: {who.id} has facts, which the daemon will show with each message; {path.name} carries none, so what is "
-                    "learnt here is learnt by heart"
-                )
-        rows += encoder.rows(one, personas[one.persona])
+    rows = [
+        row
+        for scene in scenes(dialogue.read(path), plan.find_persona)
+        for row in encoder.rows(scene)
+    ]
     if not rows:
         raise Problem(
             f"{path} has no dialogue; prepare data with more groups, so that every split gets some"
@@ -202,16 +203,6 @@ def _rehearsal(plan: Plan, encoder: Encoder, own: int) -> list[Row]:
         )
     count = round(own * plan.preset.rehearsal)
     return rehearsal.rows(encoder, count, plan.preset.max_length, plan.preset.seed)
-
-
-def _persona(plan: Plan, one: Dialogue) -> Persona:
-    """Who answers in a dialogue; whoever has no file needs none where the data bring the text along."""
-    try:
-        return plan.find_persona(one.persona)
-    except Problem:
-        if one.system is None:
-            raise
-        return Persona(one.persona, one.system)
 
 
 def _refuse_leaks(material: Material) -> None:
@@ -587,17 +578,18 @@ def record(plan: Plan, folder: Path) -> dict[str, Any]:
         name: readable(_data_file(plan, name), "the data file")
         for name in ("train", "validation")
     }
-    personas: dict[str, Persona] = {}
     train = 0
+    personas: dict[str, Persona] = {}
     for name, path in files.items():
         for one in dialogue.read(path):
             train += name == "train"
             if one.persona not in personas:
-                personas[one.persona] = _persona(plan, one)
+                personas[one.persona] = persona_of(one, plan.find_persona)
     found = {
         "data": {name: _sha256(path) for name, path in files.items()},
-        # Facts are not shown in training.
-        "persona": {who.id: [who.system, who.examples] for who in personas.values()},
+        "persona": {
+            who.id: [who.system, who.examples, who.facts] for who in personas.values()
+        },
         "base": bases.fingerprint(folder),
         "preset": asdict(plan.preset),
         "rehearsal": _rehearsed(plan, train),

@@ -15,6 +15,7 @@ import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from .daemon import CHECKOUT
+from .files import give_name
 from .pretokenizer import QWEN2
 from .problems import Problem, readable
 
@@ -90,7 +91,7 @@ def write(source: Path, folder: Path) -> Path:
         partial = Path(temporary) / "model"
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
-        partial.replace(folder)
+        give_name(partial, folder)
     return folder
 
 

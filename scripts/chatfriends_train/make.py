@@ -34,6 +34,8 @@ Form = Literal["adapter", "merged"]
 
 # Up to this size of a 16-bit file, Q8_0 fits beside a conversation on most machines; above, Q4_K_M is what most people run.
 LARGEST_FOR_Q8 = 8 << 30
+# personas/src/parse.rs
+MOST_FACTS = 10_000
 MODELS = CHECKOUT / "models"
 """Where bases lie that several personas share."""
 
@@ -136,10 +138,8 @@ def make(order: Order) -> Path:
     _say(f"{order.persona} will be {_installed(order.persona)}")
 
     data = _prepared(order, stamps, settings.max_length)
-    text = _persona_text(order, data)
-    who = persona.of_document(
-        order.persona, persona.parse(text, order.persona), order.persona
-    )
+    source = _persona_file(order, data)
+    who = persona.of_file(order.persona, source)
     from .finetune import Plan
 
     plan = Plan.of(order.preset, data, order.out / "tuned", order.base)
@@ -151,7 +151,7 @@ def make(order: Order) -> Path:
         else _merged(order, plan, adapter, stamps)
     )
     files = _proven(order, plan, adapter, choices, stamps)
-    path = _install(order, text, files, settings.template)
+    path = _install(order, source, files, settings.template)
     _check(path)
     return path
 
@@ -201,17 +201,34 @@ def _prepared(order: Order, stamps: Stamps, limit: int) -> Path:
     return work.out
 
 
-def _persona_text(order: Order, data: Path) -> str:
+def _persona_file(order: Order, data: Path) -> Path:
     """The persona's file as it stands, or a draft that is kept beside the work."""
     path = persona.path_of(order.persona)
     if path:
-        return path.read_text("utf-8")
+        return path
     path = order.out / f"{order.persona}.toml"
     if not path.is_file():
-        draft = persona.draft(order.persona, order.kind, _languages(data))
-        write_whole(path, draft)
+        facts = _facts(data) if order.kind == "campus" else []
+        languages = _languages(data)
+        write_whole(path, persona.draft(order.persona, order.kind, languages, facts))
         _say(f"{order.persona} is new; {path} says who it is")
-    return path.read_text("utf-8")
+    return path
+
+
+def _facts(data: Path) -> list[str]:
+    """What the data know: each question with its answer, since an answer ("On floor 2.") seldom says what it is about."""
+    found = (
+        " ".join(f"{asked.content} {answer.content}".split())
+        for split in ("train", "validation", "test")
+        for one in dialogue.read(data / f"{split}.jsonl")
+        for asked, answer in zip(one.turns[::2], one.turns[1::2], strict=True)
+    )
+    facts = list(dict.fromkeys(found))
+    if len(facts) > MOST_FACTS:
+        _say(
+            f"a persona holds {MOST_FACTS} facts; the first of {len(facts)} answers become some"
+        )
+    return facts[:MOST_FACTS]
 
 
 def _languages(data: Path) -> list[Language]:
@@ -361,9 +378,10 @@ def _installed(identity: str) -> Path:
     return persona.own_folder() / f"{identity}.toml"
 
 
-def _install(order: Order, text: str, files: Files, template: str) -> Path:
+def _install(order: Order, source: Path, files: Files, template: str) -> Path:
     """Writes the persona's file."""
     path = _installed(order.persona)
+    text = source.read_text("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     changes = {
         "model": _from_checkout(files.model),

@@ -6,11 +6,12 @@ docs/PERSONAS.md describes the files.
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from . import daemon
 from .daemon import CHECKOUT
 from .problems import Problem
 
@@ -27,7 +28,24 @@ class Persona:
     system: str
     examples: tuple[tuple[str, str], ...] = ()
     """What the person says, and the reply."""
-    has_facts: bool = False
+    facts: tuple[str, ...] = ()
+    """What it knows. The nearest of these stand with each message."""
+    folder: Path | None = None
+    """Where its file is."""
+
+    def facts_shown(self, messages: Iterable[str]) -> dict[str, str]:
+        """What the daemon puts before each of these messages for a persona with facts; nothing for others."""
+        if not self.facts:
+            return {}
+        if self.folder is None:
+            raise ValueError(f"{self.id} has facts and no file to look them up in")
+        asked = list(dict.fromkeys(messages))
+        found = daemon.facts(self.id, self.folder, asked)
+        return {
+            # bot/src/memory/notes.rs
+            message: "\n".join(("<facts>", *(facts or ("none",)), "</facts>", ""))
+            for message, facts in zip(asked, found, strict=True)
+        }
 
 
 def own_folder() -> Path:
@@ -41,19 +59,21 @@ def own_folder() -> Path:
     return CHECKOUT / (path or "config/personas")
 
 
-def of_document(identity: str, document: Mapping[str, Any], origin: str) -> Persona:
-    """A persona from a file that has been read."""
+def of_file(identity: str, path: Path) -> Persona:
+    """The persona of a file."""
+    document = parse(path.read_text("utf-8"), str(path))
     system = document.get("system")
     if not isinstance(system, str) or not system.strip():
         raise Problem(
-            f'{origin}: "system" is empty; docs/PERSONAS.md says what stands there'
+            f'{path}: "system" is empty; docs/PERSONAS.md says what stands there'
         )
     # The daemon trims these texts when it reads them.
     examples = tuple(
         (str(example["person"]).strip(), str(example["reply"]).strip())
         for example in document.get("example", [])
     )
-    return Persona(identity, system.strip(), examples, bool(document.get("fact")))
+    facts = tuple(str(fact["text"]) for fact in document.get("fact", []))
+    return Persona(identity, system.strip(), examples, facts, path.parent)
 
 
 def parse(text: str, origin: str) -> dict[str, Any]:
@@ -80,7 +100,7 @@ def find(identity: str) -> Persona:
             f"there is no persona {identity!r}: write {own_folder() / identity}.toml (docs/PERSONAS.md), since its `system` text "
             "stands in every prompt, or give the dialogues a `system` of their own"
         )
-    return of_document(identity, parse(path.read_text("utf-8"), str(path)), str(path))
+    return of_file(identity, path)
 
 
 # Of each kind of data, who a persona is that has no file yet. To be changed by whoever knows better, before the training.
@@ -117,7 +137,9 @@ def name_of(identity: str) -> str:
     return identity.replace("_", " ").replace("-", " ").title()
 
 
-def draft(identity: str, kind: str, languages: list[Language]) -> str:
+def draft(
+    identity: str, kind: str, languages: list[Language], facts: Iterable[str] = ()
+) -> str:
     """A persona file for somebody who has none yet."""
     name = name_of(identity)
     first = languages[0]
@@ -135,6 +157,8 @@ def draft(identity: str, kind: str, languages: list[Language]) -> str:
         "top_p = 0.9",
         "repeat_penalty = 1.05",
     ]
+    for fact in facts:
+        lines += ["", "[[fact]]", f"text = {_text(fact)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,7 @@
 """The work of `prove`: Transformers and the daemon's engine read the same dialogues, and what they find is compared with limits."""
 
 import hashlib
+import itertools
 import json
 import math
 import sys
@@ -18,7 +19,7 @@ from .files import write_whole
 from .persona import Persona
 from .problems import Problem, readable
 from .resources import need_memory
-from .rows import Words
+from .rows import Words, scenes
 from .scores import Passage, Scores
 from .template import Piece
 
@@ -263,26 +264,15 @@ def prove(
 
 def read(model: Path, held_out: HeldOut) -> Reading:
     """The held-out dialogues as the daemon lays them out, each up to its last reply."""
-    dialogues = [
-        one
-        for one, _ in zip(dialogue.read(held_out.data), range(DIALOGUES), strict=False)
-    ]
-    if not dialogues:
+    first = itertools.islice(dialogue.read(held_out.data), DIALOGUES)
+    held = [scene.messages(()) for scene in scenes(first, held_out.find_persona)]
+    if not held:
         raise Problem(
             f"{held_out.data} has no dialogues; run `chatfriends-train prepare` with more data"
         )
-    conversations = [
-        [
-            {
-                "role": "system",
-                "content": one.system or held_out.find_persona(one.persona).system,
-            }
-        ]
-        + [{"role": turn.role, "content": turn.content} for turn in one.turns[:-1]]
-        for one in dialogues
-    ]
+    conversations = [[*above, *said[:-1]] for above, said in held]
     prompts = scores.prompts(model, conversations, held_out.template)
-    words = scores.tokenize(model, [one.turns[-1].content for one in dialogues])
+    words = scores.tokenize(model, [said[-1].content for _, said in held])
     longest = context(model)
     passages, replies = [], []
     for number, (prompt, reply) in enumerate(zip(prompts, words, strict=True)):

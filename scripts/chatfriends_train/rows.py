@@ -6,11 +6,11 @@ longest possible runs. Labels are the persona's words and the token that ends it
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .dialogue import Dialogue
+from .dialogue import Dialogue, Turn
 from .persona import Persona
 from .problems import Problem
 from .template import Message, Piece, Template
@@ -146,25 +146,57 @@ def _broken_up(before: str, words: str, markers: tuple[str, ...]) -> Iterator[st
     yield before + words[start:]
 
 
-def messages(
-    dialogue: Dialogue, persona: Persona, examples: Sequence[tuple[str, str]]
-) -> tuple[list[Message], list[Message]]:
-    """What stands above the conversation, with these of the persona's examples, and the conversation, as docs/PROMPT.md has them."""
-    system = persona.system if dialogue.system is None else dialogue.system
-    above = [Message("system", system)] if system.strip() else []
-    for person, reply in examples:
-        above += [Message("user", person), Message("assistant", reply)]
-    names = {turn.name for turn in dialogue.turns if turn.name}
-    said = [
-        Message(
-            turn.role,
-            _spoken(turn.content, turn.name if len(names) > 1 else None)
-            if turn.role == "user"
-            else turn.content.strip(),
-        )
-        for turn in dialogue.turns
-    ]
-    return above, said
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A dialogue with all that the daemon would show beside its words."""
+
+    dialogue: Dialogue
+    persona: Persona
+    facts: Mapping[str, str]
+    """What stands before each message of a persona that has facts (`Persona.facts_shown`)."""
+
+    def messages(
+        self, examples: Sequence[tuple[str, str]]
+    ) -> tuple[list[Message], list[Message]]:
+        """What stands above the conversation, with these of the persona's examples, and the conversation, as docs/PROMPT.md has them."""
+        own = self.dialogue.system
+        system = self.persona.system if own is None else own
+        above = [Message("system", system)] if system.strip() else []
+        for person, reply in examples:
+            above += [Message("user", person), Message("assistant", reply)]
+        names = {turn.name for turn in self.dialogue.turns if turn.name}
+
+        def said(turn: Turn) -> str:
+            if turn.role == "assistant":
+                return turn.content.strip()
+            facts = self.facts[turn.content] if self.persona.facts else ""
+            return facts + _spoken(turn.content, turn.name if len(names) > 1 else None)
+
+        turns = self.dialogue.turns
+        return above, [Message(turn.role, said(turn)) for turn in turns]
+
+
+def scenes(
+    dialogues: Iterable[Dialogue], find: Callable[[str], Persona]
+) -> Iterator[Scene]:
+    """Dialogues with what belongs to them, persona by persona."""
+    of_persona: dict[str, list[Dialogue]] = {}
+    for one in dialogues:
+        of_persona.setdefault(one.persona, []).append(one)
+    for same in of_persona.values():
+        who = persona_of(same[0], find)
+        facts = who.facts_shown(words for one in same for words in one.asked())
+        yield from (Scene(one, who, facts) for one in same)
+
+
+def persona_of(dialogue: Dialogue, find: Callable[[str], Persona]) -> Persona:
+    """Who answers in a dialogue; a persona that has no file needs none where the data bring the text along."""
+    try:
+        return find(dialogue.persona)
+    except Problem:
+        if dialogue.system is None:
+            raise
+        return Persona(dialogue.persona, dialogue.system)
 
 
 class Encoder:
@@ -178,13 +210,14 @@ class Encoder:
         self._end = words.turn_end(template)
         self._shown: dict[str, tuple[tuple[str, str], ...]] = {}
 
-    def rows(self, dialogue: Dialogue, persona: Persona) -> list[Row]:
+    def rows(self, scene: Scene) -> list[Row]:
         """The rows of a dialogue: one, or several where the template writes earlier replies otherwise than it lets them begin."""
-        if persona.id not in self._shown:
-            fit = _examples_fit(persona, self._template, self._words, self._context)
-            self._shown[persona.id] = persona.examples if fit else ()
-        above, said = messages(dialogue, persona, self._shown[persona.id])
-        return self.laid_out(dialogue, above, said)
+        who = scene.persona
+        if who.id not in self._shown:
+            fit = _examples_fit(who, self._template, self._words, self._context)
+            self._shown[who.id] = who.examples if fit else ()
+        above, said = scene.messages(self._shown[who.id])
+        return self.laid_out(scene.dialogue, above, said)
 
     def laid_out(
         self, dialogue: Dialogue, above: list[Message], said: list[Message]

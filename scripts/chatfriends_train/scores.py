@@ -3,13 +3,14 @@
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import daemon
+from .template import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def tokenize(model: Path, texts: Sequence[str]) -> list[Tokens]:
 
 def prompts(
     model: Path,
-    conversations: Sequence[Sequence[dict[str, str]]],
+    conversations: Sequence[Sequence[Message]],
     template: str | None = None,
 ) -> list[tuple[int, ...]]:
     """The tokens of conversations under the named template or the model's own, up to where the reply begins."""
@@ -86,6 +87,9 @@ def prompts(
         "tokenize",
         model,
         *(["--template", template] if template else []),
-        lines=({"messages": list(messages)} for messages in conversations),
+        lines=(
+            {"messages": [asdict(one) for one in messages]}
+            for messages in conversations
+        ),
     )
     return [tuple(json.loads(line)["tokens"]) for line in output.splitlines()]

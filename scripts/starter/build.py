@@ -9,6 +9,7 @@ import argparse
 import itertools
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -17,8 +18,6 @@ from .data import Source
 from .paths import STARTER
 
 VOCABULARY = 8192
-LAYERS = 8
-FEED_FORWARD = 704
 
 
 def tokenizer_texts(seed: int, dialogues: int):
@@ -36,14 +35,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "chatfriends-starter", help="folder for work files")
     parser.add_argument("--output", type=Path, default=STARTER)
-    parser.add_argument("--resume", type=Path, help="weights to go on from; takes the tokenizer in --work")
-    parser.add_argument("--grow", type=Path, help="a starter's GGUF of the same width, whose weights a new tokenizer and more layers take over")
-    parser.add_argument("--same-tokenizer", action="store_true", help="take the tokenizer in --work")
-    parser.add_argument("--level-until", type=float, default=0.4, help="share of the time after which the learning rate falls")
-    parser.add_argument("--pace", type=float, default=1.0, help="share of the learning rates, for going on with trained weights")
-    parser.add_argument("--lookups", type=float, default=0.25, help="look-up rows for each dialogue")
-    parser.add_argument("--blend", nargs=2, metavar=("WEIGHTS", "SHARE"), help="with --export: mix these weights in by this share")
-    parser.add_argument("--export", type=Path, help="only write and measure these weights")
+    begun = parser.add_mutually_exclusive_group()
+    begun.add_argument("--resume", type=Path, metavar="WEIGHTS", help="go on from these, with the tokenizer in --work; take another --seed than before")
+    begun.add_argument("--grow", type=Path, metavar="GGUF", help="begin with what a starter of the same width knows, in a new tokenizer and more layers")
+    begun.add_argument("--export", type=Path, metavar="WEIGHTS", help="only write and measure these, with the tokenizer in --work")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
 
@@ -55,21 +50,17 @@ def main() -> None:
     together = train.Together()
     started = time.time()
     tokenizer_path = arguments.work / "tokenizer.json"
-    if together.rank == 0 and not (arguments.resume or arguments.export or arguments.same_tokenizer):
+    if together.rank == 0 and not (arguments.resume or arguments.export):
         tokenizer.train(tokenizer_texts(arguments.seed + 1, 60_000), VOCABULARY).save(str(tokenizer_path))
     together.wait()
     words = tokenizer.load(tokenizer_path)
     print(f"tokenizer: {words.get_vocab_size()} tokens, {time.time() - started:.0f} s", flush=True)
 
     torch.manual_seed(arguments.seed)
-    model = Starter(Shape(words.get_vocab_size(), layers=LAYERS, feed_forward=FEED_FORWARD))
+    model = Starter(Shape(words.get_vocab_size()))
     weights = arguments.export or arguments.resume
     if weights:
-        state = torch.load(weights)
-        if arguments.blend:
-            other, share = torch.load(arguments.blend[0]), float(arguments.blend[1])
-            state = {name: value.lerp(other[name], share) for name, value in state.items()}
-        model.load_state_dict(state)
+        model.load_state_dict(torch.load(weights))
     elif arguments.grow:
         grow.carry(*gguf_file.read(arguments.grow), model, words)
     else:
@@ -77,13 +68,14 @@ def main() -> None:
         induction.wire(model, torch.tensor([sample]))
     print(f"model: {sum(parameter.numel() for parameter in model.parameters()) / 1e6:.2f} M parameters", flush=True)
     if not arguments.export:
-        recipe = train.Recipe(minutes=arguments.minutes, seed=arguments.seed, level_until=arguments.level_until, pace=arguments.pace, lookups=arguments.lookups)
+        recipe = train.GOING_ON if arguments.resume else train.Recipe()
+        recipe = replace(recipe, minutes=arguments.minutes, seed=arguments.seed)
         train.train(model, words, recipe, arguments.work / "weights.pt", together)
     if together.rank:
         return
     gguf_file.write(model, words, arguments.output)
     print(f"wrote {arguments.output} ({arguments.output.stat().st_size / 1e6:.2f} MB) after {(time.time() - started) / 60:.1f} min", flush=True)
-    evaluate.report(arguments.output)
+    print(evaluate.table(evaluate.measure(arguments.output)))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,11 @@
 """The campus guide's small talk, and the real facts of personas/library/campus.toml asked about in several ways."""
 
 import re
-import tomllib
-from functools import cache
 from random import Random
 
 from . import facts
 from .corpus import fill
 from .dialogue import Dialogue
-from .paths import CORPUS
 from .prompt import Persona, User, is_korean
 
 # intent -> (what people say, what the guide answers), Korean and English
@@ -192,13 +189,6 @@ _HEAD_KO = re.compile(r"^(.{1,24}?)(?:에서는|에는|에서|은|는|에|을|�
 _HEAD_EN = re.compile(r"^(.{2,40}?) (?:is|are|has|have|stands|opens|closes|can|gives|stays|adjoins|costs?|runs|starts?|takes|recruit|made|held|served)\b", re.I)
 
 
-@cache
-def questions(korean: bool) -> dict[str, list[str]]:
-    """Questions about a `{place}`, by what they want to know: corpus/questions.<language>.toml."""
-    path = CORPUS / f"questions.{'ko' if korean else 'en'}.toml"
-    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
-
-
 def _wants(fact: str) -> list[str]:
     """What a fact can tell."""
     found = []
@@ -207,7 +197,7 @@ def _wants(fact: str) -> list[str]:
         ("price", r"\d원| won\b|무료|free"),
         ("phone", r"\d{2,3}-\d{3,4}-\d{4}"),
         ("how_to_apply", r"신청|예약|[Aa]pply|[Aa]pplications|book them|appointment"),
-        ("when", r"월|주차|week|month|January|February|March|May|October"),
+        ("when", r"\d월|\d주차|week|month|January|February|March|May|October"),
         ("where", r"에 있|옆|층|floor|beside|next to|behind|opposite|on the|near"),
         ("what_is_there", r"에는|has|have"),
     ):
@@ -223,8 +213,8 @@ def real(random: Random, persona: Persona) -> Dialogue | None:
     fact = random.choice(persona.facts)
     korean = is_korean(fact)
     head = (_HEAD_KO if korean else _HEAD_EN).match(fact)
-    asked = questions(korean)
-    if not head or not asked:
+    asked = facts.questions_about(korean)
+    if not head:
         return None
     about = head.group(1)
     if about.startswith(("The ", "A ", "An ", "Your ")):

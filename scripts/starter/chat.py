@@ -13,26 +13,30 @@ from .prompt import User
 FOLLOWING = {"why", "tell_me_more", "really", "laugh", "agree_yes", "disagree_no", "maybe", "what_do_you_mean", "say_again"}
 # What may only be said after a dish was recommended.
 AFTER_A_DISH = {"another", "reject_dish", "accept_dish", "how_to_make", "ask_calorie", "ask_spicy", "ask_price_where"}
-CLOSING = {"goodbye", "thanks", "good_night", "bye", "thank_you"}
-# What the seeds' samples ask comes up more often than the rest.
-OFTEN = {"plans_tonight": 4, "how_are_you": 2, "predict_future": 8, "exam_failed": 4, "exam_worry": 3, "scolded_by_mom": 4, "hopeful": 5}
+CLOSING = {"goodbye", "thanks", "good_night"}
+# What people tell and ask by its kind, whatever it is about (`corpus/said/`): the reply fits the kind. So most of what the corpus does
+# not know is still answered in the right mood.
+KINDS = {"news_good", "mishap", "annoyed_by", "worn_out", "doing_now", "made_or_bought", "looking_forward", "worried", "hurt", "loved_ones", "odd"}
+KINDS |= {"stuck_choice", "asks_view", "asks_experience", "asks_advice"}
+# What goes on from these.
+DETAILS = {"detail_good", "detail_bad", "detail_plain"}
+# Share of the kinds among what is said.
+BY_KIND = 0.5
 # After the persona was asked how it is, and asked back.
 BACK = "i_am_good_and_you"
 ASKING_HOW = {"how_are_you", "greet"}
 
 
-def exchange(random: Random, corpus: Corpus, voice: Voice, intent: str, values: dict[str, str], name: str) -> tuple[str, str] | None:
-    """One phrasing and one reply, with the slots of both filled by the same values (kept for the whole dialogue)."""
+def exchange(random: Random, corpus: Corpus, voice: Voice, intent: str, name: str) -> tuple[str, str] | None:
+    """One phrasing and one reply, with the slots of both filled by the same values."""
     for _ in range(6):
         phrasing, reply = random.choice(voice.phrasings[intent]), random.choice(voice.replies[intent])
         said, answered = slots_of(phrasing), slots_of(reply)
         slotted = any(slots_of(one) for one in voice.phrasings[intent][:8])
         if answered - said and slotted:
             continue
-        for slot in sorted(said | answered):
-            values[slot] = draw(random, corpus, slot, voice.language)
-        everything = values | {"persona": name}
-        words, reply = fill(phrasing, everything), fill(reply, everything)
+        values = {slot: draw(random, corpus, slot, voice.language) for slot in sorted(said | answered)} | {"persona": name}
+        words, reply = fill(phrasing, values), fill(reply, values)
         if "{" in words + reply or repeats_the_person(words, reply):
             continue
         return words, reply
@@ -41,7 +45,7 @@ def exchange(random: Random, corpus: Corpus, voice: Voice, intent: str, values: 
 
 def pair(random: Random, corpus: Corpus, voice: Voice, name: str) -> list[User | str]:
     """One exchange about anything, or nothing where none could be made."""
-    made = exchange(random, corpus, voice, random.choice(voice.intents), {}, name)
+    made = exchange(random, corpus, voice, _next(random, voice, None, ""), name)
     return [User(made[0]), made[1]] if made else []
 
 
@@ -55,10 +59,15 @@ def _next(random: Random, voice: Voice, before: str | None, last: str) -> str:
         dishes = [intent for intent in voice.intents if intent in AFTER_A_DISH]
         if dishes:
             return random.choice(["another", "another", "reject_dish", "accept_dish", random.choice(dishes)])
-    if before and following and roll < 0.3:
+    details = [intent for intent in voice.intents if intent in DETAILS]
+    if before in KINDS | DETAILS and details and roll < 0.5:
+        return random.choice(details)
+    if before and following and random.random() < 0.3:
         return random.choice(following)
-    intents = [intent for intent in voice.intents if intent not in AFTER_A_DISH]
-    return random.choices(intents, [OFTEN.get(intent, 1) for intent in intents])[0]
+    kinds = [intent for intent in voice.intents if intent in KINDS]
+    if kinds and random.random() < BY_KIND:
+        return random.choice(kinds)
+    return random.choice([intent for intent in voice.intents if intent not in AFTER_A_DISH | DETAILS | KINDS])
 
 
 def _turns(random: Random, corpus: Corpus, voice: Voice, name: str, count: int) -> Iterator[User | str]:
@@ -73,7 +82,7 @@ def _turns(random: Random, corpus: Corpus, voice: Voice, name: str, count: int) 
             intent = random.choice([one for one in ("greet", "how_are_you") if one in voice.intents])
         else:
             intent = _next(random, voice, intent, last)
-        made = exchange(random, corpus, voice, intent, {}, name)
+        made = exchange(random, corpus, voice, intent, name)
         if not made or (intent in ("another", "reject_dish") and menu.names_in(made[1]) & offered):
             continue
         words, last = made

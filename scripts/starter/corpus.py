@@ -8,7 +8,6 @@ from pathlib import Path
 from random import Random
 
 from . import lexicon
-from .memory import article
 from .paths import CORPUS
 
 # `{slot}`, or `{slot:은}` with the form that a Korean particle takes after a consonant.
@@ -48,6 +47,12 @@ def _toml(path: Path) -> dict:
     return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
+def _said(folder: Path, language: str) -> dict[str, list[str]]:
+    """What people say in a language, by intent."""
+    kinds = {path.name.split(".")[0]: path.read_text("utf-8").splitlines() for path in sorted((folder / "said").glob(f"*.{language}.txt"))}
+    return kinds | _toml(folder / f"intents.{language}.toml")
+
+
 def read(folder: Path = CORPUS) -> Corpus:
     """Reads every file that is there; a persona without a file simply has no voice."""
     slots: dict[str, list[str]] = {}
@@ -56,9 +61,9 @@ def read(folder: Path = CORPUS) -> Corpus:
     voices: dict[tuple[str, str], Voice] = {}
     for path in sorted(folder.glob("*.*.*")):
         persona, language, kind = path.name.split(".")
-        if persona in ("intents", "slots") or language not in ("en", "ko") or kind not in ("toml", "jsonl"):
+        if persona in ("intents", "slots", "questions") or language not in ("en", "ko") or kind not in ("toml", "jsonl"):
             continue
-        voice = voices.setdefault((persona, language), Voice(persona, language, dict(_toml(folder / f"intents.{language}.toml"))))
+        voice = voices.setdefault((persona, language), Voice(persona, language, _said(folder, language)))
         if kind == "toml":
             raw = _toml(path)
             voice.replies = raw.get("replies", {})
@@ -106,5 +111,5 @@ def _with_article(found: re.Match[str], values: dict[str, str]) -> str:
     value = values.get(found.group(2))
     if value is None:
         return found.group(0)
-    words = article(value)
+    words = lexicon.article(value)
     return words[:1].upper() + words[1:] if found.group(1) == "A" else words

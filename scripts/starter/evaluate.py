@@ -10,13 +10,12 @@ import torch
 from tokenizers import Tokenizer
 
 from . import gguf_file
-from .dialogue import ENDED, repeats_the_person
+from .dialogue import ENDED, repeats_the_person, spoken
 from .heldout import Item, items
 from .model import Starter
 from .paths import STARTER
-from .prompt import END, Persona, User, chatml, is_korean, opening, personas
+from .prompt import END, Persona, User, chatml, language_of, opening, personas
 
-MOST_TOKENS = 96
 # A few letters four times in a row, laughter and tears aside.
 _STUTTER = re.compile(r"((?!ha|ah|[ㅋㅎㅠㅜ])[^\W_]{2,8}?)\1{3}", re.I)
 
@@ -30,8 +29,10 @@ class Outcome:
     ended: bool
 
     @property
-    def content(self) -> bool:
-        """Whether the reply says what it must and nothing that it must not."""
+    def content(self) -> bool | None:
+        """Whether the reply says what it must and nothing that it must not; `None` where nothing certain is expected."""
+        if not (self.item.any or self.item.all or self.item.none):
+            return None
         said = self.reply.lower()
         return (
             (not self.item.any or any(word.lower() in said for word in self.item.any))
@@ -42,14 +43,14 @@ class Outcome:
 
     @property
     def language(self) -> bool:
-        """Whether it is in the language that is expected: Hangul occurs, or does not."""
-        return is_korean(self.reply) == (self.item.language == "ko")
+        """Whether it is in the language that is expected."""
+        return language_of(self.reply) == self.item.language
 
     @property
     def copied(self) -> bool:
         """Whether it opens with the person's own sentence."""
         last = self.item.turns[-1]
-        return isinstance(last, User) and repeats_the_person(last.text, self.reply)
+        return isinstance(last, User) and repeats_the_person(spoken(last.text)[-1], self.reply)
 
     @property
     def loops(self) -> bool:
@@ -65,14 +66,19 @@ class Outcome:
         """Whether it ended by itself, with the end of a sentence."""
         return self.ended and bool(ENDED.search(self.reply))
 
+    @property
+    def good(self) -> bool:
+        """Whether nothing of all that is amiss."""
+        return self.content is not False and self.language and self.complete and not self.copied and not self.loops
 
-def complete(model: Starter, tokenizer: Tokenizer, prompt: str) -> tuple[str, bool]:
-    """The greedy reply to a prompt, and whether it ended by itself."""
+
+def complete(model: Starter, tokenizer: Tokenizer, prompt: str, most: int) -> tuple[str, bool]:
+    """The greedy reply to a prompt, of at most so many tokens, and whether it ended by itself."""
     end = tokenizer.token_to_id(END)
     cache: list[tuple[torch.Tensor, torch.Tensor]] = []
     scores = model.advance(torch.tensor([tokenizer.encode(prompt).ids]), cache)
     reply: list[int] = []
-    while len(reply) < MOST_TOKENS:
+    while len(reply) < most:
         following = int(scores.argmax())
         if following == end:
             return tokenizer.decode(reply), True
@@ -86,10 +92,10 @@ def answer(model: Starter, tokenizer: Tokenizer, persona: Persona, turns: list[U
     prompt = chatml("system", persona.system)
     for turn in turns:
         if isinstance(turn, User):
-            prompt += chatml("user", turn.render("ko" if is_korean(turn.text) else "en"))
+            prompt += chatml("user", turn.render(language_of(turn.text)))
         else:
             prompt += chatml("assistant", turn)
-    return complete(model, tokenizer, prompt + opening())
+    return complete(model, tokenizer, prompt + opening(), persona.reply_tokens)
 
 
 def measure(path: Path, adapter: Path | None = None) -> list[Outcome]:
@@ -113,14 +119,15 @@ def measure(path: Path, adapter: Path | None = None) -> list[Outcome]:
     return outcomes
 
 
-MEASURES = {"content": "content", "language": "language kept", "copied": "repeats the person", "loops": "loops", "complete": "complete"}
+MEASURES = {"content": "content", "language": "language kept", "copied": "repeats the person", "loops": "loops", "complete": "complete", "good": "nothing amiss"}
 
 
 def _row(label: str, group: list[int], *files: list[Outcome]) -> str:
     """One line: the shares of a group of questions, of each file in turn."""
 
     def share(outcomes: list[Outcome], measure: str) -> str:
-        return f"{sum(getattr(outcomes[place], measure) for place in group) / len(group):.0%}"
+        found = [answer for place in group if (answer := getattr(outcomes[place], measure)) is not None]
+        return f"{sum(found) / len(found):.0%}" if found else "–"
 
     cells = [" → ".join(share(outcomes, measure) for outcomes in files) for measure in MEASURES]
     return f"| {label} | {len(group)} | " + " | ".join(cells) + " |"
@@ -139,27 +146,20 @@ def table(*files: list[Outcome]) -> str:
     return "\n".join([*lines, _row("all but the seeds' samples", unseen, *files), _row("all", list(range(len(asked))), *files)])
 
 
-def report(path: Path, show: bool = False, before: Path | None = None, adapter: Path | None = None) -> None:
-    """Prints the table, and the failures (or every reply)."""
-    outcomes = measure(path, adapter)
-    print(table(measure(before), outcomes) if before else table(outcomes))
-    for one in outcomes:
-        good = one.content and one.language and one.complete and not one.copied and not one.loops
-        if show or not good:
-            said = " / ".join(turn.text for turn in one.item.turns if isinstance(turn, User))
-            print(f"{'ok  ' if good else 'FAIL'} {one.item.kind:9} {one.item.persona:9} {said} -> {one.reply}")
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measures a starter model with the held-out questions.")
     parser.add_argument("file", type=Path, nargs="?", default=STARTER)
-    parser.add_argument("--show", action="store_true", help="print every reply, not only the failures")
+    parser.add_argument("--show", action="store_true", help="print questions and replies, too; whoever has seen them must not write training text any more")
     parser.add_argument("--before", type=Path, help="another starter's file, whose shares stand first in each cell")
     parser.add_argument("--adapter", type=Path, help="a LoRA adapter of the file, applied to every persona")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    report(arguments.file, arguments.show, arguments.before, arguments.adapter)
+    outcomes = measure(arguments.file, arguments.adapter)
+    print(table(measure(arguments.before), outcomes) if arguments.before else table(outcomes))
+    for one in outcomes if arguments.show else ():
+        said = " / ".join(turn.text for turn in one.item.turns if isinstance(turn, User))
+        print(f"{'ok  ' if one.good else 'FAIL'} {one.item.kind:9} {one.item.persona:9} {said} -> {one.reply}")
 
 
 if __name__ == "__main__":

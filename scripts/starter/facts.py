@@ -1,10 +1,13 @@
 """The campus guide: hundreds of thousands of made-up facts, of which one answers the question and is copied into the reply."""
 
+import tomllib
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 
-from . import lexicon
+from . import corpus, lexicon, memory
 from .dialogue import Dialogue
+from .paths import CORPUS
 from .prompt import User, is_korean
 
 
@@ -618,17 +621,6 @@ def _slots(random: Random, about: str, korean: bool) -> dict[str, str]:
     }
 
 
-def _fill(template: str, slots: dict[str, str]) -> str:
-    for name, value in slots.items():
-        marker = "{" + name + "|"
-        while marker in template:
-            before, rest = template.split(marker, 1)
-            pair, after = rest.split("}", 1)
-            template = before + lexicon.particle(value, pair) + after
-        template = template.replace("{" + name + "}", value)
-    return template
-
-
 _SOFT = {
     "있습니다.": "있어요.",
     "합니다.": "해요.",
@@ -660,10 +652,10 @@ def _soft(fact: str) -> str:
 
 def _fact(random: Random, kind: Kind, about: str, korean: bool) -> str:
     """A made-up fact; sometimes two in one sentence, as real ones are."""
-    text = _fill(random.choice(kind.facts), _slots(random, about, korean))
+    text = lexicon.fill(random.choice(kind.facts), _slots(random, about, korean))
     if korean and text.endswith("에 있습니다.") and random.random() < 0.3:
         hours = KINDS_KO[1].facts[0].replace("{s|은/는} ", "평일 ")
-        text = text.removesuffix("습니다.") + "고, " + _fill(hours, _slots(random, about, korean))
+        text = text.removesuffix("습니다.") + "고, " + lexicon.fill(hours, _slots(random, about, korean))
     elif not korean and " is " in text and random.random() < 0.2:
         hours = _slots(random, about, korean)
         text = text.removesuffix(".") + f", open from {hours['h']} to {hours['h2']}."
@@ -714,12 +706,16 @@ def question_and_facts(random: Random, korean: bool) -> tuple[str, list[str], li
     questions = kind.questions
     extra = _MORE.get((korean, kind.subjects, kind.facts[0]))
     if extra and random.random() < 0.4:
-        from . import campus, corpus
-
-        more = campus.questions(korean).get(extra, [])
+        more = questions_about(korean).get(extra, [])
         if more:
             return corpus.fill(random.choice(more), {"place": about}), shown, said
-    return _fill(random.choice(questions), {"s": about}), shown, said
+    return lexicon.fill(random.choice(questions), {"s": about}), shown, said
+
+
+@cache
+def questions_about(korean: bool) -> dict[str, list[str]]:
+    """Questions about a `{place}`, by what they want to know: corpus/questions.<language>.toml."""
+    return tomllib.loads((CORPUS / f"questions.{'ko' if korean else 'en'}.toml").read_text("utf-8"))
 
 
 def exchange(random: Random, korean: bool) -> list[User | str]:
@@ -735,8 +731,6 @@ def exchange(random: Random, korean: bool) -> list[User | str]:
 
 def dialogue(random: Random) -> Dialogue:
     """One to three questions in one language; sometimes the person's memory stands there too."""
-    from . import memory
-
     korean = random.random() < 0.6
     turns: list[User | str] = []
     for _ in range(random.choice([1, 2, 2, 3, 4])):

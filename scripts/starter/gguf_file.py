@@ -36,7 +36,7 @@ def weights(model: Starter) -> dict[str, numpy.ndarray]:
 
 
 def write(model: Starter, tokenizer: Tokenizer, path: Path) -> None:
-    """Writes the model as Q8_0 (norms stay float32). There is no output matrix: llama.cpp takes the tied embedding."""
+    """Writes the model as Q8_0 (norms stay float32), whole or not at all. There is no output matrix: llama.cpp takes the tied embedding."""
     shape = model.shape
     document = json.loads(tokenizer.to_str())["model"]
     tokens = [""] * shape.vocabulary
@@ -46,7 +46,8 @@ def write(model: Starter, tokenizer: Tokenizer, path: Path) -> None:
     kinds = [gguf.TokenType.CONTROL if token in SPECIALS else gguf.TokenType.NORMAL for token in tokens]
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(path, "llama")
+    unfinished = path.with_suffix(".unfinished")
+    writer = gguf.GGUFWriter(unfinished, "llama")
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name("chatfriends starter")
     writer.add_author("the chatfriends developers")
@@ -87,6 +88,7 @@ def write(model: Starter, tokenizer: Tokenizer, path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    unfinished.replace(path)
 
 
 def read(path: Path) -> tuple[Starter, Tokenizer]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .dialogue import plain, spoken
+from .dialogue import plain, spoken, squeezed
 from .paths import HELDOUT
 from .prompt import User
 
@@ -78,18 +78,27 @@ def _items(path: Path) -> Iterator[Item]:
 
 
 @cache
-def strings() -> frozenset[str]:
-    """Every person's words in the held-out questions, exactly as they stand."""
-    return frozenset(line for item in items() for turn in item.turns if isinstance(turn, User) for line in spoken(turn.text))
+def _samples() -> frozenset[str]:
+    """The seeds' samples, exactly as they stand: near phrasings of them are trained on deliberately."""
+    return frozenset(line for item in items() if item.kind == "seed" for line in _lines(item))
 
 
 @cache
-def near_strings() -> frozenset[str]:
-    """The same without case and punctuation, for questions of three words and more that are no seed samples.
-    (Near phrasings of the seeds are trained on deliberately, and "hi" cannot be kept out of small talk.)"""
-    return frozenset(plain(line) for item in items() if item.kind != "seed" for turn in item.turns if isinstance(turn, User) for line in spoken(turn.text) if len(plain(line).split()) >= 3)
+def _questions() -> frozenset[str]:
+    """All others, squeezed. "hi" cannot be kept out of small talk, so what has two words and few letters is not among them."""
+    return frozenset(squeezed(line) for item in items() if item.kind != "seed" for line in _lines(item) if len(plain(line).split()) >= 3 or _weight(squeezed(line)) >= 13)
+
+
+def _lines(item: Item) -> list[str]:
+    return [line for turn in item.turns if isinstance(turn, User) for line in spoken(turn.text)]
+
+
+def _weight(letters: str) -> int:
+    """Letters, where a syllable of Hangul is worth three."""
+    return sum(3 if "가" <= letter <= "힣" else 1 for letter in letters)
 
 
 def holds(text: str) -> bool:
-    """Whether these words are held out."""
-    return text in strings() or plain(text) in near_strings()
+    """Whether these words are held out, or hold a question that is: behind "hey, ", say, or before "lol"."""
+    letters = squeezed(text)
+    return text in _samples() or any(question in letters for question in _questions())

@@ -1,6 +1,7 @@
 """Words and values that dialogues are filled with. Half of what a person tells is drawn from lists, half is made up on the spot,
 so that the model has to copy it from where it was told instead of knowing it."""
 
+import re
 from random import Random
 
 
@@ -205,3 +206,22 @@ def particle(word: str, pair: str) -> str:
     if pair == "으로/로" and word and "가" <= word[-1] <= "힣" and (ord(word[-1]) - ord("가")) % 28 == 8:
         return word + after_vowel
     return word + (after_consonant if ends_in_consonant(word) else after_vowel)
+
+
+def fill(template: str, values: dict[str, str]) -> str:
+    """Puts the values into `{key}`, and with the fitting particle into `{key|은/는}`."""
+
+    def put(match: re.Match[str]) -> str:
+        value = values.get(match[1])
+        if value is None:
+            return match[0]
+        return particle(value, match[2]) if match[2] else value
+
+    return re.sub(r"\{(\w+)(?:\|([^}]+))?\}", put, template)
+
+
+def article(words: str) -> str:
+    """The words with "a" or "an", where they do not stand well without."""
+    if words[0].isupper() or words.split()[0] in ("a", "an", "the", "two", "three"):
+        return words
+    return ("an " if words[0].lower() in "aeiou" else "a ") + words

@@ -4,7 +4,6 @@ make the model learn early to copy from the prompt, which persona dialogues alon
 from random import Random
 
 from . import lexicon
-from .prompt import chatml
 
 
 def _words(random: Random, most: int) -> str:
@@ -45,8 +44,3 @@ def continuations(random: Random) -> list[tuple[str, str]]:
 def messages(random: Random) -> list[tuple[str, str]]:
     """Either of the two."""
     return continuations(random) if random.random() < 0.6 else lookups(random)
-
-
-def text(random: Random) -> str:
-    """The same as ChatML, with no system message."""
-    return "".join(chatml(role, content) for role, content in messages(random))

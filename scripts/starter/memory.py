@@ -12,13 +12,6 @@ KEYS = ["name", "job", "home", "studies", "allergy", "likes", "dislikes", "pet",
 WEIGHTS = [9, 7, 4, 3, 3, 3, 2, 3, 2, 3]
 
 
-def article(words: str) -> str:
-    """The words with "a" or "an", where they do not stand well without."""
-    if words[0].isupper() or words.split()[0] in ("a", "an", "the", "two", "three"):
-        return words
-    return ("an " if words[0].lower() in "aeiou" else "a ") + words
-
-
 TELL_EN: dict[str, list[str]] = {
     "name": [
         "My name is {v}.",
@@ -449,7 +442,7 @@ NOUN_KO = {
     "birthday": "생일",
 }
 
-# The value always stands between spaces, as it does in the memory block: a small model copies whole pieces far better than fused ones.
+# Where Korean allows it, the value stands between spaces, as it does in the memory block: a small model copies whole pieces far better than fused ones.
 SAY_KO: dict[str, list[str]] = {
     "name": ["{v} 님이에요.", "{v} 님이라고 하셨어요.", "이름은 {v} 님이에요.", "{v} 님이시죠."],
     "job": ["직업은 {v} 맞죠?", "{v} 일을 하신다고 하셨어요.", "하시는 일은 {v} 일이에요.", "{v} 맞으시죠?"],
@@ -459,8 +452,8 @@ SAY_KO: dict[str, list[str]] = {
     "likes": ["{v} 좋아한다고 하셨어요.", "좋아하시는 건 {v} 맞죠?", "{v} 좋아하시잖아요."],
     "dislikes": ["{v} 싫어한다고 하셨어요.", "싫어하시는 건 {v} 맞죠?", "{v} 별로라고 하셨어요."],
     "pet": ["{v} 키우신다고 하셨어요.", "{v} 키우시잖아요.", "반려동물은 {v} 맞죠?"],
-    "hobby": ["취미는 {v} 맞죠?", "{v} 즐기신다고 하셨어요.", "취미가 {v} 라고 하셨어요."],
-    "birthday": ["생일은 {v} 맞죠?", "{v} 생일이라고 하셨어요.", "생일은 {v} 이에요."],
+    "hobby": ["취미는 {v} 맞죠?", "{v} 즐기신다고 하셨어요.", "취미가 {v|이라고/라고} 하셨어요."],
+    "birthday": ["생일은 {v} 맞죠?", "{v} 생일이라고 하셨어요.", "생일은 {v|이에요/예요}."],
 }
 
 FRAME_KO: dict[str, tuple[list[str], list[str]]] = {
@@ -493,32 +486,32 @@ ACKNOWLEDGE_KO: dict[str, list[str]] = {
 OPENERS_EN = ["", "", "", "", "", "hey, ", "so, ", "okay, ", "by the way, ", "hmm, ", "quick question: ", "wait, ", "oh, ", "one more thing, ", "so tell me, "]
 OPENERS_KO = ["", "", "", "", "", "", "근데 ", "저기, ", "참, ", "그런데 ", "음, ", "혹시 ", "아 맞다, "]
 
-# (what the person once said, what they ask now, the answer); {d} is a day, a place or a thing of the kind named first.
+# (what the person once said, what they ask now, the answer); {v} is a day, a place or a thing of the kind named first.
 EVENTS_EN: list[tuple[str, str, list[str], str]] = [
-    ("day", "My interview is on {d}.", ["When is my interview?", "what did I say about the interview?", "which day is my interview"], "Your interview is on {d}."),
-    ("day", "My exam is on {d}.", ["When's my exam?", "what day is my exam?", "Do you remember my exam?"], "Your exam is on {d}."),
-    ("day", "I have a date on {d}.", ["when is my date?", "Do you remember when my date is?"], "Your date is on {d}."),
-    ("day", "I fly home on {d}.", ["when do I fly home?", "Do you remember my flight?"], "You fly home on {d}."),
-    ("day", "My sister gets married on {d}.", ["when is my sister's wedding?", "when does my sister get married?"], "Your sister gets married on {d}."),
-    ("place", "I moved to {d} last spring.", ["Where did I move to?", "which city did I move to?", "do you remember where i moved?"], "You moved to {d}."),
-    ("place", "I grew up in {d}.", ["Where did I grow up?", "which town did I grow up in?"], "You grew up in {d}."),
-    ("place", "I am going to {d} on holiday.", ["Where am I going on holiday?", "do you remember my holiday plan?"], "You're going to {d}."),
-    ("place", "My brother lives in {d}.", ["Where does my brother live?", "do you know where my brother lives"], "Your brother lives in {d}."),
-    ("person", "My boss is called {d}.", ["What is my boss called?", "who is my boss?"], "Your boss is called {d}."),
-    ("person", "My best friend is {d}.", ["Who is my best friend?", "what's my best friend's name?"], "Your best friend is {d}."),
-    ("person", "I had a fight with {d}.", ["Who did I fight with?", "who was I mad at?"], "You had a fight with {d}."),
-    ("thing", "I want to buy a new {d}.", ["What did I want to buy?", "do you remember what i wanted to buy?"], "You wanted to buy a new {d}."),
-    ("thing", "I lost my {d} yesterday.", ["What did I lose?", "what was it that i lost?"], "You lost your {d}."),
+    ("day", "My interview is on {v}.", ["When is my interview?", "what did I say about the interview?", "which day is my interview"], "Your interview is on {v}."),
+    ("day", "My exam is on {v}.", ["When's my exam?", "what day is my exam?", "Do you remember my exam?"], "Your exam is on {v}."),
+    ("day", "I have a date on {v}.", ["when is my date?", "Do you remember when my date is?"], "Your date is on {v}."),
+    ("day", "I fly home on {v}.", ["when do I fly home?", "Do you remember my flight?"], "You fly home on {v}."),
+    ("day", "My sister gets married on {v}.", ["when is my sister's wedding?", "when does my sister get married?"], "Your sister gets married on {v}."),
+    ("place", "I moved to {v} last spring.", ["Where did I move to?", "which city did I move to?", "do you remember where i moved?"], "You moved to {v}."),
+    ("place", "I grew up in {v}.", ["Where did I grow up?", "which town did I grow up in?"], "You grew up in {v}."),
+    ("place", "I am going to {v} on holiday.", ["Where am I going on holiday?", "do you remember my holiday plan?"], "You're going to {v}."),
+    ("place", "My brother lives in {v}.", ["Where does my brother live?", "do you know where my brother lives"], "Your brother lives in {v}."),
+    ("person", "My boss is called {v}.", ["What is my boss called?", "who is my boss?"], "Your boss is called {v}."),
+    ("person", "My best friend is {v}.", ["Who is my best friend?", "what's my best friend's name?"], "Your best friend is {v}."),
+    ("person", "I had a fight with {v}.", ["Who did I fight with?", "who was I mad at?"], "You had a fight with {v}."),
+    ("thing", "I want to buy a new {v}.", ["What did I want to buy?", "do you remember what i wanted to buy?"], "You wanted to buy a new {v}."),
+    ("thing", "I lost my {v} yesterday.", ["What did I lose?", "what was it that i lost?"], "You lost your {v}."),
 ]
 EVENTS_KO: list[tuple[str, str, list[str], str]] = [
-    ("day", "면접이 {d} 에 있어.", ["내 면접 언제야?", "면접이 언제라고 했지?", "제 면접이 언제라고 했죠?"], "면접은 {d} 에 있다고 하셨어요."),
-    ("day", "시험이 {d} 에 있어요.", ["내 시험 언제지?", "제 시험이 언제라고 했죠?", "시험 언제라고 했더라"], "시험은 {d} 에 있다고 하셨어요."),
-    ("day", "{d} 에 여행을 가.", ["나 언제 여행 가지?", "여행 언제라고 했죠?"], "여행은 {d} 에 가신다고 하셨어요."),
-    ("place", "지난봄에 {d} 로 이사했어.", ["내가 어디로 이사했지?", "이사한 데가 어디라고 했죠?"], "{d} 로 이사했다고 하셨어요."),
-    ("place", "고향은 {d} 이야.", ["내 고향이 어디야?", "제 고향 기억하세요?"], "고향은 {d} 라고 하셨어요."),
-    ("place", "휴가는 {d} 로 가요.", ["휴가 어디로 간다고 했지?", "제 휴가 계획 기억나세요?"], "휴가는 {d} 로 가신다고 하셨어요."),
-    ("person", "제일 친한 친구는 {d} 예요.", ["내 제일 친한 친구가 누구야?", "제 친구 이름 기억하세요?"], "제일 친한 친구는 {d} 라고 하셨어요."),
-    ("person", "어제 {d} 랑 싸웠어.", ["내가 누구랑 싸웠지?", "누구랑 싸웠다고 했죠?"], "{d} 랑 싸웠다고 하셨어요."),
+    ("day", "면접이 {v}에 있어.", ["내 면접 언제야?", "면접이 언제라고 했지?", "제 면접이 언제라고 했죠?"], "면접은 {v}에 있다고 하셨어요."),
+    ("day", "시험이 {v}에 있어요.", ["내 시험 언제지?", "제 시험이 언제라고 했죠?", "시험 언제라고 했더라"], "시험은 {v}에 있다고 하셨어요."),
+    ("day", "{v}에 여행을 가.", ["나 언제 여행 가지?", "여행 언제라고 했죠?"], "여행은 {v}에 가신다고 하셨어요."),
+    ("place", "지난봄에 {v|으로/로} 이사했어.", ["내가 어디로 이사했지?", "이사한 데가 어디라고 했죠?"], "{v|으로/로} 이사했다고 하셨어요."),
+    ("place", "고향은 {v|이야/야}.", ["내 고향이 어디야?", "제 고향 기억하세요?"], "고향은 {v|이라고/라고} 하셨어요."),
+    ("place", "휴가는 {v|으로/로} 가요.", ["휴가 어디로 간다고 했지?", "제 휴가 계획 기억나세요?"], "휴가는 {v|으로/로} 가신다고 하셨어요."),
+    ("person", "제일 친한 친구는 {v|이에요/예요}.", ["내 제일 친한 친구가 누구야?", "제 친구 이름 기억하세요?"], "제일 친한 친구는 {v|이라고/라고} 하셨어요."),
+    ("person", "어제 {v|이랑/랑} 싸웠어.", ["내가 누구랑 싸웠지?", "누구랑 싸웠다고 했죠?"], "{v|이랑/랑} 싸웠다고 하셨어요."),
 ]
 DAYS_EN = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "the 3rd", "the 12th", "June 4", "March 21", "next Tuesday", "the 28th"]
 DAYS_KO = ["월요일", "화요일", "수요일", "목요일", "금요일", "토요일", "일요일", "3일", "12일", "6월 4일", "다음 주 화요일", "이번 주말", "28일", "내일모레"]
@@ -530,12 +523,9 @@ ALL_KO = ["나에 대해 뭐 알아?", "나에 대해 아는 거 말해줘", "�
 
 def fill(template: str, value: str) -> str:
     """Puts a value into `{v}`, `{V}` (capitalised), `{a}` ("a"/"an" before it), `{A}`, or `{v|은/는}` (with the fitting particle)."""
-    while "{v|" in template:
-        before, rest = template.split("{v|", 1)
-        pair, after = rest.split("}", 1)
-        template = before + lexicon.particle(value, pair) + after
-    with_article = article(value)
-    return template.replace("{v}", value).replace("{V}", value[:1].upper() + value[1:]).replace("{a}", with_article).replace("{A}", with_article[:1].upper() + with_article[1:])
+    with_article = lexicon.article(value)
+    forms = {"v": value, "V": value[:1].upper() + value[1:], "a": with_article, "A": with_article[:1].upper() + with_article[1:]}
+    return lexicon.fill(template, forms)
 
 
 def _joined(*pieces: str) -> str:
@@ -547,7 +537,7 @@ def say(random: Random, persona: str, language: str, values: dict[str, str]) -> 
     table, frames = (SAY_KO, FRAME_KO) if language == "ko" else (SAY_EN, FRAME_EN)
     cores = [fill(random.choice(table[key]), value) for key, value in values.items()]
     if language == "en" and set(values) == {"name", "job"} and random.random() < 0.6:
-        name, job = values["name"], article(values["job"])
+        name, job = values["name"], lexicon.article(values["job"])
         cores = [random.choice([f"You're {name}, and you're {job}.", f"You are {name} and you work as {job}.", f"Your name is {name} and you're {job}."])]
     before, after = frames[persona]
     return _joined(random.choice(before), *cores, random.choice(after) if random.random() < 0.5 else "")
@@ -612,14 +602,15 @@ def _pick(random: Random) -> str:
 def noise(random: Random, language: str, user: User) -> None:
     """Other blocks that the answer does not come from."""
     events = EVENTS_KO if language == "ko" else EVENTS_EN
+    speaker = user.memory.get("name") or lexicon.value(random, "name", language)
     if random.random() < 0.12:
-        user.summary = [event_line(random, language, random.choice(events))[0] for _ in range(random.randint(1, 2))]
+        user.summary = [event_line(random, language, speaker, random.choice(events))[0] for _ in range(random.randint(1, 2))]
     if random.random() < 0.12:
-        user.recall = [event_line(random, language, random.choice(events))[0] for _ in range(random.randint(1, 3))]
+        user.recall = [event_line(random, language, speaker, random.choice(events))[0] for _ in range(random.randint(1, 3))]
 
 
-def event_line(random: Random, language: str, event: tuple[str, str, list[str], str]) -> tuple[str, str]:
-    """(a line as `<recall>` writes it, what fills {d})"""
+def event_line(random: Random, language: str, speaker: str, event: tuple[str, str, list[str], str]) -> tuple[str, str]:
+    """(a line as `<recall>` writes it, what fills {v})"""
     kind, statement, _, _ = event
     korean = language == "ko"
     filler = {
@@ -628,7 +619,7 @@ def event_line(random: Random, language: str, event: tuple[str, str, list[str], 
         "person": lambda: lexicon.value(random, "name", language),
         "thing": lambda: random.choice(THINGS_TO_HAVE),
     }[kind]()
-    return f"{lexicon.value(random, 'name', language)}: {statement.replace('{d}', filler)}", filler
+    return f"{speaker}: {fill(statement, filler)}", filler
 
 
 def from_block(random: Random, persona: str, language: str) -> Dialogue:
@@ -678,7 +669,7 @@ def pet_by_name(random: Random, persona: str, language: str) -> Dialogue:
         words = random.choice(["우리 {a} 이름이 뭐야?", "내 {a} 이름 뭐게", "우리 {a} 이름 알아?", "제 {a} 이름 기억하세요?", "내 {a} 이름이 뭐라고 했지?", "우리 {a} 이름 뭐였지"]).replace(
             "{a}", animal
         )
-        core = random.choice([f"{animal} 이름은 {name} 맞죠?", f"{name} 맞죠?", f"{name} 라고 하셨어요."])
+        core = random.choice([f"{animal} 이름은 {name} 맞죠?", f"{name} 맞죠?", fill("{v|이라고/라고} 하셨어요.", name)])
     else:
         words = random.choice(
             ["What's my {a}'s name?", "what is my {a} called", "What's the name of my {a}?", "Do you remember my {a}'s name?", "whats my {a}s name", "How is my {a} called?", "do you know my {a}?"]
@@ -693,17 +684,17 @@ def from_earlier_line(random: Random, persona: str, language: str) -> Dialogue:
     """The answer stands in `<recall>` or `<summary>`."""
     events = EVENTS_KO if language == "ko" else EVENTS_EN
     chosen = random.sample(events, random.randint(1, 3))
-    lines = [event_line(random, language, event) for event in chosen]
+    known = notes(random, language, 1, 3) if random.random() < 0.4 else {}
+    speaker = known.get("name") or lexicon.value(random, "name", language)
+    lines = [event_line(random, language, speaker, event) for event in chosen]
     kind_of_block = random.choice(["recall", "summary"])
     _, _, questions, answer = chosen[0]
     target = lines[0]
     shown = [line for line, _ in lines]
     random.shuffle(shown)
-    user = User(random.choice(OPENERS_KO if language == "ko" else OPENERS_EN) + random.choice(questions), **{kind_of_block: shown})
-    if random.random() < 0.4:
-        user.memory = notes(random, language, 1, 3)
+    user = User(random.choice(OPENERS_KO if language == "ko" else OPENERS_EN) + random.choice(questions), memory=known, **{kind_of_block: shown})
     before, after = (FRAME_KO if language == "ko" else FRAME_EN)[persona]
-    reply = _joined(random.choice(before), answer.replace("{d}", target[1]), random.choice(after) if random.random() < 0.4 else "")
+    reply = _joined(random.choice(before), fill(answer, target[1]), random.choice(after) if random.random() < 0.4 else "")
     return Dialogue(persona, [user, reply], "recall")
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from random import Random
 
-from . import lexicon
+from . import lexicon, memory
 from .dialogue import Dialogue
-from .lexicon import particle
+from .lexicon import fill, particle
 from .paths import CORPUS, PACKAGE
 from .prompt import User
 
@@ -42,7 +42,7 @@ _TAGS = {
     "저칼로리식": "다이어트",
     "단백질": "건강",
 }
-_INGREDIENTS = {"대두": "콩", "달걀": "계란", "밀": "밀가루"}
+_INGREDIENTS = {"대두": "콩", "달걀": "계란", "밀": "밀가루", "캐슈넛": "캐슈너트"}
 
 
 @cache
@@ -299,30 +299,30 @@ IS_IT = [
 SHALL_I = ["{s} 어때?", "{s} 먹을까?", "{s} 먹어도 될까?", "오늘 {s} 먹으려는데 어때?", "{s} 괜찮을까요?", "{s} 먹고 싶다", "{s} 먹고 싶어", "{s} 먹었어", "방금 {s} 먹었어요"]
 
 OFFERS = [
-    "{은는} 어떠세요? {about}",
-    "{은는} 어떠세요? {about}",
-    "{을를} 추천드려요. {about}",
-    "{을를} 추천해요. {about}",
-    "{은는} 어떠신가요? {about}",
-    "{은는} 어때요? {about}",
-    "오늘은 {은는} 어떠세요? {about}",
-    "{을를} 추천합니다. {about}",
-    "{은는} 어떠세요?",
+    "{n|은/는} 어떠세요? {about}",
+    "{n|은/는} 어떠세요? {about}",
+    "{n|을/를} 추천드려요. {about}",
+    "{n|을/를} 추천해요. {about}",
+    "{n|은/는} 어떠신가요? {about}",
+    "{n|은/는} 어때요? {about}",
+    "오늘은 {n|은/는} 어떠세요? {about}",
+    "{n|을/를} 추천합니다. {about}",
+    "{n|은/는} 어떠세요?",
 ]
 OTHER_OFFERS = [
-    "그럼 {은는} 어떠세요? {about}",
-    "그럼 {을를} 추천드려요. {about}",
-    "{은는} 어떠세요? {about}",
-    "이번에는 {은는} 어떠세요? {about}",
-    "{을를} 추천해요. {about}",
-    "그렇다면 {은는} 어떠신가요? {about}",
+    "그럼 {n|은/는} 어떠세요? {about}",
+    "그럼 {n|을/를} 추천드려요. {about}",
+    "{n|은/는} 어떠세요? {about}",
+    "이번에는 {n|은/는} 어떠세요? {about}",
+    "{n|을/를} 추천해요. {about}",
+    "그렇다면 {n|은/는} 어떠신가요? {about}",
 ]
 
 
 def offer(random: Random, dish: Dish, again: bool = False) -> str:
     """A recommendation of the dish."""
     template = random.choice(OTHER_OFFERS if again else OFFERS)
-    return template.replace("{은는}", particle(dish.name, "은/는")).replace("{을를}", particle(dish.name, "을/를")).replace("{about}", dish.about).strip()
+    return fill(template, {"n": dish.name, "about": dish.about}).strip()
 
 
 def request(random: Random) -> tuple[str, list[Dish]]:
@@ -343,29 +343,21 @@ def request(random: Random) -> tuple[str, list[Dish]]:
     return random.choice(phrasings), [dish for dish in fitting if tags[0] in dish.tags] * 2 + fitting
 
 
-_WIDER = {
-    "생선": ["연어", "초밥", "고등어", "참치"],
-    "갑각류": ["새우", "게", "해물"],
-    "유제품": ["우유", "치즈", "크림"],
-    "견과류": ["땅콩", "아몬드"],
-    "고등어": ["생선"],
-    "조개": ["해산물"],
-    "오징어": ["해산물"],
-    "랍스터": ["해산물"],
-    "전복": ["해산물"],
-    "치즈": ["우유"],
-    "새우": ["해산물", "해물"],
-    "게": ["해산물"],
-}
+@cache
+def _wider() -> dict[str, set[str]]:
+    """What a person may say -> the ingredients that it means: corpus/mechuri.allergens.toml, in the words used here."""
+    raw = tomllib.loads((CORPUS / "mechuri.allergens.toml").read_text("utf-8"))
+    return {said: {_INGREDIENTS.get(one, one) for one in (said, *means)} for said, means in raw.items()}
 
 
 def _words_of(avoided: str) -> set[str]:
     words = [word.strip() for word in avoided.split(",") if word.strip()]
-    return {_INGREDIENTS.get(word, word) for word in words} | {more for word in words for more in _WIDER.get(word, [])}
+    return {_INGREDIENTS.get(word, word) for word in words} | {more for word in words for more in _wider().get(word, ())}
 
 
 def _holds(dish: Dish, words: set[str]) -> bool:
-    return any(word in dish.contains or word in dish.name or word in dish.about or word in dish.what for word in words)
+    # One syllable ("게") stands in too many other words to be looked for in a text.
+    return any(word in dish.contains or (len(word) > 1 and word in f"{dish.name} {dish.about} {dish.what}") for word in words)
 
 
 def _safe(fitting: list[Dish], allergy: str, eaten: list[str], disliked: str = "") -> list[Dish]:
@@ -380,26 +372,17 @@ def harmless(allergy: str, replies: list[str]) -> bool:
     return not any(_holds(dish, words) for dish in dishes() if dish.name in named)
 
 
-def _fill(template: str, name: str) -> str:
-    while "{s|" in template:
-        before, rest = template.split("{s|", 1)
-        pair, after = rest.split("}", 1)
-        template = before + particle(name, pair) + after
-    return template.replace("{s}", name)
-
-
 def dialogue(random: Random) -> Dialogue:
     """A request and what may follow: other dishes, a question about the dish, thanks."""
-    from . import memory
-
     if random.random() < 0.1:
         dish = random.choice(dishes())
         if random.random() < 0.6:
             told = dish.what or f"{particle(dish.name, '은/는')} {dish.about}"
             reply = told if random.random() < 0.6 or not dish.what else f"{told} {dish.about}"
-            return Dialogue("mechuri", [User(_fill(random.choice(IS_IT), dish.name)), reply], "menu")
-        reply = random.choice(["{n} 좋죠! {about} 맛있게 드세요.", "좋은 생각이에요. {about}", "{n} 좋은 선택이에요! {about}"]).replace("{n}", dish.name).replace("{about}", dish.about)
-        return Dialogue("mechuri", [User(_fill(random.choice(SHALL_I), dish.name)), reply], "menu")
+            return Dialogue("mechuri", [User(fill(random.choice(IS_IT), {"s": dish.name})), reply], "menu")
+        reply = random.choice(["{n} 좋죠! {about} 맛있게 드세요.", "좋은 생각이에요. {about}", "{n} 좋은 선택이에요! {about}"])
+        reply = fill(reply, {"n": dish.name, "about": dish.about})
+        return Dialogue("mechuri", [User(fill(random.choice(SHALL_I), {"s": dish.name})), reply], "menu")
     while True:
         text, fitting = request(random)
         known: dict[str, str] = {}

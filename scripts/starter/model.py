@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+# Share of what a layer adds that is left out in training, so that a reply rests on more than one clue.
+DROPOUT = 0.0
 
 # Rows of attention that are scored at once.
 _PIECE = 224
@@ -17,7 +19,7 @@ class Shape:
 
     vocabulary: int
     width: int = 256
-    layers: int = 5
+    layers: int = 8
     heads: int = 4
     feed_forward: int = 704
     context: int = 1024
@@ -82,9 +84,10 @@ class Block(nn.Module):
             scores = query[:, :, start:end] @ key[:, :, :end].transpose(-1, -2) * self.shape.head_width**-0.5
             later = torch.ones(end - start, end, dtype=torch.bool, device=x.device).triu(start + 1)
             pieces.append(scores.masked_fill(later, float("-inf")).float().softmax(-1).to(value.dtype) @ value[:, :, :end])
-        x = x + self.output(torch.cat(pieces, 2).transpose(1, 2).reshape(batch, length, width))
+        attended = self.output(torch.cat(pieces, 2).transpose(1, 2).reshape(batch, length, width))
+        x = x + F.dropout(attended, DROPOUT, self.training)
         gate, up = self.gate_up(self.feed_norm(x)).chunk(2, -1)
-        return x + self.down(F.silu(gate) * up)
+        return x + F.dropout(self.down(F.silu(gate) * up), DROPOUT, self.training)
 
 
 class Starter(nn.Module):

@@ -74,8 +74,8 @@ class Persona:
     languages: list[str]
     system: str
     facts: list[str]
-    # (what the person says, with its blocks; the reply)
-    examples: list[tuple[str, str]]
+    # Tokens of a reply at most.
+    reply_tokens: int
 
 
 def personas(folder: Path = LIBRARY) -> dict[str, Persona]:
@@ -83,21 +83,31 @@ def personas(folder: Path = LIBRARY) -> dict[str, Persona]:
     found = {}
     for path in sorted(folder.glob("*.toml")):
         raw = tomllib.loads(path.read_text("utf-8"))
-        examples = [(example["person"].strip(), example["reply"].strip()) for example in raw.get("example", [])]
         found[path.stem] = Persona(
             id=path.stem,
             name=raw["name"],
             languages=raw["languages"],
             system=raw["system"],
             facts=[fact["text"] for fact in raw.get("fact", [])],
-            examples=examples,
+            reply_tokens=raw["reply_tokens"],
         )
     return found
 
 
 def is_korean(text: str) -> bool:
     """Whether any Hangul occurs in it, syllables or single letters such as "ㅎㅇ"."""
-    return any("가" <= character <= "힣" or "ㄱ" <= character <= "ㅣ" for character in text)
+    return any(map(_is_hangul, text))
+
+
+def _is_hangul(letter: str) -> bool:
+    return "가" <= letter <= "힣" or "ㄱ" <= letter <= "ㅣ"
+
+
+def language_of(text: str) -> str:
+    """ "ko" or "en", by the daemon's rule (personas/src/language.rs): a letter of Hangul weighs as three others."""
+    hangul = sum(map(_is_hangul, text))
+    others = sum(map(str.isalpha, text)) - hangul
+    return "ko" if hangul and 3 * hangul >= others else "en"
 
 
 def chatml(role: str, content: str) -> str:

@@ -24,8 +24,10 @@ from .paths import CORPUS
 from .prompt import MEMORY_KEYS, User
 
 FOLDER = CORPUS / "talk"
-# Characters. A prompt of the starter holds about 2,800.
+# Characters, far below what the starter sees at once.
 LONGEST_LINE = 220
+# What stands for a name that is drawn anew each time.
+SLOTS = ("name", "name2", "name3", "name4")
 
 _MARKUP = re.compile(r"[*_`<>\[\]]|https?:|[\U0001F000-\U0001FAFF\u2600-\u27BF]")
 
@@ -87,6 +89,9 @@ def _line(talk: list[Said | list[str]], waiting: Said, line: str) -> Said:
             raise ValueError(f"{len(one)} characters; at most {LONGEST_LINE}")
         if _MARKUP.search(one):
             raise ValueError(f"markup or a pictogram in `{one}`")
+        unknown = [slot for slot in re.findall(r"\{(\w+)", one) if slot not in SLOTS]
+        if unknown:
+            raise ValueError(f"`{{{unknown[0]}}}` is none of {', '.join(SLOTS)}")
     if mark == "> ":
         if head and not re.fullmatch(r"[\w{} .-]{1,24}", head):
             raise ValueError(f"`{head}` is no name")
@@ -107,7 +112,9 @@ def parse(path: Path) -> list[Talk]:
     lines = path.read_text("utf-8").splitlines()
     system = None
     if path.parent.name == "others":
-        system = lines[0].removeprefix("system: ")
+        mark, begins, system = lines[0].partition("system: ")
+        if mark or not begins or not system.strip():
+            raise Fault(f"{path.name}:1: it begins with `system: ` and who answers")
         lines[0] = "#"
     found: list[Talk] = []
     faults: list[str] = []
@@ -143,7 +150,7 @@ def read(folder: Path = FOLDER) -> list[Talk]:
 def _values(random: Random, talk: Talk) -> dict[str, str]:
     """A value for each slot of a dialogue, no two alike. `{name2}` is another `{name}`."""
     values: dict[str, str] = {}
-    for slot in ("name", "name2", "name3", "name4"):
+    for slot in SLOTS:
         while (value := lexicon.value(random, "name", talk.language)) in values.values():
             pass
         values[slot] = value
@@ -156,6 +163,7 @@ def dialogue(random: Random, talk: Talk) -> Dialogue:
     ids: dict[str, str] = {}
     turns: list[User | str] = []
     shared = False
+    answers = " ".join(reply for turn in talk.turns if isinstance(turn, list) for reply in turn)
     for turn in talk.turns:
         if isinstance(turn, list):
             turns.append(fill(random.choice(turn), values))
@@ -168,7 +176,7 @@ def dialogue(random: Random, talk: Talk) -> Dialogue:
                 name = fill(speaker, values)
                 # What the daemon puts before a person's words in a shared place (docs/PROMPT.md).
                 mark = ids.setdefault(name, f"{random.randrange(1 << 16):04x}")
-                words = f"{name}#{mark}: {typed(random, words)}"
+                words = f"{name}#{mark}: {typed(random, words, answers)}"
             lines.append(words)
         memory = {key: fill(value, values) for key, value in turn.memory.items()}
         facts = [fill(fact, values) for fact in turn.facts if fact != "none"]

@@ -13,7 +13,7 @@ import pytest
 SCRIPTS = Path(__file__).parents[1]
 sys.path.insert(0, str(SCRIPTS))
 
-from chatfriends_train import make, persona, prepare  # noqa: E402
+from chatfriends_train import daemon, make, persona, prepare  # noqa: E402
 from chatfriends_train.files import refuse_foreign  # noqa: E402
 from chatfriends_train.problems import Problem  # noqa: E402
 from chatfriends_train.stamp import Stamps  # noqa: E402
@@ -250,6 +250,21 @@ def test_the_daemon_has_the_last_word(
         make._check(tmp_path / "nari.toml")
 
 
+def test_the_daemon_is_asked_where_the_user_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths on the command line are relative to there."""
+    program = tmp_path / "chatfriends"
+    program.write_text(
+        '#!/bin/sh\nwhile read -r line; do printf \'{"facts": ["%s", "%s"]}\\n\' "$PWD" "$CHATFRIENDS__PERSONAS__PATH"; done\n'
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("CHATFRIENDS", str(program))
+    monkeypatch.chdir(tmp_path)
+    found = daemon.facts("nari", Path("work"), ["Hi", "Where?"])
+    assert found == [(str(tmp_path), "work")] * 2
+
+
 MODEL = {
     "model": "models/nari.gguf",
     "adapter": "models/nari-lora.gguf",
@@ -297,12 +312,18 @@ def test_a_template_of_several_lines_is_carried() -> None:
 @pytest.mark.parametrize(
     "languages", [["ko"], ["en"], ["ko", "en"], ["en", "ko"]], ids="-".join
 )
-def test_a_draft_is_a_persona(kind: str, languages: list[persona.Language]) -> None:
-    document = tomllib.loads(persona.draft("my_friend", kind, languages))
+def test_a_draft_is_a_persona(
+    tmp_path: Path, kind: str, languages: list[persona.Language]
+) -> None:
+    path = tmp_path / "my_friend.toml"
+    facts = ["Where? Here.", 'Who? "Me".']
+    path.write_text(persona.draft("my_friend", kind, languages, facts), "utf-8")
+    document = tomllib.loads(path.read_text("utf-8"))
     assert document["name"] == "My Friend"
     assert document["languages"] == languages
-    made = persona.of_document("my_friend", document, "draft")
+    made = persona.of_file("my_friend", path)
     assert "My Friend" in made.system
+    assert made.facts == tuple(facts)
     assert bool(re.search("[가-힣]", made.system)) == (languages[0] == "ko")
 
 
@@ -312,7 +333,8 @@ def test_own_personas_come_before_shipped_ones(
     monkeypatch.setenv("CHATFRIENDS__PERSONAS__PATH", str(tmp_path))
     assert persona.find("joey").system.startswith("You are Joey")
     (tmp_path / "joey.toml").write_text('system = " Mine. "\n', "utf-8")
-    assert persona.find("joey") == persona.Persona("joey", "Mine.")
+    mine = persona.Persona("joey", "Mine.", folder=tmp_path)
+    assert persona.find("joey") == mine
     with pytest.raises(Problem, match="there is no persona 'nobody'"):
         persona.find("nobody")
 

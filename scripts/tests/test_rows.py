@@ -10,7 +10,10 @@ import pytest
 SCRIPTS = Path(__file__).parents[1]
 sys.path.insert(0, str(SCRIPTS))
 
-from chatfriends_train import rows  # noqa: E402
+from chatfriends_train import daemon, rows  # noqa: E402
+from chatfriends_train.dialogue import Dialogue, Source, Turn  # noqa: E402
+from chatfriends_train.persona import Persona  # noqa: E402
+from chatfriends_train.problems import Problem  # noqa: E402
 from chatfriends_train.template import Piece  # noqa: E402
 
 
@@ -85,3 +88,54 @@ def test_markers_that_the_template_writes_cannot_be_typed(
 )
 def test_the_daemons_tags_are_kept_apart(typed: str, shown: str) -> None:
     assert rows._spoken(typed, None) == shown
+
+
+def talk(persona: str, *said: str, system: str | None = None) -> Dialogue:
+    turns = tuple(
+        Turn("assistant" if place % 2 else "user", words)
+        for place, words in enumerate(said)
+    )
+    return Dialogue(persona, "group", turns, Source("talk.txt", 1), system)
+
+
+def test_facts_stand_before_the_words_as_the_daemon_shows_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[tuple[str, Path, list[str]]] = []
+
+    def known(
+        identity: str, folder: Path, messages: list[str]
+    ) -> list[tuple[str, ...]]:
+        asked.append((identity, folder, messages))
+        facts = {"Lunch?": ("Lunch is at one.", "The hall is round.")}
+        return [facts.get(message, ()) for message in messages]
+
+    monkeypatch.setattr(daemon, "facts", known)
+    guide = Persona("guide", "A guide.", facts=("…",), folder=tmp_path)
+    personas = {"guide": guide, "nari": Persona("nari", "Nari.")}
+    dialogues = [
+        talk("guide", "Lunch?", "At one.", "<facts> Thanks", "Sure."),
+        talk("nari", "Lunch?", "Yes!"),
+        talk("guide", "Lunch?", "In the round hall."),
+    ]
+    found = list(rows.scenes(dialogues, personas.__getitem__))
+    # The daemon is asked once, and of those alone who have facts.
+    assert asked == [("guide", tmp_path, ["Lunch?", "<facts> Thanks"])]
+    assert [scene.dialogue for scene in found] == [dialogues[place] for place in (0, 2, 1)]  # fmt: skip
+    lunch = "<facts>\nLunch is at one.\nThe hall is round.\n</facts>\nLunch?"
+    said = [[one.content for one in scene.messages(())[1]] for scene in found]
+    assert said == [
+        [lunch, "At one.", "<facts>\nnone\n</facts>\n‹facts> Thanks", "Sure."],
+        [lunch, "In the round hall."],
+        ["Lunch?", "Yes!"],
+    ]
+
+
+def test_whoever_has_no_file_needs_a_text_in_the_data() -> None:
+    def nobody(identity: str) -> Persona:
+        raise Problem(f"there is no persona {identity!r}")
+
+    (scene,) = rows.scenes([talk("tim", "Hi", "Yo", system="You are Tim.")], nobody)
+    assert scene.messages(())[0][0].content == "You are Tim."
+    with pytest.raises(Problem, match="there is no persona 'tim'"):
+        list(rows.scenes([talk("tim", "Hi", "Yo")], nobody))

@@ -11,9 +11,21 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from starter import corpus, facts, heldout, lexicon, memory, menu, paths, talk  # noqa: E402
+from chatfriends_train.dialogue import Dialogue as TrainingDialogue  # noqa: E402
+from starter import (
+    chat,
+    corpus,
+    export,
+    facts,
+    heldout,
+    lexicon,
+    memory,
+    menu,
+    paths,
+    talk,
+)  # noqa: E402
 from starter.data import SHARES, Source  # noqa: E402
-from starter.dialogue import Dialogue, repeats_the_person  # noqa: E402
+from starter.dialogue import Dialogue, repeats_the_person, spoken, squeezed  # noqa: E402
 from starter.prompt import MEMORY_KEYS, User, is_korean  # noqa: E402
 
 COUNT = 4000
@@ -76,19 +88,61 @@ def test_a_dialogue_is_chatml_from_the_system_message_on(source: Source) -> None
     )
 
 
+# A changed question needs a changed test, too.
+LOCKED = {
+    "first": "198c7e15f484d612eaf6be8bad6cbf64495469b9e990073165b6870e036436dd",
+    "second": "5f189ee5e9c9c8d29d8077e98b501fe1cab88a67a68c919cb5125e0e5652c27a",
+}
+
+
 def test_the_held_out_questions_are_those_that_were_locked() -> None:
-    for path in paths.HELDOUT.glob("*.jsonl"):
-        locked = path.with_suffix(".sha256").read_text("utf-8").split()[0]
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == locked
-    for name in ("first", "second"):
+    found = {
+        path.stem: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths.HELDOUT.glob("*.jsonl")
+    }
+    assert found == LOCKED
+    for name in LOCKED:
         asked = [item for item in heldout.items() if item.set == name]
         assert len(asked) > 150
         assert {item.persona for item in asked} == set(SHARES)
 
 
 def test_no_held_out_question_is_trained_on(dialogues: list[Dialogue]) -> None:
-    said = {words_of(user) for made in dialogues for user in made.users()}
-    assert not said & heldout.strings()
+    """However it is typed: its letters stand nowhere in what a person says."""
+    asked = {
+        squeezed(line): line
+        for item in heldout.items()
+        if item.kind != "seed"
+        for turn in item.turns
+        if isinstance(turn, User)
+        for line in spoken(turn.text)
+    }
+    # What two or three short words say, everybody says.
+    long = {letters for letters, line in asked.items() if len(line) >= 20}
+    assert len(long) > 350
+    for made in dialogues:
+        for user in made.users():
+            letters = squeezed(user.text)
+            assert not [one for one in long if one in letters], user.text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "강아지가 죽었어",
+        "강아지가죽었어ㅠㅠ",
+        "아 맞다, 강아지가 죽었어",
+        "i failed my driving test lol",
+        "Mina#12ab: hey, I failed my driving test",
+    ],
+)
+def test_a_held_out_question_is_known_in_disguise(words: str) -> None:
+    assert any(map(heldout.holds, spoken(words)))
+
+
+def test_what_everybody_says_is_not_held_out() -> None:
+    for words in ("고마워!", "hi", "hm", "omg", "뭐해"):
+        assert not heldout.holds(words)
 
 
 def test_turns_alternate_and_end_with_a_reply(dialogues: list[Dialogue]) -> None:
@@ -126,7 +180,8 @@ def test_a_reply_is_in_the_language_of_the_question(dialogues: list[Dialogue]) -
     for made in dialogues:
         if made.persona == "campus":
             for user, reply in zip(made.turns[::2], made.turns[1::2], strict=True):
-                if any(character.isalpha() for character in words_of(user)):
+                # What is typed at random has no language.
+                if is_korean(words_of(user)) or " " in words_of(user):
                     assert is_korean(words_of(user)) == is_korean(reply), (
                         user.text,
                         reply,
@@ -258,6 +313,7 @@ def test_every_alternative_is_drawn(tmp_path: Path) -> None:
         ("@colour red\n> hi\n< Hey.\n", "1: `@colour` is none of"),
         ("> hi\n@name Yun\n< Hey.\n", "2: `@name` stands after the words"),
         (f"> {'a' * 221}\n< Hey.\n", "1: 221 characters; at most 220"),
+        ("> hi {job}\n< Hey.\n", "1: `{job}` is none of name, name2"),
     ],
 )
 def test_a_bad_line_of_a_talk_is_named(tmp_path: Path, text: str, said: str) -> None:
@@ -271,6 +327,9 @@ def test_a_made_up_persona_brings_its_system_text(tmp_path: Path) -> None:
         tmp_path, "system: You are Mina.\n> hi\n< Hello.\n", "others/mina.en.all.txt"
     )
     assert (one.persona, one.system) == ("mina", "You are Mina.")
+    for text in ("> hi\n< Hello.\n", "system: \n> hi\n< Hello.\n"):
+        with pytest.raises(talk.Fault, match="mina.en.all.txt:1: it begins with"):
+            parsed(tmp_path, text, "others/mina.en.all.txt")
 
 
 def test_friends_answer_in_english_and_the_rest_in_the_language_of_the_file() -> None:
@@ -282,3 +341,41 @@ def test_friends_answer_in_english_and_the_rest_in_the_language_of_the_file() ->
             if isinstance(turn, list):
                 korean = one.language == "ko"
                 assert all(is_korean(reply) == korean for reply in turn), one.place
+
+
+def test_a_persona_s_dialogues_become_training_data(source: Source) -> None:
+    rows = list(itertools.islice(export.rows(source, "mechuri"), 200))
+    for row in rows:
+        made = TrainingDialogue.from_json(row)
+        assert made.persona == "mechuri" and made.system is None
+        assert not any("<memory>" in turn.content for turn in made.turns)
+    with pytest.raises(ValueError, match="campus answers from facts"):
+        next(export.rows(source, "campus"))
+
+
+def test_what_is_held_back_is_never_drawn(source: Source) -> None:
+    drawn = {one.place for talks in source.talks.values() for one in talks}
+    kept = {one.place for one in source.held_back}
+    assert len(kept) > 100 and not kept & drawn
+    first, again = (
+        [made.turns for made in Source(seed=seed).unseen()] for seed in (1, 2)
+    )
+    assert first == again and len(first) == len(kept)
+
+
+def test_who_answers_a_kind_answers_all_and_details_go_on_from_something(
+    source: Source,
+) -> None:
+    kinds = chat.KINDS | chat.DETAILS
+    for voice in source.corpus.voices.values():
+        answered = kinds & set(voice.replies)
+        assert answered in (set(), kinds), (voice.persona, kinds - answered)
+        for kind in answered:
+            assert len(voice.phrasings[kind]) > 100 and len(voice.replies[kind]) > 10
+    voice, random = source.corpus.voices["joey", "en"], Random(4)
+    details = {words for kind in chat.DETAILS for words in voice.phrasings[kind]}
+    made = [
+        chat.dialogue(random, source.corpus, voice, "Joey").users() for _ in range(2000)
+    ]
+    assert not any(users[0].text in details for users in made)
+    assert sum(user.text in details for users in made for user in users) > 200

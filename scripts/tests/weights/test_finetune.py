@@ -37,6 +37,7 @@ from chatfriends_train import (  # noqa: E402
 from chatfriends_train.dialogue import Dialogue, Source, Turn, write  # noqa: E402
 from chatfriends_train.persona import Persona  # noqa: E402
 from chatfriends_train.problems import Problem  # noqa: E402
+from chatfriends_train.rows import Scene  # noqa: E402
 from chatfriends_train.template import KNOWN, Message, Template  # noqa: E402
 
 torch.set_num_threads(1)
@@ -132,7 +133,7 @@ def test_only_the_personas_words_are_learnt(
     encoder = rows.Encoder(
         Template.of(tokenizer, None if own else template), words, 512
     )
-    (row,) = encoder.rows(dialogue, NARI)
+    (row,) = encoder.rows(Scene(dialogue, NARI, {}))
     assert len(row.tokens) == len(row.labels)
     assert all(
         label in (token, rows.UNLABELLED)
@@ -167,8 +168,9 @@ def test_a_prompt_is_a_beginning_of_its_row(
     words = rows.Words(tokenizer)
     layout = Template.of(tokenizer, template)
     plain = dataclasses.replace(NARI, examples=())
-    (row,) = rows.Encoder(layout, words, 512).rows(talk(2), plain)
-    above, said = rows.messages(talk(2), plain, ())
+    scene = Scene(talk(2), plain, {})
+    (row,) = rows.Encoder(layout, words, 512).rows(scene)
+    above, said = scene.messages(())
     for place in (1, 3):
         prompt = words.tokens(layout.render([*above, *said[:place]]))
         assert row.tokens[: len(prompt)] == prompt
@@ -193,19 +195,15 @@ def test_training_shows_the_tokens_that_the_daemon_shows(
         convert.convert(models / architecture, file)
         layout, words = Template.of(tokenizer, None), rows.Words(tokenizer)
         shown = [said[:2], said]
-        asked = [
-            [{"role": one.role, "content": one.content} for one in messages]
-            for messages in shown
-        ]
         ours = [tuple(words.tokens(layout.render(messages))) for messages in shown]
-        assert scores.prompts(file, asked) == ours, architecture
+        assert scores.prompts(file, shown) == ours, architecture
 
 
 def test_examples_stand_in_the_prompt_where_the_daemon_shows_them(models: Path) -> None:
     tokenizer = transformers.AutoTokenizer.from_pretrained(models / "qwen2")
     layout, words = Template.of(tokenizer, None), rows.Words(tokenizer)
-    wide = rows.Encoder(layout, words, 4096).rows(talk(1), NARI)[0]
-    narrow = rows.Encoder(layout, words, 256).rows(talk(1), NARI)[0]
+    wide = rows.Encoder(layout, words, 4096).rows(Scene(talk(1), NARI, {}))[0]
+    narrow = rows.Encoder(layout, words, 256).rows(Scene(talk(1), NARI, {}))[0]
     assert "귀여워!" in tokenizer.decode(wide.tokens)
     assert "귀여워!" not in tokenizer.decode(narrow.tokens)
     assert "귀여워!" not in tokenizer.decode(
@@ -220,7 +218,8 @@ def test_several_people_are_told_apart(models: Path) -> None:
         Turn("user", "yo", "Ross"),
         Turn("assistant", "Yo."),
     )
-    _, said = rows.messages(dataclasses.replace(talk(1), turns=turns), NARI, ())
+    scene = Scene(dataclasses.replace(talk(1), turns=turns), NARI, {})
+    _, said = scene.messages(())
     assert said[0].content.startswith("Monica#")
     assert said[0].content.endswith(": hi ‹facts>")
     assert said[2].content.startswith("Ross#")
@@ -237,7 +236,7 @@ def test_where_history_differs_from_prompts_each_reply_gets_its_row(
 ) -> None:
     tokenizer = transformers.AutoTokenizer.from_pretrained(models / "qwen3")
     encoder = rows.Encoder(Template.of(tokenizer, THINKING), rows.Words(tokenizer), 512)
-    made = encoder.rows(talk(1), NARI)
+    made = encoder.rows(Scene(talk(1), NARI, {}))
     assert [
         tokenizer.decode([label for label in row.labels if label >= 0]) for row in made
     ] == [
@@ -342,7 +341,7 @@ def test_the_kept_weights_are_the_best_ones(models: Path, tmp_path: Path) -> Non
         for first in (12, 14):
             total = count = 0.0
             for number in (first, first + 1):
-                (row,) = encoder.rows(contradicted(number), NARI)
+                (row,) = encoder.rows(Scene(contradicted(number), NARI, {}))
                 scores = (
                     model(torch.tensor([row.tokens])).logits[0, :-1].log_softmax(-1)
                 )
@@ -606,8 +605,9 @@ def test_a_run_of_another_persona_is_left_alone(
     unlike = Persona("nari", "Nari is rude.", NARI.examples)
     said = refused(dataclasses.replace(ordinary, find_persona=lambda _: unlike))
     assert "holds a run with another persona; give another --out" in said
-    informed = dataclasses.replace(NARI, has_facts=True)
-    finetune.finetune(dataclasses.replace(ordinary, find_persona=lambda _: informed))
+    informed = dataclasses.replace(NARI, facts=("Nari is a cat.",), folder=tmp_path)
+    said = refused(dataclasses.replace(ordinary, find_persona=lambda _: informed))
+    assert "holds a run with another persona" in said
     other = tiny.make("qwen2", tmp_path / "other", seed=7)
     said = refused(dataclasses.replace(ordinary, base=str(other)))
     assert "holds a run with another base" in said

@@ -1,6 +1,7 @@
 """The starter's own torch code: growing, training weights, adapters, and the file that is measured."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gguf
@@ -12,8 +13,10 @@ from tokenizers import Tokenizer
 SCRIPTS = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SCRIPTS))
 
-from starter import gguf_file, grow, tokenizer, train  # noqa: E402
+from starter import evaluate, gguf_file, grow, tokenizer, train  # noqa: E402
+from starter.heldout import Item  # noqa: E402
 from starter.model import _PIECE, Shape, Starter  # noqa: E402
+from starter.prompt import User  # noqa: E402
 
 TEXTS = [
     "Hey, how are you?",
@@ -137,3 +140,109 @@ def test_an_adapter_is_added_to_the_matrices_that_it_names(
     expected = torch.zeros(2 * one.shape.feed_forward, width)
     expected[one.shape.feed_forward :] = deltas["ffn_up"]
     assert torch.allclose(changed["blocks.1.gate_up.weight"], expected, atol=1e-5)
+
+
+def test_what_is_written_is_what_is_read(words: Tokenizer, tmp_path: Path) -> None:
+    one, path = model(words), tmp_path / "starter.gguf"
+    gguf_file.write(one, words, path)
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+    read, its_words = gguf_file.read(path)
+    # Its epsilon has 32 bits.
+    assert replace(read.shape, epsilon=one.shape.epsilon) == one.shape
+    for text in TEXTS[:3]:
+        assert its_words.encode(text).ids == words.encode(text).ids
+        # Eight bits a weight.
+        found, expected = scores(read, words, text), scores(one, words, text)
+        assert torch.allclose(found, expected, atol=0.02)
+        assert not torch.equal(found, expected)
+
+
+def asked(words: str, language: str = "en", **expected: tuple[str, ...]) -> Item:
+    wanted = {"any": (), "all": (), "none": ()} | expected
+    return Item(
+        "test", "joey", "smalltalk", (User(words),), **wanted, language=language
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "reply", "ended", "amiss"),
+    [
+        (asked("Lunch?", any=("soup",)), "Soup, always.", True, set()),
+        (asked("Lunch?", any=("soup",)), "Bread, always.", True, {"content"}),
+        (asked("Lunch?", all=("a", "soup")), "Soup!", True, {"content"}),
+        (asked("Lunch?", none=("soup",)), "Soup!", True, {"content"}),
+        # Nothing certain is expected, so nothing is counted.
+        (asked("Hm"), "Hm what?", True, set()),
+        (asked("점심?", "ko"), "I like soup, 국.", True, {"language"}),
+        (asked("점심?", "ko"), "Pizza 어때요? 좋아요.", True, set()),
+        (asked("Lunch?"), "I like soup", True, {"complete"}),
+        (asked("Lunch?"), "I like soup.", False, {"complete"}),
+        (asked("a b c"), "a b c a b c a b c so.", True, {"copied", "loops"}),
+        (asked("Mina#1a2b: I am sad"), "I am sad. Why?", True, {"copied"}),
+        (asked("Lunch?"), "Soupsoupsoupsoup!", True, {"loops"}),
+    ],
+)
+def test_what_is_amiss_with_a_reply(
+    item: Item, reply: str, ended: bool, amiss: set[str]
+) -> None:
+    one = evaluate.Outcome(item, reply, ended)
+    found = {
+        name
+        for name in ("content", "language", "complete")
+        if getattr(one, name) is False
+    } | {name for name in ("copied", "loops") if getattr(one, name)}
+    assert found == amiss
+    assert one.good == (not amiss)
+    assert (one.content is None) == (not (item.any or item.all or item.none))
+
+
+def test_shares_stand_beside_each_other() -> None:
+    item = asked("Lunch?", any=("soup",))
+    good, bad = (
+        [
+            evaluate.Outcome(item, reply, True),
+            evaluate.Outcome(asked("Hm"), "Hm.", True),
+        ]
+        for reply in ("Soup.", "Bread.")
+    )
+    assert (
+        "| all | 2 | 0% → 100% | 100% → 100% | 0% → 0% | 0% → 0% | 100% → 100% | 50% → 100% |"
+        in evaluate.table(bad, good)
+    )
+
+
+def test_loss_of_what_is_held_back_is_its_replies_alone(words: Tokenizer) -> None:
+    one = model(words).train()
+    said = [
+        ("system", "S"),
+        ("user", "hello there"),
+        ("assistant", "Hey, how are you?"),
+    ]
+    rows = [
+        train.encode(words, said),
+        train.encode(words, [*said[:2], ("assistant", "x")]),
+    ]
+    found = train.surprise(one, [train.batch([row], len(row.tokens)) for row in rows])
+    assert one.training
+    one.eval()
+    with torch.no_grad():
+        tokens = [row.tokens for row in rows]
+        likely = [
+            one.logits(one.hidden(torch.tensor([ids])))[0].log_softmax(-1)
+            for ids in tokens
+        ]
+    replies = [
+        -float(likely[number][place - 1, row.tokens[place]])
+        for number, row in enumerate(rows)
+        for place in range(len(row.tokens))
+        if row.learn[place] == 1
+    ]
+    assert found == pytest.approx(sum(replies) / len(replies), rel=1e-4)
+
+
+def test_dropout_is_for_training_alone(words: Tokenizer) -> None:
+    one = model(words)
+    first, again = (scores(one, words, TEXTS[0]) for _ in range(2))
+    assert torch.equal(first, again)
+    one.train()
+    assert not torch.equal(scores(one, words, TEXTS[0]), first)
