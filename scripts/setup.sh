@@ -72,6 +72,32 @@ setup_build() {
   fi
 }
 
+# llama.cpp's options for instructions beyond the baseline that a processor with these flags has and this compiler knows, one a line. AMX is
+# left out: what gcc 12 makes of it dies on some processors that have it. GGML_NATIVE would take it in.
+cpu_options() {
+  local flags=" $1 " flag
+  for flag in avx512f avx512bw avx512cd avx512dq avx512vl; do
+    [[ $flags == *" $flag "* ]] || return 0
+  done
+  printf 'GGML_AVX512\n'
+  [[ $flags != *" avx512vbmi "* ]] || printf 'GGML_AVX512_VBMI\n'
+  [[ $flags != *" avx512_vnni "* ]] || printf 'GGML_AVX512_VNNI\n'
+  [[ $flags != *" avx512_bf16 "* ]] || ! c++ -mavx512bf16 -E -x c++ - </dev/null >/dev/null 2>&1 || printf 'GGML_AVX512_BF16\n'
+}
+
+# Has what is built next made for this machine's processor. Each set of options has a folder of its own: in one that is there already,
+# other options are ignored without a word.
+setup_cpu() {
+  local option folder=cpu
+  for option in ${!GGML_@}; do unset "$option"; done
+  [ "$(uname -m)" = x86_64 ] && [ -r /proc/cpuinfo ] || return 0
+  while read -r option; do
+    export "$option=ON"
+    folder+=-${option#GGML_}
+  done < <(cpu_options "$(grep -m1 '^flags' /proc/cpuinfo | cut -d: -f2)")
+  [ "$folder" = cpu ] || export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/${folder,,}
+}
+
 # Where packages are not installed for you: name what is missing and the command that installs it.
 setup_other() {
   local missing=()

@@ -64,6 +64,7 @@ impl Amendment<'_> {
         }
         let words = changed.map_or_else(String::new, |message| gate::clean_text(&message.text));
         let (words, said) = self.readable(&words);
+        let heard_in = ctx.heard_in(&scope).await?;
         let amended = {
             let _lane = ctx.lanes.enter(&scope.conversation).await;
             ctx.memory.amend_turn(of, words).await?
@@ -71,7 +72,7 @@ impl Amendment<'_> {
         let Some(amended) = amended else {
             return Ok(said);
         };
-        ctx.reasons.forget(&scope.owner);
+        ctx.let_go(&scope.owner, &heard_in).await;
         match &amended.left {
             None if changed.is_none() => {
                 self.take_down(amended.source.as_ref().unwrap_or(of))

@@ -1,16 +1,17 @@
 //! The engines that run, and which of them answers for a persona. Starts them; knows nothing of conversations.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chatfriends_engine::{
-    EngineError, Generate, Model, Readiness, Sampling, Server, ServerSettings, Worker,
+    ChatKey, EngineError, Generate, Model, Readiness, Sampling, Server, ServerSettings, Worker,
     WorkerSettings,
 };
 use chatfriends_personas::{Library, Persona, SamplingChoice};
 
+use crate::identity::Conversation;
 use crate::settings::{Brain, EngineSettings, ServerChoice};
 use crate::starter;
 
@@ -167,6 +168,18 @@ impl Brains {
             });
     }
 
+    /// Lets every engine let go of what it has computed of these conversations.
+    pub async fn forget(&self, conversations: &BTreeSet<Conversation>) {
+        let chats: Vec<ChatKey> = conversations.iter().map(Conversation::chat_key).collect();
+        let others: Vec<_> = {
+            let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+            others.values().cloned().collect()
+        };
+        for engine in others.iter().chain([&self.default]) {
+            engine.forget(chats.clone()).await;
+        }
+    }
+
     /// Ends all engines.
     pub async fn stop(&self) {
         let others: Vec<_> = self
@@ -235,7 +248,9 @@ pub fn overlaid(base: &Sampling, choice: &SamplingChoice) -> Sampling {
     }
 }
 
-fn worker_settings(engine: &EngineSettings, model: PathBuf) -> WorkerSettings {
+/// How a worker computes with this model.
+#[must_use]
+pub fn worker_settings(engine: &EngineSettings, model: PathBuf) -> WorkerSettings {
     WorkerSettings {
         gpu_layers: engine.gpu_layers,
         devices: engine.devices.clone(),
@@ -244,6 +259,7 @@ fn worker_settings(engine: &EngineSettings, model: PathBuf) -> WorkerSettings {
         kv_type: engine.kv_type,
         flash_attention: engine.flash_attention,
         threads: engine.threads,
+        cache_ram: engine.cache_ram,
         mmap: engine.mmap,
         mlock: engine.mlock,
         ..WorkerSettings::new(model)

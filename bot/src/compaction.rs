@@ -203,7 +203,9 @@ impl ModelSummariser<'_> {
         messages.extend(talk(evicted, &instruction));
         let request = Request {
             chat: None,
+            whose: None,
             messages,
+            lead: 0,
             template: self.persona.template.clone(),
             adapter: self.persona.adapter.clone(),
             max_tokens: budget,
@@ -214,6 +216,7 @@ impl ModelSummariser<'_> {
             },
             seed: Some(0),
             ignore_eos: false,
+            background: true,
             deadline: PATIENCE,
         };
         let mut events = self

@@ -20,6 +20,8 @@ const ORDINARY_EXCHANGE: u32 = 80;
 #[derive(Debug, Clone)]
 pub struct Draft {
     system: String,
+    /// Whether a program has put words of its own into the system text.
+    is_extended: bool,
     examples: Vec<Exchange>,
     past: Vec<Exchange>,
     asked: Asked,
@@ -124,6 +126,8 @@ pub struct Room {
 pub struct Prompt {
     /// What the engine is given.
     pub messages: Vec<Message>,
+    /// So many of the first are the persona's, in all its chats; 0 where a program has added to them.
+    pub lead: usize,
     /// The notes that stand before the words, to be stored with them.
     pub notes: String,
     /// Whether the notes hold all that is remembered of the person.
@@ -196,11 +200,11 @@ impl Draft {
     #[must_use]
     pub fn new(of: Ingredients<'_>) -> Self {
         let mut system = of.persona.system.trim().to_owned();
-        if let Some(extra) = of
+        let extra = of
             .extra_system
             .map(str::trim)
-            .filter(|extra| !extra.is_empty())
-        {
+            .filter(|extra| !extra.is_empty());
+        if let Some(extra) = extra {
             system.push_str("\n\n");
             system.push_str(extra);
         }
@@ -220,6 +224,7 @@ impl Draft {
         let (past, unanswered) = exchanges(&of.known.window, of.known.opening.as_deref(), voices);
         Self {
             system,
+            is_extended: extra.is_some(),
             examples,
             past,
             asked: Asked {
@@ -370,17 +375,18 @@ impl Draft {
                 holds_all_memory: false,
             });
         let mut messages = vec![message(Role::System, self.system)];
-        let shown = self
-            .examples
-            .into_iter()
-            .filter(|_| with_examples)
-            .chain(self.past.into_iter().skip(first));
-        messages.extend(shown.flat_map(Exchange::messages));
+        if with_examples {
+            messages.extend(self.examples.into_iter().flat_map(Exchange::messages));
+        }
+        let lead = if self.is_extended { 0 } else { messages.len() };
+        let past = self.past.into_iter().skip(first);
+        messages.extend(past.flat_map(Exchange::messages));
         let mut asked = self.asked.unanswered.split_off(first_unanswered);
         asked.push(below(&notes.text, &self.asked.words));
         messages.push(message(Role::User, asked.join("\n")));
         Ok(Prompt {
             messages,
+            lead,
             notes: notes.text,
             holds_all_memory: notes.holds_all_memory,
             tokens: room.prompt() - left,
@@ -501,6 +507,18 @@ fn below(notes: &str, words: &str) -> String {
     }
 }
 
+/// What is shown of a persona's facts with somebody's words; `None` for a persona that has no facts at all.
+#[must_use]
+pub fn facts_shown(persona: &Persona, words: &str) -> Option<Vec<String>> {
+    (!persona.facts.is_empty()).then(|| {
+        persona
+            .facts_near(words, FACTS_SHOWN)
+            .into_iter()
+            .map(|fact| fact.text.clone())
+            .collect()
+    })
+}
+
 fn message(role: Role, content: String) -> Message {
     Message { role, content }
 }
@@ -514,13 +532,7 @@ fn layers(of: &Ingredients<'_>) -> Vec<Notes> {
         language,
         ..
     } = of;
-    let facts: Option<Vec<String>> = (!persona.facts.is_empty()).then(|| {
-        persona
-            .facts_near(words, FACTS_SHOWN)
-            .into_iter()
-            .map(|fact| fact.text.clone())
-            .collect()
-    });
+    let facts = facts_shown(persona, words);
     let summary = known.summary.as_deref();
     let holds_all_memory = known.revision.is_some();
     let render = |memory: &[_], summary: Option<&str>, recalled: &[String]| {
@@ -736,6 +748,29 @@ mod tests {
     }
 
     #[test]
+    fn what_leads_is_the_persona_s_alone() {
+        let persona = persona("");
+        let history = [
+            message(Role::User, "secret".to_owned()),
+            message(Role::Assistant, "hm".to_owned()),
+        ];
+        let lead = |extra: Option<&str>, context| {
+            let draft = Draft::for_program(&persona, extra, &history, "hi");
+            let counts = words(&draft.texts());
+            let prompt = draft.fit(&counts, room(context, 10)).unwrap();
+            assert!(
+                prompt.messages[..prompt.lead]
+                    .iter()
+                    .all(|message| !message.content.contains("secret"))
+            );
+            prompt.lead
+        };
+        assert_eq!(lead(None, 1000), 3, "with its examples");
+        assert_eq!(lead(None, 60), 1, "which have no room there");
+        assert_eq!(lead(Some("Be brief."), 1000), 0);
+    }
+
+    #[test]
     fn long_unanswered_messages_do_not_lock_the_conversation() {
         let long = "long ".repeat(60);
         let known = Known {
@@ -843,7 +878,7 @@ mod tests {
             let now = text(said);
             let draft = Draft::new(Ingredients { persona: &persona, extra_system: None, known: &known, words: &now, speaker: None, language: Language::English });
             let counts = words(&draft.texts());
-            let model = Model { name: "m".into(), context, message_overhead: 2, capable: false };
+            let model = Model { name: "m".into(), context, message_overhead: 2, capable: false, keeps_beginnings: false };
             let room = Room::of(&model, reply);
             match draft.fit(&counts, room) {
                 Ok(prompt) => {

@@ -1,5 +1,6 @@
-//! What every turn shares. Made once by `run.rs`; only parts, no behaviour beyond finding who answers.
+//! What every turn shares. Made once by `run.rs`; finds who answers, and lets go of what was computed when something is forgotten.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chatfriends_personas::{Library, Persona};
@@ -11,7 +12,7 @@ use crate::commands::Audit;
 use crate::compaction::Compactor;
 use crate::dialogue::Dialogues;
 use crate::gate::Gate;
-use crate::identity::Level;
+use crate::identity::{Conversation, Level, Owner, Scope};
 use crate::inbound::Inbound;
 use crate::inbox::Inbox;
 use crate::intake::Resumed;
@@ -25,7 +26,7 @@ use crate::platforms::telegram::webhook::Webhook;
 use crate::reasons::Reasons;
 use crate::rules::{Effective, EffectiveRules, PlaceRules};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::studio::Studio;
 use crate::tally::Tally;
 use crate::turn::Trouble;
@@ -78,6 +79,23 @@ pub struct Context {
 }
 
 impl Context {
+    /// Where a person's words may be in what was computed; to be asked before they are forgotten, for [`Self::let_go`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn heard_in(&self, scope: &Scope) -> Result<BTreeSet<Conversation>, StoreError> {
+        let mut conversations = self.memory.conversations(&scope.owner).await?;
+        conversations.insert(scope.conversation.clone());
+        Ok(conversations)
+    }
+
+    /// Lets go of what is known beside the memory when something of it was forgotten: why replies were as they were, and what engines have
+    /// computed of these conversations.
+    pub async fn let_go(&self, owner: &Owner, conversations: &BTreeSet<Conversation>) {
+        self.reasons.forget(owner);
+        self.brains.forget(conversations).await;
+    }
+
     /// Who can answer where these levels stand one in another: those of files, and those made by command there.
     #[must_use]
     pub fn library_at(&self, levels: &[Level]) -> Arc<Library> {

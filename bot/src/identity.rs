@@ -1,6 +1,6 @@
 //! Who speaks, where, and who may read what is remembered of it. Only types: nothing here stores or sends.
 
-use chatfriends_engine::ChatKey;
+use chatfriends_engine::{ChatKey, ShareKey};
 use chatfriends_personas::PersonaId;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,12 @@ impl Platform {
 }
 
 impl PersonId {
+    /// Under which name the engine weighs what this person gets against what others get.
+    #[must_use]
+    pub fn share_key(&self) -> ShareKey {
+        ShareKey(self.0.clone())
+    }
+
     /// The person whom `platform` calls `raw`.
     #[must_use]
     pub fn new(platform: Platform, raw: &str) -> Self {

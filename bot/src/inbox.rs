@@ -25,7 +25,7 @@ use crate::platforms::MessageId;
 use crate::platforms::event::{Event, Happening, Message, Venue};
 use crate::store::key::Key;
 use crate::store::record::{Found, Record, prune, read, read_all, retry_on_conflict, update};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Swap};
 
 /// How long it is known that an event was answered. Telegram repeats updates for a day; buttons and edits are honoured as long as this.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -250,14 +250,21 @@ impl Inbox {
     pub async fn shown_as(&self, event: &EventId, other: &EventId) -> Result<(), StoreError> {
         retry_on_conflict(|| async {
             let posts = self.sent(other).await?;
-            let found = self.answered_record(event).await?;
-            let Some(answered) = found.record.clone() else {
-                return Ok(());
-            };
-            let swap = found.becomes(&Answered { posts, ..answered });
-            self.store.commit(vec![swap]).await
+            let swap = self.answered_anew(event, posts).await?;
+            self.store.commit(swap.into_iter().collect()).await
         })
         .await
+    }
+
+    /// An event that was answered is answered by these messages instead; `None` when it was not, or so long ago that it is forgotten.
+    async fn answered_anew(
+        &self,
+        event: &EventId,
+        posts: Vec<Sent>,
+    ) -> Result<Option<Swap>, StoreError> {
+        let found = self.answered_record(event).await?;
+        let answered = found.record.clone();
+        Ok(answered.map(|answered| found.becomes(&Answered { posts, ..answered })))
     }
 
     /// Notes that the events of a batch are answered together, so that they still are after a restart.
@@ -308,7 +315,8 @@ impl Inbox {
         Ok(found.record.unwrap_or_default().posts)
     }
 
-    /// Notes what became of the message number `index` that is shown for an event.
+    /// Notes what became of the message number `index` that is shown for an event. A persona's words that answer another event anew are
+    /// its answer from then on.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -342,6 +350,10 @@ impl Inbox {
                     persona: persona.cloned(),
                     at_ms: now_ms(),
                 }));
+            }
+            // In the same commit: a button below the message may be pressed as soon as the message is known.
+            if about != event && persona.is_some() {
+                swaps.extend(self.answered_anew(about, outgoing.posts).await?);
             }
             self.store.commit(swaps).await
         })
@@ -643,5 +655,32 @@ mod tests {
         );
         inbox.note_unsent(&event.id, 1).await.unwrap();
         assert_eq!(inbox.sent(&event.id).await.unwrap(), [there]);
+    }
+
+    #[tokio::test]
+    async fn whoever_knows_a_message_knows_that_it_is_the_answer_from_now_on() {
+        let (_, inbox) = inbox();
+        let (words, command) = (event(1), event(2));
+        let joey = PersonaId::new("joey").unwrap();
+        let sent = |number: &str| Sent::As(MessageId(number.to_owned()));
+        let say = async |event: &Event, persona, message: &str| {
+            let posting = Posting {
+                event: &event.id,
+                about: &words.id,
+                place: &event.venue.place,
+                asker: &event.by.person,
+                persona,
+            };
+            inbox.note_sent(&posting, 0, &sent(message)).await.unwrap();
+        };
+        inbox.take(&words).await.unwrap();
+        say(&words, Some(&joey), "9").await;
+        inbox.finish(&Batch(vec![words.clone()])).await.unwrap();
+        inbox.take(&command).await.unwrap();
+        // The bot's own sentence, such as that the model does not answer, is no other answer.
+        say(&command, None, "10").await;
+        assert_eq!(inbox.shown_for(&words.id).await.unwrap(), [sent("9")]);
+        say(&command, Some(&joey), "11").await;
+        assert_eq!(inbox.shown_for(&words.id).await.unwrap(), [sent("11")]);
     }
 }

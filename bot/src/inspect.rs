@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use chatfriends_personas::{Language, Library, Persona};
+use serde::Deserialize;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::catalogue::Catalogue;
 use crate::cli::{ExportFormat, Whose};
+use crate::compose;
 use crate::failure::Failure;
 use crate::identity::{Audience, Owner};
 use crate::memory::{Held, Memory, MemoryLimits};
@@ -65,6 +68,34 @@ pub fn persona(settings: &Settings, id: &str) -> Result<(), Failure> {
             .as_ref()
             .map_or_else(|| "none".to_owned(), |path| path.display().to_string())
     );
+    Ok(())
+}
+
+/// A line of `persona facts`' input.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Message {
+    text: String,
+}
+
+/// `persona facts`.
+///
+/// # Errors
+/// When there is no such persona, or a line cannot be read; the line is named.
+#[expect(clippy::print_stdout, reason = "the facts are what was asked for")]
+pub fn facts(settings: &Settings, id: &str) -> Result<(), Failure> {
+    let library = catalogue(settings).now();
+    let persona = known(&library, id)?;
+    for (number, line) in (1..).zip(std::io::stdin().lines()) {
+        let in_line = || format!("line {number} of standard input");
+        let line = line.with_context(in_line)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let message: Message = serde_json::from_str(&line).with_context(in_line)?;
+        let shown = compose::facts_shown(persona, &message.text).unwrap_or_default();
+        println!("{}", serde_json::json!({ "facts": shown }));
+    }
     Ok(())
 }
 

@@ -39,6 +39,7 @@ use crate::store::Store;
 use crate::store::sled::SledStore;
 use crate::studio::Studio;
 use crate::tally::Tally;
+use crate::turn;
 use crate::web::Web;
 
 /// The whole shutdown takes no longer than this; what did not finish is named.
@@ -293,7 +294,10 @@ async fn check_personas(ctx: Arc<Context>, stop: CancellationToken) -> anyhow::R
         loop {
             ctx.brains.keep(&ctx.catalogue.now());
             check_all(&ctx).await;
-            ctx.catalogue.edited().await;
+            tokio::select! {
+                () = ctx.catalogue.edited() => {}
+                never = warm_all(&ctx) => never,
+            }
         }
     };
     tokio::select! {
@@ -315,6 +319,26 @@ async fn check_all(ctx: &Context) {
         }
     }
     tracing::info!(online, "Personas are online.");
+}
+
+/// Lets the engines compute what the personas' prompts begin with, and returns never.
+async fn warm_all(ctx: &Context) -> ! {
+    let started = tokio::time::Instant::now();
+    let mut read = 0;
+    for persona in ctx.catalogue.now().iter() {
+        match turn::warm(ctx, persona).await {
+            Ok(kept) => read += usize::from(kept),
+            // Whoever talks with it waits a little longer then, and what is wrong has been told.
+            Err(error) => {
+                tracing::debug!(persona = %persona.id, %error, "A persona could not be read ahead.");
+            }
+        }
+    }
+    if read > 0 {
+        let seconds = started.elapsed().as_secs_f32();
+        tracing::info!(read, seconds, "The engine has read the personas.");
+    }
+    std::future::pending().await
 }
 
 /// Lets go, a few times a day, of what was answered long ago.

@@ -164,6 +164,8 @@ pub struct EngineSettings {
     pub kv_type: KvType,
     pub flash_attention: FlashAttention,
     pub threads: Option<u32>,
+    /// MiB for what conversations that are not being answered have computed.
+    pub cache_ram: u32,
     pub mmap: bool,
     pub mlock: bool,
 }
@@ -576,6 +578,7 @@ impl Reader {
         let kv_type = self.take("engine.kv_type");
         let flash_attention = self.take("engine.flash_attention");
         let threads = self.within("engine.threads", 0, 512);
+        let cache_ram = self.within("engine.cache_ram", 0, 1 << 20);
         let mmap = self.take("engine.mmap");
         let mlock = self.take("engine.mlock");
         if context.is_some_and(|context| context != 0 && context < 256) {
@@ -592,6 +595,7 @@ impl Reader {
             kv_type: kv_type?,
             flash_attention: flash_attention?,
             threads: threads.map(|count| (count > 0).then_some(count))?,
+            cache_ram: cache_ram?,
             mmap: mmap?,
             mlock: mlock?,
         })

@@ -241,7 +241,7 @@ async fn reply_alone(
     let wishes = wishes(admitted);
     let reply_tokens = reply_tokens(persona, wishes.max_tokens);
     let prompt = unless_over(&stop, out, fit(&seat, draft, reply_tokens)).await?;
-    let request = request(ctx, persona, &seat, prompt.messages, &wishes);
+    let request = request(ctx, persona, &seat, prompt, &wishes);
     let spoke = speak(seat.engine.as_ref(), request, &stop, out).await?;
     let spoke = heard(ctx, spoke)?;
     explain(&spoke, admitted.language(), out).await;
@@ -421,8 +421,9 @@ impl<'a> Stage<'a> {
         attempt: Attempt,
     ) -> Result<Spoke, Trouble> {
         let mut reason = Reason::new(&self.persona, &self.seat, &prompt);
-        let mut request = request(self.ctx, &self.persona, &self.seat, prompt.messages, wishes);
+        let mut request = request(self.ctx, &self.persona, &self.seat, prompt, wishes);
         request.chat = Some(self.scope.conversation.chat_key());
+        request.whose = Some(self.admitted.inbound().person.share_key());
         if attempt == Attempt::Again {
             // Warm enough to leave the path of the first reply, which a low temperature would repeat.
             request.sampling.temperature = request.sampling.temperature.max(0.9);
@@ -543,6 +544,30 @@ pub async fn share(ctx: &Context, persona: &Persona) -> Option<Share> {
     timeout(COUNTING_PATIENCE, counted).await.ok()?.ok()
 }
 
+/// Lets the engine compute what every prompt of a persona begins with, so that nobody's first message waits for it; false when the engine
+/// would not keep it.
+///
+/// # Errors
+/// What the engine says, or [`Trouble::TooLong`] when the persona leaves no room.
+pub async fn warm(ctx: &Context, persona: &Persona) -> Result<bool, Trouble> {
+    let seat = ctx.brains.seat(persona).await?;
+    if !seat.model.keeps_beginnings {
+        return Ok(false);
+    }
+    let draft = Draft::for_program(persona, None, &[], "hi");
+    let prompt = fit(&seat, draft, reply_tokens(persona, None)).await?;
+    let request = Request {
+        max_tokens: 1,
+        background: true,
+        ..request(ctx, persona, &seat, prompt, &Wishes::default())
+    };
+    let mut events = seat.engine.generate(request).await?.events;
+    while let Some(event) = events.recv().await {
+        event?;
+    }
+    Ok(true)
+}
+
 /// Whoever edits a persona waits no longer for a figure.
 const COUNTING_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -561,12 +586,14 @@ fn request(
     ctx: &Context,
     persona: &Persona,
     seat: &Seat,
-    messages: Vec<Message>,
+    prompt: Prompt,
     wishes: &Wishes,
 ) -> Request {
     Request {
         chat: None,
-        messages,
+        whose: None,
+        messages: prompt.messages,
+        lead: prompt.lead,
         template: persona.template.clone(),
         adapter: persona.adapter.clone(),
         max_tokens: Room::of(&seat.model, reply_tokens(persona, wishes.max_tokens)).reply,
@@ -574,6 +601,7 @@ fn request(
         sampling: overlaid(&seat.sampling, &wishes.sampling),
         seed: wishes.seed,
         ignore_eos: wishes.ignore_eos,
+        background: false,
         deadline: ctx.settings.limits.reply,
     }
 }

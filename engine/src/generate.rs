@@ -18,7 +18,7 @@ pub enum Role {
 }
 
 /// One message of a prompt. Its content is always plain text: special tokens in it are not interpreted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,
@@ -29,6 +29,10 @@ pub struct Message {
 /// Names the conversation whose cached tail a request may reuse. Two requests with the same key share nothing but cached computation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ChatKey(pub String);
+
+/// Names who is served. What one gets is weighed against what others get.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ShareKey(pub String);
 
 /// How the next token is drawn. Neutral values switch a step off.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,8 +79,13 @@ impl Default for Sampling {
 pub struct Request {
     /// Whose cached tail to reuse; `None` = no reuse and nothing kept.
     pub chat: Option<ChatKey>,
+    /// For whom it is; all of whom nothing is known count as one.
+    pub whose: Option<ShareKey>,
     /// System first, then person and model in turn, ending with the person.
     pub messages: Vec<Message>,
+    /// So many of the first messages are the persona's and the same in all its chats: their computation may be shared between chats. 0 where
+    /// they hold anybody's words.
+    pub lead: usize,
     /// A chat template in place of the model's own: a known name (`chatml`, `llama3`, `gemma`, `mistral`, `koalpaca`) or Jinja text.
     pub template: Option<String>,
     /// A LoRA adapter file to apply, as a path the worker can read.
@@ -87,10 +96,13 @@ pub struct Request {
     pub stop: Vec<String>,
     /// How tokens are drawn.
     pub sampling: Sampling,
-    /// Same seed, same prompt, same model: same reply. `None` draws one.
+    /// Same seed, same prompt, same model: same reply, unless others are answered beside it: what is computed beside other tokens is rounded
+    /// otherwise. For the same reason a prompt with a seed shares nothing with other chats. `None` draws one.
     pub seed: Option<u32>,
     /// Go on past the model's end token until `max_tokens`; for measurements.
     pub ignore_eos: bool,
+    /// Nobody waits for it: it gives way to all others.
+    pub background: bool,
     /// After this long the reply ends where it stands.
     pub deadline: Duration,
 }
@@ -147,6 +159,8 @@ pub struct Model {
     pub message_overhead: u32,
     /// Whether it can be trusted to write a summary by itself (by its size; see `Worker` and `Server`).
     pub capable: bool,
+    /// Whether the beginning of a prompt that was computed once is at hand for other chats, so that computing it ahead is worth while.
+    pub keeps_beginnings: bool,
 }
 
 /// Whether requests can be served now.
@@ -212,6 +226,9 @@ pub trait Generate: Send + Sync + std::fmt::Debug {
 
     /// Tokens of each text, counted as plain text.
     async fn count(&self, texts: Vec<String>) -> Result<Vec<u32>, EngineError>;
+
+    /// Lets go of all that was computed for these chats, as far as it is kept here. A reply that is running ends as it would have.
+    async fn forget(&self, chats: Vec<ChatKey>);
 
     /// Begins a reply.
     async fn generate(&self, request: Request) -> Result<Reply, EngineError>;

@@ -32,6 +32,8 @@ pub struct Gguf {
     pub context_length: Option<u32>,
     /// Number of layers.
     pub block_count: Option<u32>,
+    /// Tokens that some layers look back at most, where they do not see everything.
+    pub sliding_window: Option<u32>,
     /// The chat template that came with the model, as Jinja text.
     pub chat_template: Option<String>,
     /// Number of tokens in the vocabulary.
@@ -197,6 +199,10 @@ impl Gguf {
                 .number(&of_model("context_length"))
                 .and_then(|it| u32::try_from(it).ok()),
             block_count: block_count.and_then(|it| u32::try_from(it).ok()),
+            sliding_window: header
+                .number(&of_model("attention.sliding_window"))
+                .and_then(|it| u32::try_from(it).ok())
+                .filter(|window| *window > 0),
             chat_template: header
                 .text("tokenizer.chat_template")
                 .map(ToOwned::to_owned),

@@ -17,7 +17,7 @@ mod worker;
 
 pub use generate::{
     ChatKey, EngineError, Event, Finish, FinishReason, Generate, Message, Model, Readiness, Reply,
-    Request, Role, Sampling, Usage,
+    Request, Role, Sampling, ShareKey, Usage,
 };
 pub use gguf::{Gguf, GgufError, GgufFault, Kind, inspect};
 pub use server::{Server, ServerSettings};

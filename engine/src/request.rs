@@ -62,10 +62,12 @@ pub(crate) mod tests {
     pub(crate) fn harmless() -> Request {
         Request {
             chat: None,
+            whose: None,
             messages: vec![Message {
                 role: Role::User,
                 content: "hi".into(),
             }],
+            lead: 0,
             template: None,
             adapter: None,
             max_tokens: 16,
@@ -73,6 +75,7 @@ pub(crate) mod tests {
             sampling: Sampling::default(),
             seed: Some(1),
             ignore_eos: false,
+            background: false,
             deadline: Duration::from_secs(60),
         }
     }

@@ -17,7 +17,9 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::generate::{EngineError, FinishReason, Generate, Model, Readiness, Reply, Request};
+use crate::generate::{
+    ChatKey, EngineError, FinishReason, Generate, Model, Readiness, Reply, Request,
+};
 use crate::request;
 use answer::{Answer, read_stream};
 use tokens::Counter;
@@ -139,12 +141,17 @@ impl Generate for Server {
             context: settings.context,
             message_overhead: MESSAGE_OVERHEAD,
             capable: true,
+            // What a server keeps is its own affair, and every request may cost.
+            keeps_beginnings: false,
         })
     }
 
     async fn count(&self, texts: Vec<String>) -> Result<Vec<u32>, EngineError> {
         self.counter.count(texts).await
     }
+
+    // No model server can be told to.
+    async fn forget(&self, _chats: Vec<ChatKey>) {}
 
     async fn generate(&self, request: Request) -> Result<Reply, EngineError> {
         request::check(&request)?;

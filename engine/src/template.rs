@@ -20,8 +20,15 @@ const FUEL: u64 = 5_000_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) text: String,
-    /// The template's own words, in which special tokens count. Everything else is somebody's text.
-    pub(crate) trusted: bool,
+    /// The message whose content it is, by its place. Everything else are the template's own words, in which special tokens count.
+    pub(crate) message: Option<usize>,
+}
+
+impl Piece {
+    /// Whether these are the template's own words.
+    pub(crate) fn is_templates(&self) -> bool {
+        self.message.is_none()
+    }
 }
 
 /// What a template may ask of the vocabulary.
@@ -130,12 +137,12 @@ impl Template {
         let pieces = self.render(&[said(Role::User), said(Role::Assistant), said(Role::User)])?;
         let after_reply = pieces
             .iter()
-            .skip_while(|piece| piece.trusted)
+            .skip_while(|piece| piece.is_templates())
             .skip(1)
-            .skip_while(|piece| piece.trusted)
+            .skip_while(|piece| piece.is_templates())
             .nth(1);
         self.turn_end = after_reply
-            .filter(|piece| piece.trusted)
+            .filter(|piece| piece.is_templates())
             .map(|piece| piece.text.clone())
             .unwrap_or_default();
         Ok(())
@@ -163,21 +170,21 @@ impl Template {
         let mark = format!("{}m", self.nonce);
         let mut parts = text.split(&mark);
         let mut pieces = Vec::new();
-        let push = |pieces: &mut Vec<Piece>, text: &str, trusted| {
+        let push = |pieces: &mut Vec<Piece>, text: &str, message| {
             if !text.is_empty() {
                 pieces.push(Piece {
                     text: text.to_owned(),
-                    trusted,
+                    message,
                 });
             }
         };
-        push(&mut pieces, parts.next().unwrap_or_default(), true);
+        push(&mut pieces, parts.next().unwrap_or_default(), None);
         let mut expected = contents.iter().enumerate();
         for part in parts {
             let (digits, own) = part.split_at_checked(6).unwrap_or_default();
             match expected.next() {
                 Some((index, content)) if digits == format!("{index:06}") => {
-                    push(&mut pieces, content, false)
+                    push(&mut pieces, content, Some(index))
                 }
                 _ => {
                     return Err(EngineError::Refused(
@@ -185,7 +192,7 @@ impl Template {
                     ));
                 }
             }
-            push(&mut pieces, own, true);
+            push(&mut pieces, own, None);
         }
         match expected.next() {
             None => Ok(pieces),

@@ -23,6 +23,11 @@ mod protocol;
 mod quantize;
 #[cfg_attr(
     not(feature = "llama"),
+    allow(dead_code, reason = "only the worker's inside remembers")
+)]
+mod replies;
+#[cfg_attr(
+    not(feature = "llama"),
     allow(dead_code, reason = "only the worker's inside schedules")
 )]
 mod scheduler;
@@ -52,7 +57,7 @@ pub use job::{Job, JobError, run_job};
 pub use quantize::Quantization;
 pub use settings::{FlashAttention, GpuLayers, KvType, WorkerSettings};
 
-use crate::generate::{EngineError, Generate, Model, Readiness, Reply, Request};
+use crate::generate::{ChatKey, EngineError, Generate, Model, Readiness, Reply, Request};
 use crate::request;
 use supervisor::{Call, Program, Supervisor};
 
@@ -155,6 +160,11 @@ impl Generate for Worker {
     async fn count(&self, texts: Vec<String>) -> Result<Vec<u32>, EngineError> {
         let (tell, answer) = oneshot::channel();
         self.ask(Call::Count { texts, tell }, answer).await
+    }
+
+    async fn forget(&self, chats: Vec<ChatKey>) {
+        // A supervisor that is gone has no worker, which keeps nothing.
+        self.calls.send(Call::Forget { chats }).await.ok();
     }
 
     async fn generate(&self, request: Request) -> Result<Reply, EngineError> {

@@ -65,6 +65,21 @@ async fn begin_endless(person: &Person) -> (Events, String) {
 }
 
 #[tokio::test]
+async fn nobody_s_first_message_waits_for_the_persona_to_be_read() {
+    let daemon = Home::new().start_and_read_personas().await;
+    for persona in ["rachel", "mechuri"] {
+        let body =
+            json!({ "model": persona, "messages": [{ "role": "user", "content": "안녕, hi" }] });
+        let usage = &daemon.anyone().completions(&body).await.json()["usage"];
+        let cached = &usage["prompt_tokens_details"]["cached_tokens"];
+        // But for the words and what the template puts around them.
+        let read = usage["prompt_tokens"].as_u64().unwrap() - cached.as_u64().unwrap();
+        assert!(read < 20, "{persona}: {usage}");
+    }
+    drop(daemon);
+}
+
+#[tokio::test]
 async fn the_starter_answers() {
     let home = Home::new();
     let daemon = home.start().await;
@@ -101,7 +116,7 @@ async fn the_starter_answers() {
 
 #[tokio::test]
 async fn a_seed_repeats_a_reply_and_usage_counts_it() {
-    let daemon = Home::new().start().await;
+    let daemon = Home::new().start_and_read_personas().await;
     let body = json!({ "model": "helper", "messages": [{ "role": "user", "content": "안녕, 오늘 뭐 할까?" }], "seed": 7, "temperature": 0.9, "max_tokens": 12, "ignore_eos": true });
     let first = daemon.anyone().completions(&body).await.json();
     let second = daemon.anyone().completions(&body).await.json();
@@ -126,6 +141,24 @@ async fn the_next_turn_reuses_what_was_computed() {
         finish["cached_tokens"].as_u64().unwrap() * 2 > finish["prompt_tokens"].as_u64().unwrap(),
         "{finish}"
     );
+}
+
+#[tokio::test]
+async fn what_was_forgotten_is_not_kept_by_the_engine() {
+    let daemon = Home::new().start().await;
+    let yun = daemon.user("yun");
+    let read = async || {
+        let shown = yun
+            .say("joey", "I live by the sea with my grandmother.")
+            .await;
+        let finish = shown.0.last().unwrap()["finish"].clone();
+        finish["prompt_tokens"].as_u64().unwrap() - finish["cached_tokens"].as_u64().unwrap()
+    };
+    read().await;
+    yun.say("joey", "/memory forget all").await;
+    // The same prompt again: all but its last token would be known.
+    assert!(read().await > 8);
+    drop(daemon);
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ async fn a_student_a_friend_group_and_a_moderator() {
     telegram.set_pace(None);
     let home = Home::new().on_discord(&discord).on_telegram(&telegram);
     let guild = discord.guild("friends");
-    let daemon = home.start().await;
+    let daemon = home.start_and_read_personas().await;
     discord.until_connected().await;
     discord.until_registered("settings").await;
     let mut session = Session(OPENING.to_owned());

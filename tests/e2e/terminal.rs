@@ -268,6 +268,36 @@ async fn personas_are_listed_and_shown() {
 }
 
 #[tokio::test]
+async fn the_facts_that_go_with_a_message_can_be_looked_up() {
+    let home = Home::new();
+    home.write("config/personas/school.toml", "name = \"School\"\nlanguages = [\"en\"]\nsystem = \"You are a guide.\"\ngreeting = \"Hi\"\n[[fact]]\ntext = \"The library opens at nine.\"\n[[fact]]\ntext = \"Lunch is in the hall.\"\n");
+    let messages = "{\"text\": \"When does the library open?\"}\n\n{\"text\": \"hm\"}\n";
+    let shown = |id, input: &'static str| {
+        let home = &home;
+        async move {
+            home.run_with(&["persona", "facts", id], input.as_bytes())
+                .await
+        }
+    };
+    assert_eq!(
+        shown("school", messages).await.sound(),
+        "{\"facts\":[\"The library opens at nine.\"]}\n{\"facts\":[]}\n"
+    );
+    assert_eq!(
+        shown("joey", "{\"text\": \"hm\"}").await.sound(),
+        "{\"facts\":[]}\n"
+    );
+    let fault = shown("school", "{\"text\": \"hm\"}\nwhen?\n").await;
+    assert!(fault.failed(1).contains("line 2 of standard input"));
+    assert!(
+        shown("scool", "")
+            .await
+            .failed(1)
+            .contains("did you mean school?")
+    );
+}
+
+#[tokio::test]
 async fn memory_is_shown_exported_and_forgotten() {
     let model = FakeModel::start().await;
     let home = Home::with(&model);

@@ -135,13 +135,17 @@ async fn forget(call: Call<'_>) -> Outcome {
     let _place_in_line = turn::line_up(call.ctx, call.admitted)?;
     let mut told = Vec::new();
     for (owner, line) in meant {
-        let conversation = call.admitted.scope(&owner.persona).conversation;
-        let _lane = turn::lane(call.ctx, call.admitted, &conversation).await;
+        let scope = Scope {
+            owner: Owner::clone(owner),
+            ..call.admitted.scope(&owner.persona)
+        };
+        let _lane = turn::lane(call.ctx, call.admitted, &scope.conversation).await;
+        let heard_in = call.ctx.heard_in(&scope).await?;
         match line {
             Line::Fact(fact) => call.ctx.memory.forget_fact(owner, fact.id).await?,
             Line::Earlier(line) => call.ctx.memory.forget_line(owner, line).await?,
         };
-        call.ctx.reasons.forget(owner);
+        call.ctx.let_go(owner, &heard_in).await;
         let line = line.say(call.language);
         told.push(Sentence::MemoryLineForgotten { line }.say(call.language));
     }
@@ -160,13 +164,11 @@ async fn forget_all(call: &Call<'_>) -> Outcome {
     let _place_in_line = turn::line_up(call.ctx, call.admitted)?;
     let mut turns = 0;
     for persona in &personas {
-        let Scope {
-            conversation,
-            owner,
-        } = call.admitted.scope(persona);
-        let _lane = turn::lane(call.ctx, call.admitted, &conversation).await;
-        turns += call.ctx.memory.forget_all(&owner).await?.turns;
-        call.ctx.reasons.forget(&owner);
+        let scope = call.admitted.scope(persona);
+        let _lane = turn::lane(call.ctx, call.admitted, &scope.conversation).await;
+        let heard_in = call.ctx.heard_in(&scope).await?;
+        turns += call.ctx.memory.forget_all(&scope.owner).await?.turns;
+        call.ctx.let_go(&scope.owner, &heard_in).await;
     }
     call.tell(Sentence::MemoryAllForgotten { turns }).await
 }

@@ -49,7 +49,11 @@ impl Intake {
     pub(super) async fn move_along(&self, moved: &Move) -> Result<(), StoreError> {
         self.move_rules(moved).await?;
         let Move { from, to } = moved;
-        self.ctx.memory.move_place(&from.place, &to.place).await?;
+        let memory = &self.ctx.memory;
+        let conversations = memory.conversations_at(&from.place).await?;
+        memory.move_place(&from.place, &to.place).await?;
+        // Under these names nobody would ever ask for it or have it forgotten.
+        self.ctx.brains.forget(&conversations).await;
         self.ctx.inbox.move_place(&from.place, to).await
     }
 

@@ -141,10 +141,11 @@ impl Memory {
         })
     }
 
-    pub(super) async fn conversations(
-        &self,
-        owner: &Owner,
-    ) -> Result<BTreeSet<Conversation>, StoreError> {
+    /// Where a person has talked before this audience with this persona.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn conversations(&self, owner: &Owner) -> Result<BTreeSet<Conversation>, StoreError> {
         let sayings = records::sayings(self.store.as_ref(), owner).await?;
         Ok(sayings
             .into_iter()

@@ -170,8 +170,9 @@ async fn forget(
 ) -> Result<StatusCode, Refused> {
     let scope = scope(&headers, with)?;
     let _lane = ctx.lanes.enter(&scope.conversation).await;
+    let heard_in = ctx.heard_in(&scope).await?;
     let existed = ctx.memory.forget_fact(&scope.owner, fact).await?;
-    ctx.reasons.forget(&scope.owner);
+    ctx.let_go(&scope.owner, &heard_in).await;
     Ok(if existed {
         StatusCode::NO_CONTENT
     } else {
@@ -186,8 +187,9 @@ async fn forget_all(
 ) -> Result<StatusCode, Refused> {
     let scope = scope(&headers, with)?;
     let _lane = ctx.lanes.enter(&scope.conversation).await;
+    let heard_in = ctx.heard_in(&scope).await?;
     ctx.memory.forget_all(&scope.owner).await?;
-    ctx.reasons.forget(&scope.owner);
+    ctx.let_go(&scope.owner, &heard_in).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -29,7 +29,7 @@ fn chat() -> Vec<Message> {
 
 fn shown(pieces: &[Piece]) -> String {
     let show = |piece: &Piece| {
-        if piece.trusted {
+        if piece.is_templates() {
             piece.text.clone()
         } else {
             format!("⟨{}⟩", piece.text)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::protocol::{Command, Frames, Report, VERSION, encode};
+use super::protocol::{CallId, Command, Frames, Report, VERSION, encode};
 use super::settings::WorkerSettings;
 
 /// llama.cpp splits words with regular expressions that recurse; a long word must not end the process.
@@ -31,16 +31,23 @@ pub fn run_worker() -> ExitCode {
 pub(super) fn with_deep_stack<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
-    let thread = std::thread::Builder::new()
+    start_with_deep_stack(work).ok()?.join().ok()
+}
+
+/// A thread in which llama.cpp may split words.
+pub(super) fn start_with_deep_stack<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> std::io::Result<std::thread::JoinHandle<T>> {
+    std::thread::Builder::new()
         .name("engine".into())
         .stack_size(STACK_BYTES)
-        .spawn(work);
-    thread.ok()?.join().ok()
+        .spawn(work)
 }
 
 fn work() -> Result<(), String> {
-    let mut output = Output(std::io::stdout().lock());
-    let commands = listen();
+    let output = Output;
+    let (counts, counting) = mpsc::channel();
+    let commands = listen(counts);
     output.say(&Report::Hello { version: VERSION })?;
     let settings = match commands.recv() {
         Ok(Command::Hello {
@@ -52,7 +59,7 @@ fn work() -> Result<(), String> {
             return Err("this is the engine's worker; chatfriends starts it by itself".into());
         }
     };
-    serve(&settings, &commands, &mut output).or_else(|end| match end {
+    serve(&settings, &commands, counting, output).or_else(|end| match end {
         End::Hopeless(reason) => output.say(&Report::Failed { reason }),
         End::Broken(reason) => Err(reason),
     })
@@ -74,16 +81,18 @@ pub(super) enum End {
 fn serve(
     settings: &WorkerSettings,
     commands: &mpsc::Receiver<Command>,
-    output: &mut Output,
+    counts: mpsc::Receiver<Count>,
+    output: Output,
 ) -> Result<(), End> {
-    super::service::serve(settings, commands, output)
+    super::service::serve(settings, commands, counts, output)
 }
 
 #[cfg(not(feature = "llama"))]
 fn serve(
     settings: &WorkerSettings,
     _: &mpsc::Receiver<Command>,
-    _: &mut Output,
+    _: mpsc::Receiver<Count>,
+    _: Output,
 ) -> Result<(), End> {
     let model = settings.model.display();
     Err(End::Hopeless(format!(
@@ -91,24 +100,36 @@ fn serve(
     )))
 }
 
-/// Standard output, of which nobody else in this process writes a byte.
-pub(super) struct Output(std::io::StdoutLock<'static>);
+/// Standard output, to which nobody else in this process writes a byte. Threads write one report after the other.
+#[derive(Clone, Copy)]
+pub(super) struct Output;
 
 impl Output {
-    pub(super) fn say(&mut self, report: &Report) -> Result<(), String> {
+    pub(super) fn say(&self, report: &Report) -> Result<(), String> {
         let frame = encode(report).map_err(|error| error.to_string())?;
-        self.0
+        let mut stdout = std::io::stdout().lock();
+        stdout
             .write_all(&frame)
-            .and_then(|()| self.0.flush())
+            .and_then(|()| stdout.flush())
             .map_err(|error| format!("the daemon does not listen any more: {error}"))
     }
 }
 
+/// Texts whose tokens are to be counted, and for which call. It needs the vocabulary only, and nobody should wait for a step for it.
+#[cfg_attr(
+    not(feature = "llama"),
+    expect(dead_code, reason = "without llama.cpp nothing is counted")
+)]
+pub(super) struct Count {
+    pub(super) call: CallId,
+    pub(super) texts: Vec<String>,
+}
+
 /// Reads commands in a thread of its own, so that a worker deep in a computation still notices that its daemon is gone.
-fn listen() -> mpsc::Receiver<Command> {
+fn listen(counts: mpsc::Sender<Count>) -> mpsc::Receiver<Command> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        if let Err(fault) = read_commands(&sender) {
+        if let Err(fault) = read_commands(&sender, &counts) {
             tracing::error!("The commands cannot be read: {fault}");
         }
         drop(sender);
@@ -119,13 +140,19 @@ fn listen() -> mpsc::Receiver<Command> {
     receiver
 }
 
-fn read_commands(sender: &mpsc::Sender<Command>) -> Result<(), Box<dyn std::error::Error>> {
+fn read_commands(
+    commands: &mpsc::Sender<Command>,
+    counts: &mpsc::Sender<Count>,
+) -> Result<(), Box<dyn std::error::Error>> {
     let mut input = std::io::stdin().lock();
     let mut frames = Frames::default();
     let mut buffer = vec![0; 64 << 10];
     loop {
         while let Some(command) = frames.next()? {
-            sender.send(command)?;
+            match command {
+                Command::Count { call, texts } => counts.send(Count { call, texts })?,
+                command => commands.send(command)?,
+            }
         }
         match input.read(&mut buffer)? {
             0 => return Ok(frames.finish()?),

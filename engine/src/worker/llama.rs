@@ -8,6 +8,8 @@ use std::path::Path;
 
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
+use llama_cpp_2::context::session::LlamaStateSeqFlags;
+pub(super) use llama_cpp_2::context::session::SeqState;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::params::LlamaModelParams;
@@ -23,9 +25,9 @@ use llama_cpp_2::{
 
 use super::machine;
 use super::plan::{BATCH, Plan, Room};
-use super::scheduler::{Adapter, Entry, Token};
+use super::scheduler::{Adapter, Entry, Loan, Sequence, Token};
 use super::settings::{FlashAttention, KvType, WorkerSettings};
-use super::tokens::{Run, Special, Specials, chunks};
+use super::tokens::{Own, Run, Special, Specials, chunks};
 use crate::generate::{Request, Sampling};
 use crate::gguf::Gguf;
 use crate::template::{Marks, Piece};
@@ -33,6 +35,9 @@ use crate::template::{Marks, Piece};
 mod quantize;
 
 pub(super) use quantize::quantize;
+
+/// Beginnings of prompts that are kept to be shared: a server has not many more personas.
+const PREFIXES: u32 = 16;
 
 /// A loaded model.
 pub(super) struct Llama {
@@ -43,6 +48,9 @@ pub(super) struct Llama {
     end_tokens: Vec<LlamaToken>,
     settings: WorkerSettings,
     plan: Plan,
+    sliding_window: Option<u32>,
+    /// Bytes of the machine's memory for what chats without a slot have computed.
+    tails: usize,
 }
 
 /// The adapters loaded so far. Apart from the model, since they are changed while contexts borrow that.
@@ -54,7 +62,8 @@ pub(super) struct Computer<'model> {
     context: LlamaContext<'model>,
     batch: LlamaBatch<'static>,
     vocabulary: i32,
-    slots: usize,
+    sequences: usize,
+    window: Option<usize>,
     cells: usize,
     adapter: Option<Adapter>,
     /// Entries of the last step whose scores can be drawn from.
@@ -62,12 +71,24 @@ pub(super) struct Computer<'model> {
 }
 
 /// Draws tokens for one reply.
-pub(super) struct Dice(LlamaSampler);
+pub(super) enum Dice {
+    /// The likeliest token each time, but none of these.
+    Likeliest(Vec<Token>),
+    Drawn(LlamaSampler),
+}
 
 impl Llama {
     /// Loads a model whose header has been checked. The error is a sentence for the operator.
     pub(super) fn load(gguf: &Gguf, settings: &WorkerSettings) -> Result<Self, String> {
         send_logs_to_tracing(LogOptions::default());
+        // Otherwise the process would be ended at its first such instruction, without a word.
+        let lacking = machine::lacking();
+        if !lacking.is_empty() {
+            return Err(format!(
+                "this program was compiled for a processor with {}, which this one lacks: compile it here (./scripts/run does), or name a model server",
+                lacking.join(", ")
+            ));
+        }
         let backend =
             LlamaBackend::init().map_err(|error| format!("llama.cpp could not start: {error}"))?;
         let plan = Plan::new(gguf, settings);
@@ -76,9 +97,16 @@ impl Llama {
         let available = machine::available();
         let room = room(&devices, available);
         let offloaded = plan.gpu_layers(settings.gpu_layers, layers, room.free());
+        let apart = room.layers_apart(offloaded);
         if let Some(available) = available {
-            plan.check(room.layers_apart(offloaded), layers, available)?;
+            plan.check(apart, layers, available)?;
         }
+        // A saved tail of such a model has holes, too.
+        let wanted = match gguf.sliding_window {
+            None => u64::from(settings.cache_ram) << 20,
+            Some(_) => 0,
+        };
+        let tails = plan.tails(wanted, apart, layers, available);
         let mut params = LlamaModelParams::default()
             .with_n_gpu_layers(offloaded)
             .with_use_mmap(settings.mmap && backend.supports_mmap())
@@ -123,6 +151,7 @@ impl Llama {
             threads = settings.threads.unwrap_or_else(machine::threads),
             weights_mib = plan.weights >> 20,
             cache_mib = plan.cache >> 20,
+            cache_ram_mib = tails >> 20,
             seconds = started.elapsed().as_secs_f32(),
             "The model is loaded."
         );
@@ -133,6 +162,8 @@ impl Llama {
             end_tokens,
             settings: settings.clone(),
             plan,
+            sliding_window: gguf.sliding_window,
+            tails: usize::try_from(tails).unwrap_or(usize::MAX),
         })
     }
 
@@ -154,7 +185,7 @@ impl Llama {
             .with_n_ctx(NonZeroU32::new(self.plan.cells))
             .with_n_batch(self.batch_size())
             .with_n_ubatch(self.batch_size())
-            .with_n_seq_max(self.settings.slots)
+            .with_n_seq_max(self.settings.slots + self.prefixes())
             // One pool of cells for all slots: a long chat may use what short ones leave, and prefixes can be shared.
             .with_kv_unified(true)
             .with_n_threads(threads)
@@ -171,7 +202,8 @@ impl Llama {
             cells: context.n_ctx() as usize,
             context,
             vocabulary: self.model.vocab().n_tokens(),
-            slots: self.settings.slots as usize,
+            sequences: (self.settings.slots + self.prefixes()) as usize,
+            window: self.sliding_window.map(|window| window as usize),
             adapter: None,
             drawable: Vec::new(),
         })
@@ -185,6 +217,28 @@ impl Llama {
     /// Tokens of one chat.
     pub(super) fn context(&self) -> u32 {
         self.plan.context
+    }
+
+    /// Tokens of the beginnings that chats share.
+    pub(super) fn shared(&self) -> u32 {
+        self.plan.shared
+    }
+
+    /// Bytes of the machine's memory for what chats without a slot have computed.
+    pub(super) fn tails(&self) -> usize {
+        self.tails
+    }
+
+    /// Beginnings of prompts that can be kept for others. A recurrent model has one state for all that it has read, which cannot be cut, and a
+    /// sliding window leaves holes behind it.
+    pub(super) fn prefixes(&self) -> u32 {
+        let has_holes = self.sliding_window.is_some();
+        if self.model.is_recurrent() || self.model.is_hybrid() || has_holes {
+            0
+        } else {
+            // llama.cpp has no more sequences.
+            PREFIXES.min(256_u32.saturating_sub(self.settings.slots))
+        }
     }
 
     /// What templates may ask of the vocabulary.
@@ -218,10 +272,20 @@ impl Llama {
 
     /// The tokens of a prompt, with the one that begins every text if the model wants it and the template has not written it.
     pub(super) fn tokens(&self, pieces: &[Piece]) -> Vec<Token> {
+        self.tokens_with(pieces, |_| None)
+    }
+
+    /// The same, where `own` knows which messages are replies of this model, by their places.
+    pub(super) fn tokens_with(
+        &self,
+        pieces: &[Piece],
+        own: impl Fn(usize) -> Option<Own>,
+    ) -> Vec<Token> {
         let vocab = self.model.vocab();
         let mut tokens = Vec::new();
-        for run in self.specials.lay_out(pieces) {
+        for run in self.specials.lay_out(pieces, own) {
             match run {
+                Run::Own(own) => tokens.extend_from_slice(&own),
                 Run::Special(token) => tokens.push(token),
                 Run::Plain(text) => tokens.extend(self.plain(&text)),
             }
@@ -248,6 +312,13 @@ impl Llama {
             .token_to_piece(LlamaToken(token), false, None)
     }
 
+    /// Whether a reply with these tokens is ordinary text: nothing in it that a template writes between messages.
+    pub(super) fn is_ordinary(&self, tokens: &[Token], text: &str) -> bool {
+        let vocab = self.model.vocab();
+        let is_control = |token: &Token| vocab.is_control(LlamaToken(*token));
+        !tokens.iter().any(is_control) && !self.specials.mark(text)
+    }
+
     /// Loads an adapter whose header has been checked. Nothing may be borrowed from the model meanwhile; the compiler sees to it.
     pub(super) fn load_adapter(
         &mut self,
@@ -271,9 +342,15 @@ impl Llama {
     /// Penalties look at the prompt too, as they do elsewhere, but not at control tokens: otherwise a chat with many short turns
     /// would make the end of a turn ever less likely.
     pub(super) fn dice(&self, request: &Request, prompt: &[Token]) -> Dice {
+        let sampling = &request.sampling;
+        // llama.cpp's sampler would first write down every token with its score.
+        if is_cold(sampling) && !repeats_cost(sampling) && sampling.dry_multiplier <= 0.0 {
+            let ends = self.end_tokens.iter().map(|token| token.0);
+            return Dice::Likeliest(ends.filter(|_| request.ignore_eos).collect());
+        }
         let vocab = self.model.vocab();
         let mut dice = LlamaSampler::chain(
-            self.samplers(&request.sampling, seed(request), request.ignore_eos),
+            self.samplers(sampling, seed(request), request.ignore_eos),
             true,
         );
         dice.accept_many(
@@ -282,7 +359,7 @@ impl Llama {
                 .map(|token| LlamaToken(*token))
                 .filter(|token| !vocab.is_control(*token)),
         );
-        Dice(dice)
+        Dice::Drawn(dice)
     }
 
     fn samplers(&self, sampling: &Sampling, seed: u32, ignore_eos: bool) -> Vec<LlamaSampler> {
@@ -297,7 +374,7 @@ impl Llama {
                 .collect();
             samplers.push(LlamaSampler::logit_bias(vocabulary, &never));
         }
-        if sampling.repeat_penalty != 1.0 && sampling.repeat_last_n > 0 {
+        if repeats_cost(sampling) {
             let last = number(sampling.repeat_last_n, self.plan.context);
             samplers.push(LlamaSampler::penalties(
                 vocabulary,
@@ -323,8 +400,7 @@ impl Llama {
                 breakers,
             ));
         }
-        // Scores divided by next to nothing become infinite.
-        if sampling.temperature < 1e-4 {
+        if is_cold(sampling) {
             samplers.push(LlamaSampler::greedy());
             return samplers;
         }
@@ -347,17 +423,23 @@ impl Llama {
 }
 
 impl Computer<'_> {
-    /// Cuts a slot's cache to its first tokens. False when it could not be cut there and is empty now, as with recurrent models.
-    pub(super) fn cut(&mut self, slot: usize, keep: usize) -> bool {
-        let (Some(sequence), Ok(from)) = (self.sequence(slot), u32::try_from(keep)) else {
+    /// Cuts a sequence to its first tokens. False when it could not be cut there and is empty now, as with recurrent models.
+    pub(super) fn cut(&mut self, sequence: Sequence, keep: usize) -> bool {
+        let (Some(sequence), Ok(from)) = (self.sequence(sequence), u32::try_from(keep)) else {
             return false;
         };
+        // Of what some layers do not look back to, llama.cpp has thrown parts away; behind a cut they would be needed again.
+        let first = usize::try_from(self.context.kv_cache_seq_pos_min(sequence)).unwrap_or(0);
+        let is_whole = self
+            .window
+            .is_none_or(|window| keep == 0 || first <= keep.saturating_sub(window));
         let sequence = sequence.unsigned_abs();
-        if self
-            .context
-            .clear_kv_cache_seq(Some(sequence), Some(from), None)
-            .unwrap_or(false)
-        {
+        let mut cut = || {
+            self.context
+                .clear_kv_cache_seq(Some(sequence), Some(from), None)
+                .unwrap_or(false)
+        };
+        if is_whole && cut() {
             return true;
         }
         // A whole sequence can always be removed.
@@ -366,7 +448,48 @@ impl Computer<'_> {
             .is_ok_and(|removed| removed && keep == 0)
     }
 
-    /// Empties every slot.
+    /// Lets the first tokens of one sequence stand in another one, which must be empty. False when they do not.
+    pub(super) fn lend(&mut self, loan: Loan) -> bool {
+        let (Some(from), Some(to)) = (self.sequence(loan.from), self.sequence(loan.to)) else {
+            return false;
+        };
+        let Ok(length) = u32::try_from(loan.length) else {
+            return false;
+        };
+        self.context
+            .copy_kv_cache_seq(from, to, Some(0), Some(length))
+            .is_ok()
+    }
+
+    /// A copy of what a sequence holds, in the machine's memory.
+    pub(super) fn save(&self, sequence: Sequence) -> Option<SeqState> {
+        let sequence = self.sequence(sequence)?;
+        let state = self
+            .context
+            .state_seq_get(sequence, LlamaStateSeqFlags::empty());
+        state
+            .inspect_err(
+                |error| tracing::warn!(%error, "What a chat has computed could not be saved."),
+            )
+            .ok()
+    }
+
+    /// Puts a copy back into an empty sequence. False when that failed and it is empty still.
+    pub(super) fn restore(&mut self, sequence: Sequence, state: &SeqState) -> bool {
+        let Some(number) = self.sequence(sequence) else {
+            return false;
+        };
+        match self.context.state_seq_set(state, number) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "What a chat had computed could not be restored.");
+                self.cut(sequence, 0);
+                false
+            }
+        }
+    }
+
+    /// Empties every sequence.
     pub(super) fn clear(&mut self) {
         self.context.clear_kv_cache();
     }
@@ -412,18 +535,26 @@ impl Computer<'_> {
 
     /// Draws the token that follows an entry of the last step.
     pub(super) fn draw(&self, index: usize, dice: &mut Dice) -> Option<Token> {
-        let index = i32::try_from(index)
-            .ok()
-            .filter(|index| self.drawable.contains(index))?;
-        Some(dice.0.sample(&self.context, index).0)
+        match dice {
+            Dice::Likeliest(never) => likeliest(self.logits(index)?, never),
+            Dice::Drawn(sampler) => {
+                let index = self.drawable(index)?;
+                Some(sampler.sample(&self.context, index).0)
+            }
+        }
     }
 
     /// The scores of every token of the vocabulary after an entry of the last step.
     pub(super) fn logits(&self, index: usize) -> Option<&[f32]> {
-        let index = i32::try_from(index)
-            .ok()
-            .filter(|index| self.drawable.contains(index))?;
+        let index = self.drawable(index)?;
         Some(self.context.get_logits_ith(index))
+    }
+
+    /// An entry of the last step as llama.cpp counts them, if its scores were asked for. They were asked for in order.
+    fn drawable(&self, index: usize) -> Option<i32> {
+        let index = i32::try_from(index).ok()?;
+        self.drawable.binary_search(&index).ok()?;
+        Some(index)
     }
 
     /// How many tokens the model knows.
@@ -453,8 +584,9 @@ impl Computer<'_> {
         outcome.inspect(|()| self.adapter = adapter)
     }
 
-    fn sequence(&self, slot: usize) -> Option<i32> {
-        i32::try_from(slot).ok().filter(|_| slot < self.slots)
+    fn sequence(&self, sequence: Sequence) -> Option<i32> {
+        let number = i32::try_from(sequence).ok();
+        number.filter(|_| sequence < self.sequences)
     }
 }
 
@@ -536,6 +668,47 @@ fn specials(model: &LlamaModel) -> Specials {
         }
     }
     Specials::new(control, user_defined)
+}
+
+/// Whether always the likeliest token is drawn: scores divided by next to nothing become infinite.
+fn is_cold(sampling: &Sampling) -> bool {
+    sampling.temperature < 1e-4
+}
+
+fn repeats_cost(sampling: &Sampling) -> bool {
+    sampling.repeat_penalty != 1.0 && sampling.repeat_last_n > 0
+}
+
+/// The token with the highest score, the first where several have it, as llama.cpp's greedy sampler chooses it.
+fn likeliest(scores: &[f32], never: &[Token]) -> Option<Token> {
+    let may = |token: usize| Token::try_from(token).ok().filter(|it| !never.contains(it));
+    let highest = highest(scores);
+    let first = scores.iter().position(|score| *score == highest);
+    // Of scores that are no numbers, which are all equally good, the first.
+    first.and_then(may).or_else(|| {
+        let others = scores.iter().enumerate();
+        let others = others.filter_map(|(token, score)| Some((may(token)?, *score)));
+        let best = others.reduce(|best, other| if other.1 > best.1 { other } else { best });
+        best.map(|(token, _)| token)
+    })
+}
+
+/// The highest of these scores; one that is not a number counts as the lowest.
+fn highest(scores: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let greater = |one: f32, other: f32| if other > one { other } else { one };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = scores.as_chunks::<LANES>();
+    // Side by side, so that the compiler can use the processor's wide instructions: the order of comparing does not matter.
+    for chunk in chunks {
+        for (lane, score) in lanes.iter_mut().zip(chunk) {
+            *lane = greater(*lane, *score);
+        }
+    }
+    lanes
+        .into_iter()
+        .chain(rest.iter().copied())
+        .fold(f32::NEG_INFINITY, greater)
 }
 
 /// llama.cpp takes the largest number for "draw one yourself", so the same seed would not give the same reply.

@@ -41,6 +41,52 @@ pub(crate) fn threads() -> u32 {
     u32::try_from(cores.map_or(usable, |cores| cores.min(usable))).unwrap_or(1)
 }
 
+/// Instructions that this program was compiled for (`scripts/setup.sh` chooses those beyond the baseline) and that this processor lacks.
+/// To be asked before anything of ggml runs, which would end the process.
+pub(crate) fn lacking() -> Vec<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    let needed = [
+        ("AVX2", true, is_x86_feature_detected!("avx2")),
+        ("F16C", true, is_x86_feature_detected!("f16c")),
+        ("FMA", true, is_x86_feature_detected!("fma")),
+        ("BMI2", true, is_x86_feature_detected!("bmi2")),
+        (
+            "AVX-512",
+            is_on(option_env!("GGML_AVX512")),
+            is_x86_feature_detected!("avx512f"),
+        ),
+        (
+            "AVX-512 VBMI",
+            is_on(option_env!("GGML_AVX512_VBMI")),
+            is_x86_feature_detected!("avx512vbmi"),
+        ),
+        (
+            "AVX-512 VNNI",
+            is_on(option_env!("GGML_AVX512_VNNI")),
+            is_x86_feature_detected!("avx512vnni"),
+        ),
+        (
+            "AVX-512 BF16",
+            is_on(option_env!("GGML_AVX512_BF16")),
+            is_x86_feature_detected!("avx512bf16"),
+        ),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let needed: [(&str, bool, bool); 0] = [];
+    without(&needed)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn is_on(option: Option<&str>) -> bool {
+    option == Some("ON")
+}
+
+/// The names of what is needed and not there.
+fn without(needed: &[(&'static str, bool, bool)]) -> Vec<&'static str> {
+    let lacking = needed.iter().filter(|(_, needed, there)| *needed && !there);
+    lacking.map(|(name, ..)| *name).collect()
+}
+
 fn physical_cores(cpuinfo: &str) -> Option<usize> {
     let mut cores = HashSet::new();
     for processor in cpuinfo.split("\n\n") {
@@ -59,6 +105,13 @@ fn physical_cores(cpuinfo: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_processor_lacks_is_named() {
+        let needed = [("a", true, true), ("b", true, false), ("c", false, false)];
+        assert_eq!(without(&needed), ["b"]);
+        assert_eq!(lacking(), [""; 0], "the tests run where they were compiled");
+    }
 
     #[test]
     fn the_kernels_figure_is_understood() {

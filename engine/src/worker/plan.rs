@@ -7,6 +7,8 @@ use super::settings::{GpuLayers, WorkerSettings};
 
 /// Tokens decoded at most in one step; the worker's batch size.
 pub(crate) const BATCH: u32 = 512;
+/// Tokens of the beginnings that are kept to be shared: those of ten personas have about a hundred tokens each, or three hundred with examples.
+const SHARED: u32 = 2048;
 /// llama.cpp rounds the size of a context up to a multiple of this.
 const CELL_BLOCK: u32 = 256;
 /// Code, tokenizer tables and small buffers.
@@ -19,7 +21,9 @@ const DEVICE_MARGIN: u64 = 512 << 20;
 pub(crate) struct Plan {
     /// Tokens of one chat.
     pub(crate) context: u32,
-    /// Tokens of all slots together.
+    /// Tokens of what chats share.
+    pub(crate) shared: u32,
+    /// Tokens of all slots together, and of what they share.
     pub(crate) cells: u32,
     pub(crate) weights: u64,
     pub(crate) cache: u64,
@@ -51,8 +55,10 @@ impl Plan {
     pub(crate) fn new(gguf: &Gguf, settings: &WorkerSettings) -> Self {
         let trained = gguf.context_length.unwrap_or(2048).max(128);
         let context = settings.context.unwrap_or_else(|| trained.min(8192));
+        let shared = context.min(SHARED);
         let cells = context
             .saturating_mul(settings.slots)
+            .saturating_add(shared)
             .next_multiple_of(CELL_BLOCK);
         // A step's largest buffers: the scores of every token of the vocabulary, and some layers' activations, in 32 bits.
         let widest = gguf
@@ -61,6 +67,7 @@ impl Plan {
             .max(gguf.embedding_length.saturating_mul(8));
         Self {
             context,
+            shared,
             cells,
             weights: gguf.file_bytes,
             cache: settings
@@ -90,16 +97,31 @@ impl Plan {
         }
     }
 
+    /// Bytes of the machine's memory that model and cache take.
+    fn needed(&self, offloaded: u32, layers: u32) -> u64 {
+        here(self.weights, offloaded, layers)
+            .saturating_add(here(self.cache, offloaded, layers))
+            .saturating_add(self.buffers)
+    }
+
+    /// Bytes for what chats without a slot have computed: as many as are wanted, but no more than half of what is left beside the model.
+    pub(crate) fn tails(
+        &self,
+        wanted: u64,
+        offloaded: u32,
+        layers: u32,
+        available: Option<u64>,
+    ) -> u64 {
+        let left = available.map_or(u64::MAX, |available| {
+            available.saturating_sub(self.needed(offloaded, layers)) / 2
+        });
+        wanted.min(left)
+    }
+
     /// Refuses what does not fit into the machine's free memory once `offloaded` of `layers` lie in a device's own.
     pub(crate) fn check(&self, offloaded: u32, layers: u32, available: u64) -> Result<(), String> {
-        let all = u64::from(layers) + 1;
-        let here = all.saturating_sub(offloaded.into());
-        let share = |bytes: u64| {
-            u64::try_from(u128::from(bytes) * u128::from(here) / u128::from(all)).unwrap_or(bytes)
-        };
-        let needed = share(self.weights)
-            .saturating_add(share(self.cache))
-            .saturating_add(self.buffers);
+        let share = |bytes| here(bytes, offloaded, layers);
+        let needed = self.needed(offloaded, layers);
         if needed <= available {
             return Ok(());
         }
@@ -113,6 +135,13 @@ impl Plan {
             readable(available)
         ))
     }
+}
+
+/// What of something that all layers share lies in the machine's memory.
+fn here(bytes: u64, offloaded: u32, layers: u32) -> u64 {
+    let all = u64::from(layers) + 1;
+    let here = all.saturating_sub(offloaded.into());
+    u64::try_from(u128::from(bytes) * u128::from(here) / u128::from(all)).unwrap_or(bytes)
 }
 
 fn readable(bytes: u64) -> String {
@@ -138,6 +167,7 @@ mod tests {
             architecture: "llama".into(),
             name: None,
             context_length: Some(32_768),
+            sliding_window: None,
             block_count: Some(32),
             chat_template: None,
             vocabulary: Some(128_000),
@@ -159,9 +189,9 @@ mod tests {
     #[test]
     fn the_cache_grows_with_context_and_slots() {
         let plan = plan();
-        assert_eq!((plan.context, plan.cells), (8192, 32_768));
+        assert_eq!((plan.context, plan.cells), (8192, 34_816));
         // 128 KiB a token in 16 bits.
-        assert_eq!(plan.cache, 32_768 * 131_072);
+        assert_eq!(plan.cache, 34_816 * 131_072);
         let small = WorkerSettings {
             context: Some(1000),
             slots: 1,
@@ -171,7 +201,7 @@ mod tests {
         let small = Plan::new(&big(), &small);
         assert_eq!(
             (small.context, small.cells, small.cache),
-            (1000, 1024, 1024 * 69_632)
+            (1000, 2048, 2048 * 69_632)
         );
     }
 
@@ -182,7 +212,7 @@ mod tests {
         assert_eq!(plan.check(0, 32, everything), Ok(()));
         let reason = plan.check(0, 32, 6 << 30).unwrap_err();
         for part in [
-            "about 8.3 GiB",
+            "about 8.6 GiB",
             "6.0 GiB is free",
             "engine.context",
             "quantised",
@@ -191,6 +221,17 @@ mod tests {
         }
         // On a device it needs little here.
         assert_eq!(plan.check(33, 32, 1 << 30), Ok(()));
+    }
+
+    #[test]
+    fn saved_tails_take_half_of_what_is_left_at_most() {
+        let plan = plan();
+        let needed = plan.weights + plan.cache + plan.buffers;
+        let tails = |available| plan.tails(2 << 30, 0, 32, available);
+        assert_eq!(tails(None), 2 << 30);
+        assert_eq!(tails(Some(needed + (16 << 30))), 2 << 30);
+        assert_eq!(tails(Some(needed + (1 << 30))), 1 << 29);
+        assert_eq!(tails(Some(needed - 1)), 0);
     }
 
     #[test]
@@ -211,7 +252,7 @@ mod tests {
             (GpuLayers::Auto, 0, 0),
             (GpuLayers::Count(99), 0, 0),
             (GpuLayers::Auto, 24 << 30, 33),
-            (GpuLayers::Auto, 5 << 30, 17),
+            (GpuLayers::Auto, 5 << 30, 16),
             (GpuLayers::Auto, 512 << 20, 0),
             (GpuLayers::Count(7), 24 << 30, 7),
             (GpuLayers::Count(u32::MAX), 24 << 30, 33),

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::settings::WorkerSettings;
-use crate::generate::{EngineError, Event, Model, Request};
+use crate::generate::{ChatKey, EngineError, Event, Model, Request};
 
 /// Raised with every change of the messages below.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// No honest message is longer; a length beyond it means that the stream is not ours.
 pub(crate) const MAX_FRAME: usize = 16 << 20;
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Count { call: CallId, texts: Vec<String> },
     /// Begin a reply.
     Generate { call: CallId, request: Box<Request> },
+    /// Let go of what was computed for these chats. Has no answer.
+    Forget { chats: Vec<ChatKey> },
     /// Nobody listens to this reply any more.
     Cancel { call: CallId },
     /// End.
@@ -150,15 +152,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::generate::{ChatKey, Finish, FinishReason, Message, Role, Sampling, Usage};
+    use crate::generate::{Finish, FinishReason, Message, Role, Sampling, ShareKey, Usage};
 
     fn request() -> Request {
         Request {
             chat: Some(ChatKey("방/joey".into())),
+            whose: Some(ShareKey("윤".into())),
             messages: vec![Message {
                 role: Role::User,
                 content: "안녕 👋🏽\u{0}".into(),
             }],
+            lead: 1,
             template: Some("chatml".into()),
             adapter: Some("/a/b.gguf".into()),
             max_tokens: u32::MAX,
@@ -166,6 +170,7 @@ mod tests {
             sampling: Sampling::default(),
             seed: Some(u32::MAX),
             ignore_eos: true,
+            background: true,
             deadline: Duration::from_millis(1500),
         }
     }
@@ -190,6 +195,9 @@ mod tests {
                 request: Box::new(request()),
             },
             Command::Cancel { call: 2 },
+            Command::Forget {
+                chats: vec![ChatKey("방".into())],
+            },
             Command::Stop,
         ]
     }

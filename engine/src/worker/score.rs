@@ -112,7 +112,7 @@ pub(super) fn score(
             (Some(tokens), None) => tokens,
             (None, Some(text)) => llama.tokens(&[Piece {
                 text,
-                trusted: false,
+                message: Some(0),
             }]),
             _ => return Err("either \"tokens\" or \"text\" is wanted".into()),
         };
@@ -146,7 +146,7 @@ pub(super) fn tokenize(
                 plain: llama.plain(&text).collect(),
                 special: llama.tokens(&[Piece {
                     text,
-                    trusted: true,
+                    message: None,
                 }]),
             },
             (None, Some(messages)) => {

@@ -3,20 +3,31 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::child::{End, Output};
-use super::llama::{Adapters, Computer, Dice, Llama};
+use super::child::{Count, End, Output, start_with_deep_stack};
+use super::llama::{Adapters, Computer, Dice, Llama, SeqState};
 use super::protocol::{CallId, Command, Report};
-use super::scheduler::{Adapter, Ended, Entry, Job, Limits, Scheduler};
+use super::replies::Replies;
+use super::scheduler::{
+    Adapter, Admission, Begin, Ended, Entry, Full, Job, Limits, Pin, Scheduler, Step, Ticket,
+    Token, common,
+};
 use super::settings::WorkerSettings;
 use super::templates::{self, Templates};
-use crate::generate::{EngineError, Event, Finish, FinishReason, Model, Request, Usage};
+use super::tokens::Own;
+use crate::generate::{
+    ChatKey, EngineError, Event, Finish, FinishReason, Message, Model, Request, Role, Usage,
+};
 use crate::gguf::{self, Gguf};
+use crate::template::Template;
 use crate::text::TextStream;
 
 /// Requests that may wait for a slot; beyond, "busy" is the kinder answer.
 const QUEUE: usize = 64;
+/// Beginnings whose tokens are remembered; there are about as many as personas.
+const BEGINNINGS: usize = 256;
 /// Models from this many weights on can summarise what they read; the smaller ones make things up.
 const CAPABLE: u64 = 1_000_000_000;
 
@@ -24,24 +35,35 @@ const CAPABLE: u64 = 1_000_000_000;
 pub(super) fn serve(
     settings: &WorkerSettings,
     commands: &Receiver<Command>,
-    output: &mut Output,
+    counts: Receiver<Count>,
+    output: Output,
 ) -> Result<(), End> {
     let gguf = gguf::inspect(&settings.model).map_err(|error| End::Hopeless(error.to_string()))?;
     gguf.check_model()
         .map_err(|error| End::Hopeless(error.to_string()))?;
-    let mut llama = Llama::load(&gguf, settings).map_err(End::Hopeless)?;
+    let llama = Llama::load(&gguf, settings).map_err(End::Hopeless)?;
     let mut adapters = Adapters::default();
     let limits = Limits {
         slots: settings.slots as usize,
         context: llama.context() as usize,
         batch: llama.batch_size() as usize,
         queue: QUEUE,
+        prefixes: llama.prefixes() as usize,
+        shared: llama.shared() as usize,
+        tails: llama.tails(),
     };
     let mut service = Service::new(gguf, Scheduler::new(limits), output);
+    // Written to only while an adapter is loaded.
+    let llama = Arc::new(RwLock::new(llama));
+    let vocabulary = Arc::downgrade(&llama);
+    // Ends with the process.
+    start_with_deep_stack(move || count_all(&vocabulary, &counts, output))
+        .map_err(|error| End::Broken(format!("a thread could not be started: {error}")))?;
     let mut first = true;
     loop {
+        let model = llama.read().unwrap_or_else(PoisonError::into_inner);
         let mut computer =
-            llama
+            model
                 .computer()
                 .map_err(if first { End::Hopeless } else { End::Broken })?;
         if std::mem::take(&mut first) {
@@ -49,14 +71,30 @@ pub(super) fn serve(
         }
         // An adapter can be loaded only while no context borrows the model, so the context is made anew for each.
         let wanted = service
-            .run(&llama, &mut computer, &mut adapters, commands)
+            .run(&model, &mut computer, &mut adapters, commands)
             .map_err(End::Broken)?;
         drop(computer);
+        drop(model);
         let Some(file) = wanted else { return Ok(()) };
-        let loaded = llama.load_adapter(&file.path, &mut adapters);
+        let mut model = llama.write().unwrap_or_else(PoisonError::into_inner);
+        let loaded = model.load_adapter(&file.path, &mut adapters);
         service
-            .adapter_loaded(&llama, file, loaded)
+            .adapter_loaded(&model, file, loaded)
             .map_err(End::Broken)?;
+    }
+}
+
+/// Counts tokens beside the computation.
+fn count_all(llama: &Weak<RwLock<Llama>>, counts: &Receiver<Count>, output: Output) {
+    for Count { call, texts } in counts {
+        // At the end the model must be freed before the process ends.
+        let Some(llama) = llama.upgrade() else { return };
+        let llama = llama.read().unwrap_or_else(PoisonError::into_inner);
+        let count = |text: &String| u32::try_from(llama.plain(text).count()).unwrap_or(u32::MAX);
+        let outcome = Ok(texts.iter().map(count).collect());
+        if output.say(&Report::Counted { call, outcome }).is_err() {
+            return;
+        }
     }
 }
 
@@ -69,39 +107,63 @@ struct AdapterFile {
 
 /// A reply being generated.
 struct Stream {
+    chat: Option<ChatKey>,
     dice: Dice,
     text: TextStream,
+    /// What was generated, and what was shown of it.
+    tokens: Vec<Token>,
+    bytes: Vec<u8>,
+    shown: String,
 }
 
-struct Service<'a> {
+impl Stream {
+    /// Takes a token and gives what can be shown now.
+    fn push(&mut self, token: Token, bytes: &[u8]) -> String {
+        self.tokens.push(token);
+        self.bytes.extend_from_slice(bytes);
+        let text = self.text.push(bytes);
+        self.shown.push_str(&text);
+        text
+    }
+}
+
+struct Service {
     base: Gguf,
     scheduler: Scheduler,
-    output: &'a mut Output,
+    output: Output,
     templates: Templates,
+    /// The tokens of what personas' prompts begin with, by template and messages.
+    beginnings: HashMap<(Option<String>, Vec<Message>), Vec<Token>>,
     adapters: HashMap<AdapterFile, Adapter>,
     streams: HashMap<CallId, Stream>,
+    /// What chats without a slot have computed.
+    tails: HashMap<Ticket, SeqState>,
+    replies: Replies,
     /// The adapter to load next, and the commands that wait for it.
     wanted: Option<AdapterFile>,
-    parked: Vec<Parked>,
+    delayed: Vec<Delayed>,
 }
 
 /// A command that needs an adapter which is not loaded.
-struct Parked {
+struct Delayed {
     command: Command,
     since: Instant,
 }
 
-impl<'a> Service<'a> {
-    fn new(base: Gguf, scheduler: Scheduler, output: &'a mut Output) -> Self {
+impl Service {
+    fn new(base: Gguf, scheduler: Scheduler, output: Output) -> Self {
         Self {
             base,
             scheduler,
             output,
             templates: Templates::default(),
+            beginnings: HashMap::new(),
             adapters: HashMap::new(),
             streams: HashMap::new(),
+            tails: HashMap::new(),
+            replies: Replies::default(),
             wanted: None,
-            parked: Vec::new(),
+            delayed: Vec::new(),
         }
     }
 
@@ -120,8 +182,11 @@ impl<'a> Service<'a> {
                 }
                 self.take(llama, computer, command)?;
             }
-            self.expire(computer, Instant::now())?;
+            self.expire(llama, computer, Instant::now())?;
             if let Some(file) = self.wanted.take_if(|_| self.scheduler.is_drained()) {
+                for (slot, ticket) in self.scheduler.save_all() {
+                    self.save(computer, slot, ticket);
+                }
                 return Ok(Some(file));
             }
             self.step(llama, computer, adapters)?;
@@ -146,35 +211,51 @@ impl<'a> Service<'a> {
         computer: &mut Computer,
         command: Command,
     ) -> Result<(), String> {
-        let Command::Cancel { call } = command else {
-            return self.answer(llama, command, Instant::now());
-        };
-        self.streams.remove(&call);
-        self.parked.retain(|parked| !matches!(parked.command, Command::Generate { call: other, .. } if other == call));
-        if let Some(ended) = self.scheduler.cancel(call) {
-            self.cut(computer, &ended);
+        match command {
+            Command::Cancel { call } => {
+                self.streams.remove(&call);
+                self.delayed.retain(|delayed| !matches!(delayed.command, Command::Generate { call: other, .. } if other == call));
+                if let Some(ended) = self.scheduler.cancel(call) {
+                    self.cut(computer, &ended);
+                }
+            }
+            Command::Forget { chats } => chats.iter().for_each(|chat| self.forget(computer, chat)),
+            command => return self.answer(llama, command, Instant::now()),
         }
         Ok(())
     }
 
-    /// Answers what needs the model's vocabulary only, and parks what needs an adapter that is not loaded.
+    /// Lets go of all that is kept of a chat, and keeps nothing of what is running or waiting.
+    fn forget(&mut self, computer: &mut Computer, chat: &ChatKey) {
+        self.replies.forget(chat);
+        // What is being said is not kept either.
+        for stream in self.streams.values_mut() {
+            stream.chat.take_if(|own| own == chat);
+        }
+        for delayed in &mut self.delayed {
+            if let Command::Generate { request, .. } = &mut delayed.command {
+                request.chat.take_if(|own| own == chat);
+            }
+        }
+        let (slots, tickets) = self.scheduler.forget(chat);
+        for slot in slots {
+            computer.cut(slot, 0);
+        }
+        for ticket in tickets {
+            self.tails.remove(&ticket);
+        }
+    }
+
+    /// Answers what needs the model's vocabulary only, and puts off what needs an adapter that is not loaded.
     /// `since` is when the command came.
     fn answer(&mut self, llama: &Llama, command: Command, since: Instant) -> Result<(), String> {
         match command {
-            Command::Count { call, texts } => {
-                let count =
-                    |text: &String| u32::try_from(llama.plain(text).count()).unwrap_or(u32::MAX);
-                self.output.say(&Report::Counted {
-                    call,
-                    outcome: Ok(texts.iter().map(count).collect()),
-                })
-            }
             Command::Prepare {
                 call,
                 template,
                 adapter,
             } => match self.adapter(adapter.as_deref()) {
-                Ok(Found::NotLoaded(file)) => self.park(
+                Ok(Found::NotLoaded(file)) => self.delay(
                     file,
                     Command::Prepare {
                         call,
@@ -194,7 +275,7 @@ impl<'a> Service<'a> {
             },
             Command::Generate { call, request } => match self.adapter(request.adapter.as_deref()) {
                 Ok(Found::NotLoaded(file)) => {
-                    self.park(file, Command::Generate { call, request }, since)
+                    self.delay(file, Command::Generate { call, request }, since)
                 }
                 Ok(Found::Loaded(adapter)) => {
                     let outcome = self.submit(llama, call, &request, adapter, since);
@@ -205,22 +286,32 @@ impl<'a> Service<'a> {
                     outcome: Err(error),
                 }),
             },
-            Command::Hello { .. } | Command::Cancel { .. } | Command::Stop => Ok(()),
+            // Counted in a thread of its own.
+            Command::Count { .. }
+            | Command::Hello { .. }
+            | Command::Cancel { .. }
+            | Command::Forget { .. }
+            | Command::Stop => Ok(()),
         }
     }
 
     /// Ends what is late, also while it waits for an adapter.
-    fn expire(&mut self, computer: &mut Computer, now: Instant) -> Result<(), String> {
+    fn expire(
+        &mut self,
+        llama: &Llama,
+        computer: &mut Computer,
+        now: Instant,
+    ) -> Result<(), String> {
         for ended in self.scheduler.expire(now) {
-            self.end(computer, &ended, FinishReason::Deadline)?;
+            self.end(llama, computer, &ended, FinishReason::Deadline)?;
         }
-        let is_late = |parked: &mut Parked| match &parked.command {
-            Command::Generate { request, .. } => due(request, parked.since) <= now,
+        let is_late = |delayed: &mut Delayed| match &delayed.command {
+            Command::Generate { request, .. } => due(request, delayed.since) <= now,
             _ => false,
         };
-        let late: Vec<Parked> = self.parked.extract_if(.., is_late).collect();
-        for parked in late {
-            if let Command::Generate { call, .. } = parked.command {
+        let late: Vec<Delayed> = self.delayed.extract_if(.., is_late).collect();
+        for delayed in late {
+            if let Command::Generate { call, .. } = delayed.command {
                 self.output.say(&Report::Accepted {
                     call,
                     outcome: Ok(()),
@@ -250,8 +341,13 @@ impl<'a> Service<'a> {
         let template = self
             .templates
             .get(llama, &self.base, request.template.as_deref())?;
-        let prompt = llama.tokens(&template.render(&request.messages)?);
+        let pieces = template.render(&request.messages)?;
         let limit = prompt_limit(llama.context(), request.max_tokens);
+        let mut prompt = llama.tokens_with(&pieces, |place| self.generated(request, place));
+        if prompt.len() > limit as usize {
+            // The caller has counted the tokens of the texts, which can be fewer.
+            prompt = llama.tokens(&pieces);
+        }
         let tokens = u32::try_from(prompt.len()).unwrap_or(u32::MAX);
         if tokens > limit {
             return Err(EngineError::PromptTooLong { tokens, limit });
@@ -262,21 +358,104 @@ impl<'a> Service<'a> {
             ));
         }
         let stream = Stream {
+            chat: request.chat.clone(),
             dice: llama.dice(request, &prompt),
             text: TextStream::new(request.stop.clone()),
+            tokens: Vec::new(),
+            bytes: Vec::new(),
+            shown: String::new(),
         };
         let deadline = due(request, since);
         let job = Job {
             call,
             chat: request.chat.clone(),
+            whose: request.whose.clone(),
             adapter,
+            lead: self.lead(llama, &template, request, &prompt)?,
             prompt,
             max_tokens: request.max_tokens,
+            background: request.background,
             deadline,
+            before: None,
         };
-        self.scheduler.submit(job).map_err(|_| EngineError::Busy)?;
+        self.scheduler
+            .submit(job)
+            .map_err(|Full| EngineError::Busy)?;
         self.streams.insert(call, stream);
         Ok(())
+    }
+
+    /// What a message of a request was generated as, if it is a reply of this model in this chat.
+    fn generated(&self, request: &Request, place: usize) -> Option<Own> {
+        let message = request.messages.get(place)?;
+        let may_be = message.role == Role::Assistant && place >= request.lead;
+        let chat = request.chat.as_ref().filter(|_| may_be)?;
+        self.replies.find(chat, &message.content)
+    }
+
+    /// How many tokens a request's prompt has in common with those of all chats of its persona.
+    fn lead(
+        &mut self,
+        llama: &Llama,
+        template: &Template,
+        request: &Request,
+        prompt: &[Token],
+    ) -> Result<usize, EngineError> {
+        let messages = &request.messages[..request.lead.min(request.messages.len())];
+        if messages.is_empty() || request.seed.is_some() {
+            return Ok(0);
+        }
+        let key = (request.template.clone(), messages.to_vec());
+        if let Some(known) = self.beginnings.get(&key)
+            && common(known, prompt) == known.len()
+        {
+            return Ok(known.len());
+        }
+        // New, or written otherwise than before, as by a template that tells the date.
+        let beginning = templates::beginning(llama, template, messages)?;
+        let lead = common(&beginning, prompt);
+        if self.beginnings.len() >= BEGINNINGS {
+            self.beginnings.clear();
+        }
+        self.beginnings.insert(key, beginning);
+        Ok(lead)
+    }
+
+    /// Saves what a slot holds before it is given to another chat.
+    fn make_way(&mut self, computer: &Computer, admission: &Admission) {
+        for ticket in &admission.discard {
+            self.tails.remove(ticket);
+        }
+        if let Some(ticket) = admission.save {
+            self.save(computer, admission.slot, ticket);
+        }
+    }
+
+    /// Copies what a slot holds to the machine's memory.
+    fn save(&mut self, computer: &Computer, slot: usize, ticket: Ticket) {
+        let Some(state) = computer.save(slot) else {
+            return self.scheduler.unsaved(ticket);
+        };
+        let bytes = state.byte_len();
+        self.tails.insert(ticket, state);
+        for ticket in self.scheduler.saved(ticket, bytes) {
+            self.tails.remove(&ticket);
+        }
+    }
+
+    /// Lets a slot hold what a request begins with. False when it holds nothing.
+    fn begin(&mut self, computer: &mut Computer, admission: &Admission) -> bool {
+        let slot = admission.slot;
+        match admission.begin {
+            Begin::Keep(keep) => computer.cut(slot, keep),
+            Begin::Lend(loan) => computer.cut(slot, 0) && computer.lend(loan),
+            Begin::Restore { ticket, keep } => {
+                let state = self.tails.remove(&ticket);
+                computer.cut(slot, 0)
+                    && state.is_some_and(|state| computer.restore(slot, &state))
+                    && computer.cut(slot, keep)
+            }
+        }
     }
 
     /// One step for everyone who has a slot.
@@ -288,17 +467,24 @@ impl<'a> Service<'a> {
     ) -> Result<(), String> {
         if self.wanted.is_none() {
             for admission in self.scheduler.admit() {
-                if !computer.cut(admission.slot, admission.keep) {
+                self.make_way(computer, &admission);
+                if !self.begin(computer, &admission) {
                     self.scheduler.lose(admission.slot);
                 }
             }
         }
         let started = Instant::now();
-        let entries = self.scheduler.next_step();
-        if let Err(error) = computer.decode(&entries, self.scheduler.adapter(), adapters) {
+        let Step { adapter, entries } = self.scheduler.next_step();
+        if let Err(error) = computer.decode(&entries, adapter, adapters) {
             return self.lose_everything(computer, &error);
         }
         self.scheduler.note(&entries, started.elapsed());
+        for Pin { empty, loan } in self.scheduler.pins() {
+            let emptied = empty.iter().all(|sequence| computer.cut(*sequence, 0));
+            if !(emptied && computer.lend(loan)) {
+                self.scheduler.lose(loan.to);
+            }
+        }
         for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.draw) {
             self.advance(llama, computer, index, entry)?;
         }
@@ -325,7 +511,7 @@ impl<'a> Service<'a> {
         let at_limit = self.scheduler.drawn(entry.slot, token);
         let ends = llama.is_end(token);
         if !ends {
-            let text = stream.text.push(&llama.bytes(token));
+            let text = stream.push(token, &llama.bytes(token));
             if !text.is_empty() {
                 self.output.say(&Report::Event {
                     call,
@@ -336,7 +522,7 @@ impl<'a> Service<'a> {
         let stopped = ends || stream.text.stopped();
         match stopped.then_some(FinishReason::Stop).or(at_limit) {
             Some(reason) => match self.scheduler.finish(entry.slot) {
-                Some(ended) => self.end(computer, &ended, reason),
+                Some(ended) => self.end(llama, computer, &ended, reason),
                 None => Ok(()),
             },
             None => Ok(()),
@@ -346,22 +532,29 @@ impl<'a> Service<'a> {
     /// Tells the end of a request.
     fn end(
         &mut self,
+        llama: &Llama,
         computer: &mut Computer,
         ended: &Ended,
         reason: FinishReason,
     ) -> Result<(), String> {
         self.cut(computer, ended);
         let call = ended.call;
-        let rest = self
-            .streams
-            .remove(&call)
-            .map(|stream| stream.text.finish())
-            .unwrap_or_default();
-        if !rest.is_empty() {
-            self.output.say(&Report::Event {
-                call,
-                event: Ok(Event::Text(rest)),
-            })?;
+        if let Some(stream) = self.streams.remove(&call) {
+            let rest = stream.text.finish();
+            if let Some(chat) = &stream.chat {
+                let shown = stream.shown + &rest;
+                // A marker that the model has been talked into must not stand in the next prompt as one.
+                if llama.is_ordinary(&stream.tokens, &shown) {
+                    self.replies
+                        .keep(chat, &stream.tokens, &stream.bytes, &shown);
+                }
+            }
+            if !rest.is_empty() {
+                self.output.say(&Report::Event {
+                    call,
+                    event: Ok(Event::Text(rest)),
+                })?;
+            }
         }
         let Usage {
             prompt_tokens,
@@ -421,6 +614,7 @@ impl<'a> Service<'a> {
             context: llama.context(),
             message_overhead: templates::message_overhead(llama, &template)?,
             capable: self.base.parameters >= CAPABLE,
+            keeps_beginnings: llama.prefixes() > 0,
         })
     }
 
@@ -439,10 +633,11 @@ impl<'a> Service<'a> {
         Ok(Found::NotLoaded(file))
     }
 
-    fn park(&mut self, file: AdapterFile, command: Command, since: Instant) -> Result<(), String> {
+    /// Puts a command off until an adapter is loaded.
+    fn delay(&mut self, file: AdapterFile, command: Command, since: Instant) -> Result<(), String> {
         // One at a time; a second adapter is asked for again when the first is there.
         self.wanted.get_or_insert(file);
-        self.parked.push(Parked { command, since });
+        self.delayed.push(Delayed { command, since });
         Ok(())
     }
 
@@ -465,7 +660,7 @@ impl<'a> Service<'a> {
             }
             Err(reason) => Some(EngineError::Refused(reason)),
         };
-        for Parked { command, since } in std::mem::take(&mut self.parked) {
+        for Delayed { command, since } in std::mem::take(&mut self.delayed) {
             match (command, &refused) {
                 (
                     Command::Prepare {

@@ -25,6 +25,9 @@ pub struct WorkerSettings {
     /// CPU threads; `None` = one for each physical core.
     #[serde(default)]
     pub threads: Option<u32>,
+    /// MiB of the machine's memory for what chats without a slot have computed.
+    #[serde(default = "two_thousand")]
+    pub cache_ram: u32,
     /// Map the file instead of reading it.
     #[serde(default = "yes")]
     pub mmap: bool,
@@ -49,6 +52,7 @@ impl WorkerSettings {
             kv_type: KvType::default(),
             flash_attention: FlashAttention::default(),
             threads: None,
+            cache_ram: two_thousand(),
             mmap: true,
             mlock: false,
             context: None,
@@ -188,6 +192,10 @@ pub enum FlashAttention {
 
 fn yes() -> bool {
     true
+}
+
+fn two_thousand() -> u32 {
+    2048
 }
 
 fn four() -> u32 {

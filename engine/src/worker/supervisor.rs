@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::link::{Heard, Link};
 use super::protocol::{CallId, Command, Report, VERSION};
 use super::settings::WorkerSettings;
-use crate::generate::{EngineError, Event, Model, Readiness, Request};
+use crate::generate::{ChatKey, EngineError, Event, Model, Readiness, Request};
 
 /// What a reply's channel carries.
 pub(crate) type ReplyEvent = Result<Event, EngineError>;
@@ -42,6 +42,9 @@ pub(crate) enum Call {
     },
     Cancel {
         id: CallId,
+    },
+    Forget {
+        chats: Vec<ChatKey>,
     },
 }
 
@@ -276,6 +279,12 @@ impl Supervisor {
             }
             return;
         }
+        if let Call::Forget { chats } = call {
+            if let Err(reason) = link.say(&Command::Forget { chats }) {
+                tracing::error!(%reason, "The worker could not be told what to forget.");
+            }
+            return;
+        }
         if waiting.len() >= self.limits.waiting {
             return reject(call, &EngineError::Busy);
         }
@@ -330,7 +339,7 @@ impl Supervisor {
                     Waiter::Reply(id, reply),
                 )
             }
-            Call::Cancel { .. } => return,
+            Call::Cancel { .. } | Call::Forget { .. } => return,
         };
         match link.say(&command) {
             Ok(()) => waiting.add(waiter),
@@ -420,7 +429,8 @@ fn reject(call: Call, error: &EngineError) {
         Call::Prepare { tell, .. } => drop(tell.send(Err(error.clone()))),
         Call::Count { tell, .. } => drop(tell.send(Err(error.clone()))),
         Call::Generate { tell, .. } => drop(tell.send(Err(error.clone()))),
-        Call::Cancel { .. } => {}
+        // A new worker knows nothing.
+        Call::Cancel { .. } | Call::Forget { .. } => {}
     }
 }
 

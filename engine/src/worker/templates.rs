@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::llama::Llama;
-use super::scheduler::Token;
+use super::scheduler::{Token, common};
 use crate::generate::{EngineError, Message, Role};
 use crate::gguf::Gguf;
 use crate::template::Template;
@@ -40,6 +40,26 @@ impl Templates {
         self.0.insert(key, Arc::clone(&template));
         Ok(template)
     }
+}
+
+/// The tokens with which every prompt begins whose first messages are these, whatever a person says after them.
+pub(super) fn beginning(
+    llama: &Llama,
+    template: &Template,
+    messages: &[Message],
+) -> Result<Vec<Token>, EngineError> {
+    // Where content and template meet, tokens may depend on both: only what two very different words leave alone is certain.
+    let followed_by = |word: &str| -> Result<Vec<Token>, EngineError> {
+        let said = Message {
+            role: Role::User,
+            content: word.into(),
+        };
+        let messages: Vec<Message> = messages.iter().cloned().chain([said]).collect();
+        Ok(llama.tokens(&template.render(&messages)?))
+    };
+    let (mut tokens, other) = (followed_by("x")?, followed_by("가")?);
+    tokens.truncate(common(&tokens, &other));
+    Ok(tokens)
 }
 
 /// Upper bound of what the template adds to a message, measured on chats of one, two and three; the first bears what stands once.

@@ -4,6 +4,7 @@
 //! those that the model was trained on. Only the template's own words can contain control tokens.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::scheduler::Token;
 use crate::template::Piece;
@@ -15,6 +16,16 @@ pub(crate) enum Run {
     Special(Token),
     /// Text to be tokenized without regard to control tokens.
     Plain(String),
+    /// The tokens that a reply was generated as.
+    Own(Arc<[Token]>),
+}
+
+/// A reply as the model generated it: its text could be tokenized otherwise, and nothing of what was computed for it would be of use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Own {
+    pub(crate) tokens: Arc<[Token]>,
+    /// White space with which the tokens begin. Some templates write it before a reply that is told and leave it to the model otherwise.
+    pub(crate) leading: String,
 }
 
 /// A token that text can be replaced by as a whole.
@@ -57,6 +68,11 @@ impl Specials {
         }
     }
 
+    /// Whether one of the markers that are no control tokens stands in a text.
+    pub(crate) fn mark(&self, text: &str) -> bool {
+        self.user_defined.iter().any(|marker| text.contains(marker))
+    }
+
     /// The control token that a text of the template begins with, after white space.
     pub(crate) fn first(&self, text: &str) -> Option<Token> {
         let text = text.trim_start();
@@ -72,9 +88,9 @@ impl Specials {
             .find(|special| text.starts_with(&special.text))
     }
 
-    /// Cuts a prompt into runs.
-    pub(crate) fn lay_out(&self, pieces: &[Piece]) -> Vec<Run> {
-        let trusted = || pieces.iter().filter(|piece| piece.trusted);
+    /// Cuts a prompt into runs; `own` knows which messages are replies of the model, by their places.
+    pub(crate) fn lay_out(&self, pieces: &[Piece], own: impl Fn(usize) -> Option<Own>) -> Vec<Run> {
+        let trusted = || pieces.iter().filter(|piece| piece.is_templates());
         // What the template writes as a marker must not be typed. The tokenizer would see it in any text, so it is broken up there.
         let markers: Vec<&str> = self
             .user_defined
@@ -84,10 +100,10 @@ impl Specials {
             .collect();
         let mut layout = Layout::default();
         for piece in pieces {
-            if piece.trusted {
-                self.lay_out_trusted(&piece.text, &mut layout);
-            } else {
-                lay_out_content(&piece.text, &markers, &mut layout);
+            match piece.message.map(&own) {
+                None => self.lay_out_trusted(&piece.text, &mut layout),
+                Some(None) => lay_out_content(&piece.text, &markers, &mut layout),
+                Some(Some(own)) => layout.own(own),
             }
         }
         layout.break_run();
@@ -143,6 +159,14 @@ impl Layout {
         self.break_run();
         self.runs.push(Run::Special(special.token));
         self.strip_next = special.strips_right;
+    }
+
+    fn own(&mut self, own: Own) {
+        if let Some(before) = self.plain.strip_suffix(&own.leading) {
+            self.plain.truncate(before.len());
+        }
+        self.break_run();
+        self.runs.push(Run::Own(own.tokens));
     }
 
     fn break_run(&mut self) {
@@ -204,12 +228,13 @@ mod tests {
     fn check(pieces: &[(&str, bool)], expected: &[Run]) {
         let pieces: Vec<Piece> = pieces
             .iter()
-            .map(|(text, trusted)| Piece {
+            .enumerate()
+            .map(|(place, (text, trusted))| Piece {
                 text: (*text).into(),
-                trusted: *trusted,
+                message: (!trusted).then_some(place),
             })
             .collect();
-        assert_eq!(specials().lay_out(&pieces), expected);
+        assert_eq!(specials().lay_out(&pieces, |_| None), expected);
     }
 
     fn plain(text: &str) -> Run {
@@ -257,6 +282,43 @@ mod tests {
         check(
             &[("a \n<pad> \n b", true)],
             &[plain("a"), Run::Special(4), plain("b")],
+        );
+    }
+
+    #[test]
+    fn a_reply_stays_what_it_was_generated_as() {
+        let piece = |text: &str, message| Piece {
+            text: text.into(),
+            message,
+        };
+        let pieces = [
+            piece("<s>a ", None),
+            piece("b", Some(0)),
+            piece("c ", Some(1)),
+            piece("<s>", None),
+        ];
+        let lay_out = |leading: &str| {
+            let own = Own {
+                tokens: [7, 8].into(),
+                leading: leading.into(),
+            };
+            specials().lay_out(&pieces, move |place| {
+                Some(own.clone()).filter(|_| place == 0)
+            })
+        };
+        let after = [Run::Own([7, 8].into()), plain("c "), Run::Special(3)];
+        assert_eq!(
+            lay_out(""),
+            [&[Run::Special(3), plain("a ")], &after[..]].concat()
+        );
+        // The space is in the reply's first token.
+        assert_eq!(
+            lay_out(" "),
+            [&[Run::Special(3), plain("a")], &after[..]].concat()
+        );
+        assert_eq!(
+            lay_out("\n"),
+            [&[Run::Special(3), plain("a ")], &after[..]].concat()
         );
     }
 

@@ -26,10 +26,12 @@ pub(crate) fn message(role: Role, content: &str) -> Message {
 pub(crate) fn request(content: &str) -> Request {
     Request {
         chat: None,
+        whose: None,
         messages: vec![
             message(Role::System, "You are Joey."),
             message(Role::User, content),
         ],
+        lead: 0,
         template: None,
         adapter: None,
         max_tokens: 24,
@@ -40,6 +42,7 @@ pub(crate) fn request(content: &str) -> Request {
         },
         seed: Some(1),
         ignore_eos: true,
+        background: false,
         deadline: Duration::from_secs(60),
     }
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use chatfriends_engine::{EngineError, Event, FinishReason, Generate, Request, Role, Sampling};
+use chatfriends_engine::{
+    ChatKey, EngineError, Event, FinishReason, Generate, Request, Role, Sampling, WorkerSettings,
+};
 use libtest_mimic::Trial;
 
 use crate::asking::{ask, begin_endless, in_chat, message, ready, ready_for_long, request};
-use crate::rig::trial;
+use crate::rig::{settings, start, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -19,6 +21,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial(
             "the_next_turn_computes_only_what_is_new",
             the_next_turn_computes_only_what_is_new,
+        ),
+        trial(
+            "a_reply_is_what_it_was_generated_as",
+            a_reply_is_what_it_was_generated_as,
+        ),
+        trial(
+            "a_chat_that_lost_its_slot_goes_on_where_it_was_until_it_is_forgotten",
+            a_chat_that_lost_its_slot_goes_on_where_it_was_until_it_is_forgotten,
+        ),
+        trial(
+            "chats_share_the_persona_s_beginning_and_nothing_else",
+            chats_share_the_persona_s_beginning_and_nothing_else,
         ),
         trial("three_chats_stream_at_once", three_chats_stream_at_once),
         trial(
@@ -177,6 +191,124 @@ async fn the_next_turn_computes_only_what_is_new() {
     assert_eq!(again.0, reply);
     let alone = ask(&worker, request("내 이름은 윤이야. 만나서 반가워.")).await;
     assert_eq!((alone.0, alone.1.usage.cached_tokens), (reply, 0));
+    worker.stop().await;
+}
+
+async fn a_reply_is_what_it_was_generated_as() {
+    let worker = ready().await;
+    let mut exact = 0;
+    for seed in 0..100 {
+        let mut hot = in_chat(&format!("{seed}"), request("이야기 하나 해 줘."));
+        hot.sampling = Sampling {
+            temperature: 1.2,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.001,
+            ..hot.sampling
+        };
+        hot.seed = Some(seed);
+        let (reply, first) = ask(&worker, hot.clone()).await;
+        let mut second = hot;
+        second.messages.extend([
+            message(Role::Assistant, reply.trim()),
+            message(Role::User, "그래서?"),
+        ]);
+        let (_, second) = ask(&worker, second).await;
+        let generated = first.usage.completion_tokens;
+        // The token that was drawn last has not been computed yet.
+        let known = first.usage.prompt_tokens + generated - 1;
+        let tokens = worker.count(vec![reply]).await.unwrap()[0];
+        // Tokenized anew it would not be what was computed. A reply that is no whole text is not among them.
+        exact += usize::from(tokens != generated && second.usage.cached_tokens == known);
+        if exact == 3 {
+            break;
+        }
+    }
+    assert_eq!(exact, 3);
+    worker.stop().await;
+}
+
+async fn a_chat_that_lost_its_slot_goes_on_where_it_was_until_it_is_forgotten() {
+    let with_slots = async |slots| {
+        let worker = start(WorkerSettings {
+            slots,
+            ..settings()
+        });
+        worker.ready().await.unwrap();
+        worker
+    };
+    let (worker, roomy) = (with_slots(1).await, with_slots(2).await);
+    let opening = in_chat("a", request("내 이름은 윤이야. 만나서 반가워."));
+    let (reply, first) = ask(&worker, opening.clone()).await;
+    let going_on = |reply: &str| {
+        let mut next = opening.clone();
+        next.messages.extend([
+            message(Role::Assistant, reply),
+            message(Role::User, "내 이름이 뭐라고?"),
+        ]);
+        next
+    };
+    let other = || in_chat("b", request("hello"));
+    ask(&worker, other()).await;
+    let (second_reply, second) = ask(&worker, going_on(&reply)).await;
+    // The token that was drawn last has not been computed.
+    let known = first.usage.prompt_tokens + first.usage.completion_tokens - 1;
+    assert_eq!(second.usage.cached_tokens, known);
+    // What was copied back is what was computed: it answers as where it has never left its slot.
+    ask(&roomy, opening.clone()).await;
+    ask(&roomy, other()).await;
+    let there = ask(&roomy, going_on(&reply)).await;
+    assert_eq!((there.0, there.1.usage), (second_reply, second.usage));
+    roomy.stop().await;
+    ask(&worker, other()).await;
+    worker.forget(vec![ChatKey("a".into())]).await;
+    let forgotten = ask(&worker, going_on(&reply)).await.1;
+    assert_eq!(forgotten.usage.cached_tokens, 0);
+    // It lies in the slot now.
+    worker.forget(vec![ChatKey("a".into())]).await;
+    let forgotten = ask(&worker, going_on(&reply)).await.1;
+    assert_eq!(forgotten.usage.cached_tokens, 0);
+    worker.stop().await;
+}
+
+async fn chats_share_the_persona_s_beginning_and_nothing_else() {
+    let worker = ready().await;
+    let said = |chat: &str, words: &str| {
+        let request = Request {
+            lead: 1,
+            seed: None,
+            ..request(words)
+        };
+        in_chat(chat, request)
+    };
+    let (reply, first) = ask(&worker, said("a", "내 이름은 윤이야.")).await;
+    let (same, second) = ask(&worker, said("b", "내 이름은 윤이야.")).await;
+    assert_eq!(first.usage.cached_tokens, 0);
+    let persona = ["You are Joey.".to_owned()];
+    let persona = worker.count(persona.to_vec()).await.unwrap()[0];
+    let shared = second.usage.cached_tokens;
+    let words = first.usage.prompt_tokens - shared;
+    assert!(shared >= persona, "{second:?}");
+    let said_by_a = worker
+        .count(vec!["내 이름은 윤이야.".into()])
+        .await
+        .unwrap()[0];
+    assert!(words >= said_by_a, "another person's words were reused");
+    assert_eq!(reply, same);
+    // Without a chat of its own, too.
+    let alone = Request {
+        chat: None,
+        ..said("", "hello")
+    };
+    assert_eq!(
+        ask(&worker, alone.clone()).await.1.usage.cached_tokens,
+        shared
+    );
+    let seeded = Request {
+        seed: Some(1),
+        ..alone
+    };
+    assert_eq!(ask(&worker, seeded).await.1.usage.cached_tokens, 0);
     worker.stop().await;
 }
 

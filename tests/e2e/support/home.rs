@@ -97,6 +97,16 @@ impl Home {
         daemon
     }
 
+    /// Starts the daemon and waits until the engine has nothing to do any more: what is computed beside something else is rounded otherwise.
+    #[cfg(feature = "llama")]
+    pub(crate) async fn start_and_read_personas(&self) -> Daemon {
+        let daemon = self.start().await;
+        daemon
+            .until_logged("The engine has read the personas.")
+            .await;
+        daemon
+    }
+
     /// Starts the daemon and waits only for its address.
     pub(crate) async fn start_without_waiting(&self) -> Daemon {
         Daemon::start(self.command(&["run"]), Arc::clone(&self.folder)).await

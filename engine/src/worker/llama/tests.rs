@@ -72,7 +72,7 @@ fn prompts_have_the_tokens_that_models_are_trained_on() {
     };
     // Each of these would end the process if llama.cpp saw it.
     for (entries, expected) in [
-        (vec![entry(4, 1, 0)], "no slot 4"),
+        (vec![entry(99, 1, 0)], "no slot 99"),
         (vec![entry(0, -1, 0)], "no token -1"),
         (vec![entry(0, i32::MAX, 0)], "no token"),
         (vec![entry(0, 1, 1 << 40)], "outside the context"),
@@ -98,4 +98,59 @@ fn prompts_have_the_tokens_that_models_are_trained_on() {
         None,
         "no scores were asked for"
     );
+
+    // What is found without llama.cpp's sampler is what that finds.
+    let cold = |ignore_eos| Request {
+        sampling: Sampling {
+            temperature: 0.0,
+            ..Sampling::default()
+        },
+        ignore_eos,
+        ..crate::request::tests::harmless()
+    };
+    let prompt = llama.tokens(&pieces(&template, "hello"));
+    for (position, token) in prompt.iter().enumerate() {
+        let entry = Entry {
+            draw: true,
+            ..entry(1, *token, position)
+        };
+        computer.decode(&[entry], None, &mut adapters).unwrap();
+        for ignore_eos in [false, true] {
+            let request = cold(ignore_eos);
+            let mut found = llama.dice(&request, &prompt);
+            assert!(matches!(found, Dice::Likeliest(_)));
+            let chain = llama.samplers(&request.sampling, 0, ignore_eos);
+            let mut drawn = Dice::Drawn(LlamaSampler::chain(chain, true));
+            assert_eq!(computer.draw(0, &mut found), computer.draw(0, &mut drawn));
+        }
+    }
+}
+
+#[test]
+fn the_likeliest_token_is_the_first_of_the_highest() {
+    let naive = |scores: &[f32], never: &[Token]| {
+        let mut best: Option<(Token, f32)> = None;
+        for (token, score) in (0..).zip(scores.iter().copied()) {
+            if !never.contains(&token) && best.is_none_or(|(_, highest)| score > highest) {
+                best = Some((token, score));
+            }
+        }
+        best.map(|(token, _)| token)
+    };
+    let mut state = 1_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        // Few values, so that many are equal.
+        (state >> 24) as f32 % 7.0 - 3.0
+    };
+    for length in [1, 15, 16, 17, 100, 1000] {
+        let scores: Vec<f32> = (0..length).map(|_| noise()).collect();
+        for never in [vec![], vec![0], vec![3, 1, 2]] {
+            assert_eq!(likeliest(&scores, &never), naive(&scores, &never));
+        }
+    }
+    assert_eq!(likeliest(&[], &[]), None);
+    assert_eq!(likeliest(&[1.0], &[0]), None);
+    assert_eq!(likeliest(&[f32::NAN, 1.0, 2.0], &[]), Some(2));
+    assert_eq!(likeliest(&[f32::NAN; 3], &[0]), Some(1));
 }
