@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 use crate::logging;
 use crate::settings::Settings;
-use crate::{check, inspect, run, terminal};
+use crate::{bench, check, inspect, run, terminal};
 
 /// Personas for the chat apps people already have open.
 #[derive(Debug, Parser)]
@@ -38,6 +38,18 @@ enum Action {
     },
     /// Check settings, personas, models and store, and say what would happen.
     Check,
+    /// Measure how fast a model answers on this machine.
+    Bench {
+        /// A GGUF file; otherwise the one that the settings name.
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// How many people write at the same time.
+        #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_values_t = [1, 2, 4, 8], value_parser = clap::value_parser!(u32).range(1..=256))]
+        chats: Vec<u32>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Look at personas.
     #[command(subcommand)]
     Persona(PersonaAction),
@@ -61,6 +73,11 @@ enum PersonaAction {
     List,
     /// One persona as it is used.
     Show {
+        /// Its id.
+        id: String,
+    },
+    /// Which of a persona's facts are shown with messages: JSON lines {"text": "..."} in, {"facts": [...]} out.
+    Facts {
         /// Its id.
         id: String,
     },
@@ -224,8 +241,12 @@ async fn act(cli: Cli) -> Result<ExitCode, Failure> {
                 ExitCode::FAILURE
             });
         }
+        Action::Bench { model, chats, json } => {
+            bench::bench(&settings, model, &chats, json).await?;
+        }
         Action::Persona(PersonaAction::List) => inspect::personas(&settings),
         Action::Persona(PersonaAction::Show { id }) => inspect::persona(&settings, &id)?,
+        Action::Persona(PersonaAction::Facts { id }) => inspect::facts(&settings, &id)?,
         Action::Memory(MemoryAction::Show(whose)) => inspect::memory(&settings, &whose).await?,
         Action::Memory(MemoryAction::Export { whose, format }) => {
             inspect::export(&settings, &whose, format).await?;

@@ -5,6 +5,7 @@
 pub mod amend;
 pub mod attention;
 pub mod back_off;
+pub mod bench;
 pub mod brains;
 pub mod bursts;
 pub mod catalogue;

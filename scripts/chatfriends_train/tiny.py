@@ -401,8 +401,7 @@ def make(
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         # 1/sqrt(hidden): answers differ from token to token, so that a wrong weight shows.
-        initializer_range=HIDDEN**-0.5,
-        **tiny.shape | changes,
+        **{"initializer_range": HIDDEN**-0.5} | tiny.shape | changes,
     )
     torch.manual_seed(seed)
     model = transformers.AutoModelForCausalLM.from_config(config)
