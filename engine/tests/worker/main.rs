@@ -18,6 +18,8 @@ mod adapter;
 #[cfg(feature = "llama")]
 mod asking;
 #[cfg(feature = "llama")]
+mod equality;
+#[cfg(feature = "llama")]
 mod jobs;
 #[cfg(feature = "llama")]
 mod life;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
 fn trials() -> Vec<Trial> {
     [
         replies::trials(),
+        equality::trials(),
         life::trials(),
         adapter::trials(),
         jobs::trials(),
