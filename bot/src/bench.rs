@@ -133,9 +133,7 @@ async fn measure(settings: WorkerSettings, chats: &[u32]) -> anyhow::Result<Repo
     let worker = Worker::start(settings);
     worker.ready().await?;
     let start_seconds = begun.elapsed().as_secs_f64();
-    let talk = PERSONA_TOKENS + 2 * (MESSAGE_TOKENS + REPLY_TOKENS);
-    // What the template adds, and words that take more tokens than others.
-    let needed = LONG_TOKENS.max(talk) + 100;
+    let needed = PERSONA_TOKENS + 2 * (MESSAGE_TOKENS + REPLY_TOKENS) + LONG_TOKENS;
     let context = worker.prepare(None, None).await?.context;
     if context < needed {
         bail!("{context} tokens of context are too few to measure with; {needed} are needed");
@@ -320,7 +318,6 @@ fn request(chat: Option<ChatKey>, messages: Vec<Message>, max_tokens: u32) -> Re
             temperature: 0.0,
             ..Sampling::default()
         },
-        grammar: None,
         seed: None,
         ignore_eos: true,
         background: false,

@@ -214,7 +214,6 @@ impl ModelSummariser<'_> {
                 temperature: 0.2,
                 ..Sampling::default()
             },
-            grammar: None,
             seed: Some(0),
             ignore_eos: false,
             background: true,

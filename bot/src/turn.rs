@@ -599,7 +599,6 @@ fn request(
         max_tokens: Room::of(&seat.model, reply_tokens(persona, wishes.max_tokens)).reply,
         stop: persona.stop.iter().chain(&wishes.stop).cloned().collect(),
         sampling: overlaid(&seat.sampling, &wishes.sampling),
-        grammar: wishes.grammar.clone(),
         seed: wishes.seed,
         ignore_eos: wishes.ignore_eos,
         background: false,

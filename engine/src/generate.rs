@@ -74,16 +74,6 @@ impl Default for Sampling {
     }
 }
 
-/// The form that a reply must have: tokens that would break it are never drawn. A reply that reaches its limit may be the beginning of one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Grammar {
-    /// Rules in llama.cpp's notation (GBNF); the reply is what `root` says.
-    Gbnf(String),
-    /// JSON that fits this JSON Schema.
-    JsonSchema(serde_json::Value),
-}
-
 /// One reply to be generated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
@@ -106,8 +96,6 @@ pub struct Request {
     pub stop: Vec<String>,
     /// How tokens are drawn.
     pub sampling: Sampling,
-    /// The form of the reply; `None` = any.
-    pub grammar: Option<Grammar>,
     /// Same seed, same prompt, same model: same reply, unless others are answered beside it: what is computed beside other tokens is rounded
     /// otherwise. For the same reason a prompt with a seed shares nothing with other chats. `None` draws one.
     pub seed: Option<u32>,

@@ -1,11 +1,6 @@
 //! Checks a request's own values, for every engine alike. Whether its prompt fits is each engine's business.
 
-use crate::generate::{EngineError, Grammar, Request, Role};
-
-/// Longest grammar or schema.
-const GRAMMAR_BYTES: usize = 64 << 10;
-/// Most groups of a grammar: so deep they may lie in each other.
-const GRAMMAR_GROUPS: usize = 1000;
+use crate::generate::{EngineError, Request, Role};
 
 /// Refuses what no engine could serve, so that it never reaches a pipe, a socket or llama.cpp.
 pub(crate) fn check(request: &Request) -> Result<(), EngineError> {
@@ -50,36 +45,8 @@ pub(crate) fn check(request: &Request) -> Result<(), EngineError> {
     if request.max_tokens == 0 {
         return Err(EngineError::Refused("max_tokens must be at least 1".into()));
     }
-    if let Some(grammar) = &request.grammar {
-        check_grammar(grammar)?;
-    }
     if request.stop.iter().any(String::is_empty) {
         return Err(EngineError::Refused("a stop text must not be empty".into()));
-    }
-    Ok(())
-}
-
-/// llama.cpp reads grammars by recursion, without a limit of its own. Schemas have one already: JSON is read to a depth of 128.
-fn check_grammar(grammar: &Grammar) -> Result<(), EngineError> {
-    let text = match grammar {
-        Grammar::Gbnf(rules) => rules.clone(),
-        Grammar::JsonSchema(schema) => schema.to_string(),
-    };
-    if text.len() > GRAMMAR_BYTES {
-        return Err(EngineError::Refused(format!(
-            "a grammar may have {GRAMMAR_BYTES} bytes, not {}",
-            text.len()
-        )));
-    }
-    if text.contains('\0') {
-        return Err(EngineError::Refused(
-            "a grammar must not contain NUL".into(),
-        ));
-    }
-    if text.matches('(').count() > GRAMMAR_GROUPS {
-        return Err(EngineError::Refused(format!(
-            "a grammar may have {GRAMMAR_GROUPS} groups in parentheses"
-        )));
     }
     Ok(())
 }
@@ -106,7 +73,6 @@ pub(crate) mod tests {
             max_tokens: 16,
             stop: Vec::new(),
             sampling: Sampling::default(),
-            grammar: None,
             seed: Some(1),
             ignore_eos: false,
             background: false,
@@ -151,10 +117,6 @@ pub(crate) mod tests {
             "only the prompt's first message",
         );
         check_refused(|it| it.max_tokens = 0, "max_tokens");
-        let with = |rules: String| move |it: &mut Request| it.grammar = Some(Grammar::Gbnf(rules));
-        check_refused(with("root ::= \"\0\"".into()), "NUL");
-        check_refused(with("(".repeat(1001)), "1000 groups");
-        check_refused(with(" ".repeat(1 << 20)), "65536 bytes");
         check_refused(|it| it.stop.push(String::new()), "stop text");
     }
 }

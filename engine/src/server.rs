@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::generate::{
-    ChatKey, EngineError, FinishReason, Generate, Grammar, Model, Readiness, Reply, Request,
+    ChatKey, EngineError, FinishReason, Generate, Model, Readiness, Reply, Request,
 };
 use crate::request;
 use answer::{Answer, read_stream};
@@ -343,15 +343,6 @@ fn body(model: &str, request: &Request, strict: bool) -> Value {
     }
     if let Some(seed) = request.seed {
         body["seed"] = json!(seed);
-    }
-    match &request.grammar {
-        // Only llama.cpp's server knows it.
-        Some(Grammar::Gbnf(rules)) => body["grammar"] = json!(rules),
-        Some(Grammar::JsonSchema(schema)) => {
-            let form = json!({ "name": "reply", "strict": true, "schema": schema });
-            body["response_format"] = json!({ "type": "json_schema", "json_schema": form });
-        }
-        None => {}
     }
     if !strict {
         // Both are always said: without them llama-server takes its own 40 and 0.05. All servers understand -1, and not all 0.

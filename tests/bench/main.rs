@@ -2,11 +2,6 @@
 //!
 //! `cargo bench --bench chats -- drive --url URL --model NAME` drives a server that is there; `… against --model FILE --peer LLAMA-SERVER` starts the
 //! daemon and llama.cpp's own server by turns, on the same model file, and compares them. docs/BENCHMARKS.md has results and says how they came about.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "it runs by hand, and its numbers are what was asked for"
-)]
 
 mod client;
 mod report;

@@ -13,7 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use chatfriends_engine::{Grammar, Message, Role};
+use chatfriends_engine::{Message, Role};
 use chatfriends_personas::{PersonaId, SamplingChoice};
 use futures::{Stream, StreamExt as _};
 use serde::Deserialize;
@@ -70,23 +70,6 @@ struct Asked {
     stop: Stops,
     seed: Option<i64>,
     ignore_eos: Option<bool>,
-    response_format: Option<ResponseFormat>,
-    /// As llama.cpp's server calls it: GBNF.
-    grammar: Option<String>,
-}
-
-/// The form of the reply.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum ResponseFormat {
-    Text,
-    JsonObject,
-    JsonSchema { json_schema: JsonSchema },
-}
-
-#[derive(Debug, Deserialize)]
-struct JsonSchema {
-    schema: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -291,27 +274,11 @@ fn check(asked: Asked) -> Result<Checked, ApiError> {
         repeat_penalty: asked.repeat_penalty,
         ..SamplingChoice::default()
     };
-    let form = match asked.response_format {
-        None | Some(ResponseFormat::Text) => None,
-        Some(ResponseFormat::JsonObject) => Some(json!({ "type": "object" })),
-        Some(ResponseFormat::JsonSchema { json_schema }) => Some(json_schema.schema),
-    };
-    let grammar = match (form, asked.grammar) {
-        (Some(_), Some(_)) => {
-            return Err(invalid(
-                "a reply has one form: response_format or grammar, not both",
-                "grammar",
-            ));
-        }
-        (Some(schema), None) => Some(Grammar::JsonSchema(schema)),
-        (None, grammar) => grammar.map(Grammar::Gbnf),
-    };
     let wishes = Wishes {
         system: (!system.is_empty()).then(|| system.join("\n\n")),
         max_tokens,
         sampling,
         stop,
-        grammar,
         // Any number is a seed; the engine's has 32 bits.
         seed: asked
             .seed

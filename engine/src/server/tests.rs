@@ -205,33 +205,6 @@ async fn a_reply_streams_whatever_the_split() {
 }
 
 #[tokio::test]
-async fn the_form_of_a_reply_is_asked_for_as_servers_know_it() {
-    let schema = json!({ "type": "object" });
-    let forms = [
-        (
-            Grammar::Gbnf("root ::= \"a\"".into()),
-            "grammar",
-            json!("root ::= \"a\""),
-        ),
-        (
-            Grammar::JsonSchema(schema.clone()),
-            "response_format",
-            json!({ "type": "json_schema", "json_schema": { "name": "reply", "strict": true, "schema": schema } }),
-        ),
-    ];
-    for (grammar, key, value) in forms {
-        let fake = Fake::saying(&[OK, &end("stop"), DONE].concat()).await;
-        let request = Request {
-            grammar: Some(grammar),
-            ..harmless()
-        };
-        ask(&fake.server(), request).await.1.unwrap();
-        let (_, body) = fake.seen.lock().unwrap().remove(0);
-        assert_eq!(body[key], value);
-    }
-}
-
-#[tokio::test]
 async fn the_request_says_everything_and_the_key_travels_in_the_header_only() {
     let fake = Fake::saying(&[OK, &end("length"), DONE].concat()).await;
     let server = fake.server();

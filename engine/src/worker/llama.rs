@@ -16,8 +16,6 @@ use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
 use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
-use llama_cpp_2::token::data::LlamaTokenData;
-use llama_cpp_2::token::data_array::LlamaTokenDataArray;
 use llama_cpp_2::token::logit_bias::LlamaLogitBias;
 use llama_cpp_2::token_type::LlamaTokenAttr;
 use llama_cpp_2::{
@@ -30,7 +28,7 @@ use super::plan::{BATCH, Plan, Room};
 use super::scheduler::{Adapter, Entry, Loan, Sequence, Token};
 use super::settings::{FlashAttention, KvType, WorkerSettings};
 use super::tokens::{Own, Run, Special, Specials, chunks};
-use crate::generate::{EngineError, Grammar, Request, Sampling};
+use crate::generate::{Request, Sampling};
 use crate::gguf::Gguf;
 use crate::template::{Marks, Piece};
 
@@ -77,11 +75,6 @@ pub(super) enum Dice {
     /// The likeliest token each time, but none of these.
     Likeliest(Vec<Token>),
     Drawn(LlamaSampler),
-    /// Only what the grammar allows next.
-    Bound {
-        chain: LlamaSampler,
-        grammar: LlamaSampler,
-    },
 }
 
 impl Llama {
@@ -348,54 +341,25 @@ impl Llama {
     ///
     /// Penalties look at the prompt too, as they do elsewhere, but not at control tokens: otherwise a chat with many short turns
     /// would make the end of a turn ever less likely.
-    ///
-    /// # Errors
-    /// A grammar that cannot be read.
-    pub(super) fn dice(&self, request: &Request, prompt: &[Token]) -> Result<Dice, EngineError> {
+    pub(super) fn dice(&self, request: &Request, prompt: &[Token]) -> Dice {
         let sampling = &request.sampling;
-        let is_plain =
-            is_cold(sampling) && !repeats_cost(sampling) && sampling.dry_multiplier <= 0.0;
         // llama.cpp's sampler would first write down every token with its score.
-        if is_plain && request.grammar.is_none() {
+        if is_cold(sampling) && !repeats_cost(sampling) && sampling.dry_multiplier <= 0.0 {
             let ends = self.end_tokens.iter().map(|token| token.0);
-            return Ok(Dice::Likeliest(
-                ends.filter(|_| request.ignore_eos).collect(),
-            ));
+            return Dice::Likeliest(ends.filter(|_| request.ignore_eos).collect());
         }
         let vocab = self.model.vocab();
-        let mut chain = LlamaSampler::chain(
+        let mut dice = LlamaSampler::chain(
             self.samplers(sampling, seed(request), request.ignore_eos),
             true,
         );
-        chain.accept_many(
+        dice.accept_many(
             prompt
                 .iter()
                 .map(|token| LlamaToken(*token))
                 .filter(|token| !vocab.is_control(*token)),
         );
-        Ok(match &request.grammar {
-            None => Dice::Drawn(chain),
-            Some(grammar) => Dice::Bound {
-                chain,
-                grammar: self.grammar(grammar)?,
-            },
-        })
-    }
-
-    fn grammar(&self, grammar: &Grammar) -> Result<LlamaSampler, EngineError> {
-        let unreadable = |what: &str, error: String| {
-            EngineError::Refused(format!("llama.cpp cannot read the {what}: {error}"))
-        };
-        let rules = match grammar {
-            Grammar::Gbnf(rules) => rules.clone(),
-            Grammar::JsonSchema(schema) => llama_cpp_2::json_schema_to_grammar(&schema.to_string())
-                .map_err(|error| unreadable("JSON Schema", error.to_string()))?,
-        };
-        // It does not say where the fault is.
-        LlamaSampler::grammar(&self.model, &rules, "root").map_err(|_| {
-            let detail = "it needs a rule `root`, every rule that it names, and none that begins with itself";
-            unreadable("grammar", detail.to_owned())
-        })
+        Dice::Drawn(dice)
     }
 
     fn samplers(&self, sampling: &Sampling, seed: u32, ignore_eos: bool) -> Vec<LlamaSampler> {
@@ -577,7 +541,6 @@ impl Computer<'_> {
                 let index = self.drawable(index)?;
                 Some(sampler.sample(&self.context, index).0)
             }
-            Dice::Bound { chain, grammar } => bound(self.logits(index)?, chain, grammar),
         }
     }
 
@@ -728,35 +691,6 @@ fn likeliest(scores: &[f32], never: &[Token]) -> Option<Token> {
         let best = others.reduce(|best, other| if other.1 > best.1 { other } else { best });
         best.map(|(token, _)| token)
     })
-}
-
-/// Draws a token that the grammar allows; none where it allows none of those that the chain leaves.
-fn bound(scores: &[f32], chain: &mut LlamaSampler, grammar: &mut LlamaSampler) -> Option<Token> {
-    let every = || {
-        let tokens = (0..).zip(scores);
-        let data = tokens.map(|(token, score)| LlamaTokenData::new(LlamaToken(token), *score, 0.0));
-        LlamaTokenDataArray::from_iter(data, false)
-    };
-    let mut free = every();
-    free.apply_sampler(chain);
-    let mut token = free.selected_token()?;
-    // Most of the time the model keeps to the form by itself, and asking the grammar about every token of the vocabulary takes long.
-    let mut alone = LlamaTokenDataArray::from_iter([LlamaTokenData::new(token, 0.0, 0.0)], false);
-    alone.apply_sampler(grammar);
-    if !alone.data.iter().all(|allowed| allowed.logit().is_finite()) {
-        let mut allowed = every();
-        allowed.apply_sampler(grammar);
-        // What it forbids must not come back as the best of nothing.
-        allowed.data.retain(|token| token.logit().is_finite());
-        if allowed.data.is_empty() {
-            return None;
-        }
-        allowed.apply_sampler(chain);
-        token = allowed.selected_token()?;
-    }
-    chain.accept(token);
-    grammar.try_accept(token).ok()?;
-    Some(token.0)
 }
 
 /// The highest of these scores; one that is not a number counts as the lowest.

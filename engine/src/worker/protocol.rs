@@ -9,7 +9,7 @@ use super::settings::WorkerSettings;
 use crate::generate::{ChatKey, EngineError, Event, Model, Request};
 
 /// Raised with every change of the messages below.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 2;
 
 /// No honest message is longer; a length beyond it means that the stream is not ours.
 pub(crate) const MAX_FRAME: usize = 16 << 20;
@@ -152,9 +152,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::generate::{
-        Finish, FinishReason, Grammar, Message, Role, Sampling, ShareKey, Usage,
-    };
+    use crate::generate::{Finish, FinishReason, Message, Role, Sampling, ShareKey, Usage};
 
     fn request() -> Request {
         Request {
@@ -170,7 +168,6 @@ mod tests {
             max_tokens: u32::MAX,
             stop: vec!["\n".into()],
             sampling: Sampling::default(),
-            grammar: Some(Grammar::Gbnf("root ::= \"네\"".into())),
             seed: Some(u32::MAX),
             ignore_eos: true,
             background: true,

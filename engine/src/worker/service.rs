@@ -359,7 +359,7 @@ impl Service {
         }
         let stream = Stream {
             chat: request.chat.clone(),
-            dice: llama.dice(request, &prompt)?,
+            dice: llama.dice(request, &prompt),
             text: TextStream::new(request.stop.clone()),
             tokens: Vec::new(),
             bytes: Vec::new(),
@@ -506,11 +506,7 @@ impl Service {
             return Ok(());
         };
         let Some(token) = computer.draw(index, &mut stream.dice) else {
-            // Its grammar allows nothing more.
-            let ended = self.scheduler.finish(entry.slot);
-            return ended.map_or(Ok(()), |ended| {
-                self.end(llama, computer, &ended, FinishReason::Stop)
-            });
+            return Ok(());
         };
         let at_limit = self.scheduler.drawn(entry.slot, token);
         let ends = llama.is_end(token);

@@ -311,7 +311,6 @@ impl Prompt {
             "top_p",
             "stop",
             "seed",
-            "response_format",
         ];
         const OTHERS: &[&str] = &[
             "top_k",
@@ -322,7 +321,6 @@ impl Prompt {
             "dry_base",
             "dry_allowed_length",
             "ignore_eos",
-            "grammar",
         ];
         let body: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         for name in body

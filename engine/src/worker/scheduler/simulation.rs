@@ -162,11 +162,11 @@ impl World {
     fn live(&mut self, people: Person, long: Duration, pace: impl Fn(Person) -> f64) {
         let mut next: Vec<Duration> = (0..people).map(|person| self.pause(pace(person))).collect();
         while self.now < long {
-            for (person, next) in next.iter_mut().enumerate() {
-                while *next <= self.now {
+            for person in 0..people {
+                while next[person] <= self.now {
                     let chat = self.random.random_range(0..WAITING);
                     self.says(person, chat);
-                    *next += self.pause(pace(person));
+                    next[person] += self.pause(pace(person));
                 }
             }
             if self.open.is_empty() {
