@@ -133,7 +133,9 @@ async fn measure(settings: WorkerSettings, chats: &[u32]) -> anyhow::Result<Repo
     let worker = Worker::start(settings);
     worker.ready().await?;
     let start_seconds = begun.elapsed().as_secs_f64();
-    let needed = PERSONA_TOKENS + 2 * (MESSAGE_TOKENS + REPLY_TOKENS) + LONG_TOKENS;
+    let talk = PERSONA_TOKENS + 2 * (MESSAGE_TOKENS + REPLY_TOKENS);
+    // What the template adds, and words that take more tokens than others.
+    let needed = LONG_TOKENS.max(talk) + 100;
     let context = worker.prepare(None, None).await?.context;
     if context < needed {
         bail!("{context} tokens of context are too few to measure with; {needed} are needed");
@@ -253,10 +255,10 @@ impl<'a> Rig<'a> {
     }
 }
 
-/// Tokens per second while all replies are being made.
+/// Tokens per second while all replies are being made: from when the last has begun until the first has ended.
 fn decoding(round: &[Heard]) -> f64 {
     let begun = round.iter().filter_map(|heard| heard.pieces.first()).max();
-    let ended = round.iter().filter_map(|heard| heard.pieces.last()).max();
+    let ended = round.iter().filter_map(|heard| heard.pieces.last()).min();
     let (Some(begun), Some(ended)) = (begun, ended) else {
         return 0.0;
     };
@@ -264,11 +266,13 @@ fn decoding(round: &[Heard]) -> f64 {
     let tokens: f64 = round
         .iter()
         .map(|heard| {
-            let after = heard.pieces.iter().filter(|piece| *piece > begun).count();
-            f64::from(heard.usage.completion_tokens) * after as f64 / heard.pieces.len() as f64
+            let is_within = |piece: &&Instant| *piece > begun && *piece <= ended;
+            let within = heard.pieces.iter().filter(is_within).count();
+            let share = within as f64 / heard.pieces.len().max(1) as f64;
+            f64::from(heard.usage.completion_tokens) * share
         })
         .sum();
-    tokens / (*ended - *begun).as_secs_f64().max(1e-6)
+    tokens / ended.duration_since(*begun).as_secs_f64().max(1e-6)
 }
 
 async fn hear(worker: &Worker, request: Request) -> anyhow::Result<Heard> {
@@ -334,7 +338,9 @@ fn message(role: Role, content: &str) -> Message {
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    let middle = [values.len().saturating_sub(1) / 2, values.len() / 2];
+    let sum: f64 = middle.iter().filter_map(|place| values.get(*place)).sum();
+    sum / 2.0
 }
 
 /// MiB that a process had at most, where the system tells.
@@ -399,18 +405,26 @@ mod tests {
     }
 
     #[test]
-    fn decoding_counts_from_when_all_have_begun() {
+    fn decoding_counts_while_all_speak() {
         let begun = Instant::now();
         let early = heard(begun, &[0, 500, 1000, 1500, 2000], 5);
         // Two tokens to a piece.
-        let late = heard(begun, &[1000, 1500, 2000], 6);
+        let late = heard(begun, &[1000, 1500, 2000, 9000], 8);
         let speed = decoding(&[early, late]);
         // From 1.0 to 2.0 s: two tokens of the one, four of the other.
         assert!((speed - 6.0).abs() < 1e-9, "{speed}");
+        // Nobody said anything that can be seen.
+        assert!(decoding(&[]) < f64::EPSILON);
     }
 
     #[test]
-    fn the_median_is_one_of_the_values() {
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
+    fn the_median_lies_in_the_middle() {
+        for (values, expected) in [
+            (vec![3.0, 1.0, 2.0], 2.0),
+            (vec![4.0, 1.0], 2.5),
+            (vec![7.0], 7.0),
+        ] {
+            assert!((median(values) - expected).abs() < f64::EPSILON);
+        }
     }
 }

@@ -9,7 +9,10 @@ writes FOLDER/qwen2.5-0.5b.Q4_K_M.gguf, and FOLDER/qwen2.5-0.5b-adapter-1.gguf a
 """
 
 import argparse
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ import torch
 import transformers
 
 from . import adapter, convert, quantise, tiny
+from .files import give_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +83,18 @@ def make(name: str, folder: Path, kind: str, adapters: int) -> list[Path]:
     """Writes the model in this type and so many adapters for it, and says where; what is there already stays."""
     shape = SHAPES[name]
     base, f16 = folder / f"{name}-base", folder / f"{name}.F16.gguf"
-    if not (base / "config.json").exists():
-        tiny.make(
-            shape.architecture,
-            base,
-            dtype=torch.bfloat16,
-            vocabulary=shape.vocabulary,
-            # Otherwise answers would be as good as drawn by lot, whatever stands in the prompt.
-            initializer_range=shape.changes["hidden_size"] ** -0.5,
-            **shape.changes,
-        )
-        silence_fillers(base)
+    if not base.exists():
+        with made_beside(base) as making:
+            tiny.make(
+                shape.architecture,
+                making,
+                dtype=torch.bfloat16,
+                vocabulary=shape.vocabulary,
+                # Otherwise answers would be as good as drawn by lot, whatever stands in the prompt.
+                initializer_range=shape.changes["hidden_size"] ** -0.5,
+                **shape.changes,
+            )
+            silence_fillers(making)
     convert.convert(base, f16, stored="f16")
     model = quantise.target(f16, folder, kind)
     quantise.quantise(f16, model, kind)
@@ -98,10 +103,20 @@ def make(name: str, folder: Path, kind: str, adapters: int) -> list[Path]:
         trained = folder / f"{name}-adapter-{number}"
         out = folder / f"{trained.name}.gguf"
         if not trained.exists():
-            tiny.make_adapter(shape.architecture, base, trained, seed=number)
+            with made_beside(trained) as making:
+                tiny.make_adapter(shape.architecture, base, making, seed=number)
         adapter.adapt(base, trained, out)
         written.append(out)
     return written
+
+
+@contextmanager
+def made_beside(folder: Path) -> Iterator[Path]:
+    """A folder beside it, which takes its place when all has been written."""
+    making = folder.with_name(folder.name + ".part")
+    shutil.rmtree(making, ignore_errors=True)
+    yield making
+    give_name(making, folder)
 
 
 def silence_fillers(base: Path) -> None:

@@ -105,6 +105,8 @@ impl Chat {
         let mut body = json!({
             "model": client.models[place], "messages": self.messages, "max_tokens": max_tokens, "temperature": 0.0,
             "stream": true, "stream_options": { "include_usage": true },
+            // Replies are as long here as there: who stops early would have less to do.
+            "ignore_eos": true,
         });
         if let (Some(body), Some(extra)) = (body.as_object_mut(), client.extras[place].as_object())
         {

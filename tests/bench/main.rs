@@ -2,6 +2,11 @@
 //!
 //! `cargo bench --bench chats -- drive --url URL --model NAME` drives a server that is there; `… against --model FILE --peer LLAMA-SERVER` starts the
 //! daemon and llama.cpp's own server by turns, on the same model file, and compares them. docs/BENCHMARKS.md has results and says how they came about.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it runs by hand, and its numbers are what was asked for"
+)]
 
 mod client;
 mod report;
@@ -44,6 +49,9 @@ enum Action {
         /// The server keeps what was said, as chatfriends does, and knows its persona: only new words are sent.
         #[arg(long)]
         keeps_history: bool,
+        /// Chooses the words; what a server has computed for a seed once, it may still know.
+        #[arg(long, default_value_t = rand::random())]
+        seed: u32,
         #[command(flatten)]
         workload: Workload,
     },
@@ -96,6 +104,7 @@ async fn run(action: Action) -> anyhow::Result<()> {
             model,
             key,
             keeps_history,
+            seed,
             workload,
         } => {
             let history = if keeps_history {
@@ -104,7 +113,7 @@ async fn run(action: Action) -> anyhow::Result<()> {
                 History::Sent
             };
             let client = Client::new(&url, vec![model], key, history)?;
-            let run = workload.run(&client, 0).await?;
+            let run = workload.run(&client, seed.into()).await?;
             println!("{}", serde_json::to_string_pretty(&run)?);
         }
         Action::Against {
@@ -133,7 +142,7 @@ async fn run(action: Action) -> anyhow::Result<()> {
                     let server = machine.start(side).await?;
                     let run = workload.run(&server.client, round as u64).await?;
                     let started = server.took;
-                    table.add(side, run.report(started, server.memory()?));
+                    table.add(side, run.report(started, server.prepared, server.memory()?));
                     server.stop().await?;
                     eprintln!(
                         "round {} of {rounds}, {side}: {}",

@@ -18,7 +18,7 @@ pub(crate) struct Table {
 /// A row's name and where its number stands.
 type Measure = (&'static str, fn(&Report) -> f64);
 
-const MEASURES: [Measure; 9] = [
+const MEASURES: [Measure; 12] = [
     ("generated tokens per second", |run| run.tokens_per_second),
     ("first token, first turn, median (s)", |run| {
         run.first_turn_median
@@ -34,7 +34,10 @@ const MEASURES: [Measure; 9] = [
     ("share of follow-up prompts not computed again", |run| {
         run.follow_up_cached
     }),
+    ("generated tokens", |run| run.generated_tokens),
+    ("tokens of a first prompt", |run| run.first_prompt_tokens),
     ("start to ready (s)", |run| run.start),
+    ("start to persona known (s)", |run| run.prepared),
     ("memory of its own (MiB)", |run| run.memory),
 ];
 

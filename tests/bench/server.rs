@@ -64,6 +64,8 @@ pub(crate) struct Server {
     pub(crate) client: Client,
     /// From its start until it could answer.
     pub(crate) took: Duration,
+    /// From its start until it had computed what it computes before anybody writes.
+    pub(crate) prepared: Duration,
     _folder: TempDir,
 }
 
@@ -73,6 +75,10 @@ impl Machine {
         let folder = tempfile::tempdir()?;
         let port = free_port()?;
         let log = folder.path().join("log");
+        let output = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&log)?;
         let mut command = match side {
             Side::Chatfriends => self.daemon(folder.path(), port)?,
             Side::LlamaServer => self.llama_server(port),
@@ -81,8 +87,8 @@ impl Machine {
             // What the daemon gives its worker (engine/src/worker/link.rs).
             .env("GOMP_SPINCOUNT", "1000")
             .stdin(Stdio::null())
-            .stdout(std::fs::File::create(&log)?)
-            .stderr(std::fs::File::options().append(true).open(&log)?)
+            .stdout(output.try_clone()?)
+            .stderr(output)
             .kill_on_drop(true);
         let started = Instant::now();
         let mut child = command
@@ -111,17 +117,23 @@ impl Machine {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let took = started.elapsed();
-        while side == Side::Chatfriends && !tail(&log).contains("The engine has read the personas.")
+        // The daemon computes what its personas' prompts begin with as soon as it can answer.
+        while side == Side::Chatfriends && !said(&log).contains("The engine has read the personas.")
         {
+            if let Some(status) = child.try_wait()? {
+                bail!("{side} ended ({status}): {}", tail(&log));
+            }
             if started.elapsed() > READY {
                 bail!("{side} does not read its personas: {}", tail(&log));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        let prepared = started.elapsed();
         Ok(Server {
             child,
             client: self.client(side, port)?,
             took,
+            prepared,
             _folder: folder,
         })
     }
@@ -265,10 +277,15 @@ fn free_port() -> anyhow::Result<u16> {
         .port())
 }
 
+/// All that the server said.
+fn said(log: &Path) -> String {
+    let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    text.unwrap_or_default()
+}
+
 /// What the server said last.
 fn tail(log: &Path) -> String {
-    let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let text = text.unwrap_or_default();
+    let text = said(log);
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(40)..].join("\n")
 }

@@ -93,6 +93,8 @@ pub(crate) struct Run {
     /// From the first message to the end of the last reply.
     seconds: f64,
     generated_tokens: u64,
+    /// Tokens of all first prompts.
+    first_turn_prompt_tokens: u64,
     /// Seconds to the first words of replies to first messages.
     first_turn: Vec<f64>,
     /// The same for all later ones.
@@ -109,9 +111,14 @@ pub(crate) struct Run {
 pub(crate) struct Report {
     /// Seconds from the start of the program until it can answer.
     pub(crate) start: f64,
+    /// The same until it has computed what it computes before anybody writes.
+    pub(crate) prepared: f64,
     /// MiB in memory at the end, of all its processes.
     pub(crate) memory: f64,
     pub(crate) tokens_per_second: f64,
+    /// Tokens of all replies, and of a first prompt: both sides should have about as many.
+    pub(crate) generated_tokens: f64,
+    pub(crate) first_prompt_tokens: f64,
     pub(crate) first_turn_median: f64,
     pub(crate) first_turn_95: f64,
     pub(crate) first_turn_worst: f64,
@@ -144,12 +151,16 @@ impl Workload {
         Ok(Run {
             seconds,
             generated_tokens: every().map(|reply| reply.completion_tokens).sum(),
+            first_turn_prompt_tokens: chats
+                .iter()
+                .filter_map(|replies| Some(replies.first()?.prompt_tokens))
+                .sum(),
             first_turn: seconds_of(chats.iter().filter_map(|replies| replies.first())),
             follow_up: seconds_of(later()),
             follow_up_prompt_tokens: later().map(|reply| reply.prompt_tokens).sum(),
             follow_up_cached_tokens: later().map(|reply| reply.cached_tokens).sum(),
             follow_up_most_computed: later()
-                .map(|reply| reply.prompt_tokens - reply.cached_tokens)
+                .map(|reply| reply.prompt_tokens.saturating_sub(reply.cached_tokens))
                 .max()
                 .unwrap_or(0),
         })
@@ -178,7 +189,7 @@ impl Workload {
 
 impl Run {
     /// In a few numbers.
-    pub(crate) fn report(self, start: Duration, memory: f64) -> Report {
+    pub(crate) fn report(self, start: Duration, prepared: Duration, memory: f64) -> Report {
         let shared = |part: u64, whole: u64| {
             if whole == 0 {
                 0.0
@@ -188,8 +199,12 @@ impl Run {
         };
         Report {
             start: start.as_secs_f64(),
+            prepared: prepared.as_secs_f64(),
             memory,
             tokens_per_second: self.generated_tokens as f64 / self.seconds,
+            generated_tokens: self.generated_tokens as f64,
+            first_prompt_tokens: self.first_turn_prompt_tokens as f64
+                / self.first_turn.len() as f64,
             first_turn_median: quantile(&self.first_turn, 0.5),
             first_turn_95: quantile(&self.first_turn, 0.95),
             first_turn_worst: quantile(&self.first_turn, 1.0),

@@ -356,3 +356,32 @@ async fn a_model_that_cannot_be_used_leaves_the_daemon_up_and_says_why() {
         assert_eq!(daemon.stop().await.0.code(), Some(0));
     }
 }
+
+#[tokio::test]
+async fn a_model_can_be_measured_on_its_machine() {
+    let home = Home::new();
+    let report = home.run(&["bench", "--chats", "1,3", "--json"]).await;
+    let report: serde_json::Value = serde_json::from_str(&report.sound()).expect("it is JSON");
+    let is_positive = |value: &serde_json::Value| value.as_f64().is_some_and(|value| value > 0.0);
+    for name in ["start_seconds", "prefill_tokens_per_second", "memory_mib"] {
+        assert!(is_positive(&report[name]), "{name}: {report}");
+    }
+    let rows = report["by_chats"]
+        .as_array()
+        .expect("a row for each number");
+    assert_eq!(rows.len(), 2);
+    for (row, chats) in rows.iter().zip([1, 3]) {
+        assert_eq!(row["chats"], chats);
+        for name in [
+            "decode_tokens_per_second",
+            "first_turn_seconds",
+            "follow_up_seconds",
+        ] {
+            assert!(is_positive(&row[name]), "{name}: {report}");
+        }
+    }
+    // A server is not measured as if it were here.
+    let server = Home::at_server("http://127.0.0.1:9/v1");
+    let refused = server.run(&["bench"]).await.failed(1);
+    assert!(refused.contains("--model"), "{refused}");
+}

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use self::prefixes::Prefixes;
 pub(crate) use self::prefixes::common;
 use self::rotation::Rotation;
-use self::shares::{GENERATED, Shares};
+use self::shares::{FAR_MORE, GENERATED, Shares};
 use self::tails::Tails;
 pub(crate) use self::tails::Ticket;
 use super::protocol::CallId;
@@ -368,8 +368,8 @@ impl Scheduler {
             .count()
     }
 
-    /// Takes a slot away when all are taken and somebody waits: one of the background, or the newest of who has two more than the one who waits.
-    /// What was generated is not lost: the request waits on as one with a longer prompt.
+    /// Takes a slot away when all are taken and somebody waits: one of the background, or the newest of who has two more than the one who waits,
+    /// or has one more and had far more lately. What was generated is not lost: the request waits on as one with a longer prompt.
     fn park(&mut self) {
         let is_full = self.works().count() == self.limits.slots;
         let Some((_, next)) = self.next_in_line().filter(|_| is_full) else {
@@ -390,7 +390,14 @@ impl Scheduler {
                     index,
                 )
             })
-            .filter(|(background, has, ..)| *background || *has > least + 1)
+            .filter(|(background, has, .., index)| {
+                let work = self.slots[*index].work.as_ref();
+                let had_far_more = || {
+                    let had = work.map_or(0.0, |work| self.shares.lately(&work.job.whose));
+                    had - self.shares.lately(&next.whose) > FAR_MORE
+                };
+                *background || *has > least + 1 || (*has > least && had_far_more())
+            })
             .max();
         let Some((.., index)) = victim else { return };
         let slot = &mut self.slots[index];
@@ -421,15 +428,22 @@ impl Scheduler {
         self.queue.push_front(job);
     }
 
-    /// Who gets the next slot, and the place in the queue: of those who have fewest slots one whose reply was begun, or else the first of who had least.
+    /// Who gets the next slot, and the place in the queue: of those who have fewest slots, and did not have far more than others lately, one
+    /// whose reply was begun, or else the first of who had least.
     /// Of those in the background one at a time, and not the last slot.
     fn next_in_line(&self) -> Option<(usize, &Job)> {
         let mut line = self.queue.iter().enumerate();
         let waiting = line.clone().filter(|(_, job)| !job.background);
+        let lately = waiting
+            .clone()
+            .map(|(_, job)| self.shares.lately(&job.whose));
+        let least = lately.fold(f64::INFINITY, f64::min);
         let first = waiting.min_by_key(|(place, job)| {
             let is_new = job.before.is_none();
+            let had_far_more = self.shares.lately(&job.whose) - least > FAR_MORE;
             (
                 self.has(&job.whose),
+                had_far_more,
                 is_new,
                 self.shares.had(&job.whose),
                 *place,

@@ -18,7 +18,7 @@ const LIMITS: Limits = Limits {
 
 /// Stands in for llama.cpp's cache: each sequence's tokens in order.
 pub(super) struct Rig {
-    scheduler: Scheduler,
+    pub(super) scheduler: Scheduler,
     cache: Vec<Vec<Token>>,
     start: Instant,
     adapter_in_use: Option<Adapter>,
@@ -29,7 +29,10 @@ pub(super) struct Rig {
     /// What lies in the machine's memory; a token has a byte.
     saved: HashMap<Ticket, Vec<Token>>,
     /// Tokens of all steps.
-    pub(super) computed: usize,
+    computed: usize,
+    /// The last step, and how many of its tokens were drawn before: the others are of prompts.
+    pub(super) last: Vec<Entry>,
+    pub(super) generating: usize,
 }
 
 impl Rig {
@@ -46,6 +49,8 @@ impl Rig {
             shared: Vec::new(),
             saved: HashMap::new(),
             computed: 0,
+            last: Vec::new(),
+            generating: 0,
         }
     }
 
@@ -156,6 +161,12 @@ impl Rig {
             self.cache[entry.slot].push(entry.token);
         }
         self.computed += entries.len();
+        let is_drawn = |entry: &&Entry| {
+            let work = self.scheduler.slots[entry.slot].work.as_ref();
+            work.is_some_and(|work| entry.position >= work.job.prompt.len())
+        };
+        self.generating = entries.iter().filter(is_drawn).count();
+        self.last.clone_from(&entries);
         for pin in self.scheduler.pins() {
             for sequence in pin.empty {
                 self.cache[sequence].clear();
