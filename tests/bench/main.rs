@@ -57,24 +57,8 @@ enum Action {
     },
     /// Start chatfriends and llama-server by turns and compare them.
     Against {
-        /// The model file for both.
-        #[arg(long)]
-        model: PathBuf,
-        /// The program llama-server.
-        #[arg(long)]
-        peer: PathBuf,
-        /// LoRA adapters for both; chats go round among them.
-        #[arg(long = "adapter")]
-        adapters: Vec<PathBuf>,
-        /// Threads of both.
-        #[arg(long, default_value_t = 2)]
-        threads: usize,
-        /// Chats that both decode at the same time.
-        #[arg(long, default_value_t = 8)]
-        slots: usize,
-        /// Tokens that one chat may have.
-        #[arg(long, default_value_t = 2048)]
-        context: usize,
+        #[command(flatten)]
+        machine: Machine,
         /// How often each is started and measured.
         #[arg(long, default_value_t = 5)]
         rounds: usize,
@@ -117,24 +101,11 @@ async fn run(action: Action) -> anyhow::Result<()> {
             println!("{}", serde_json::to_string_pretty(&run)?);
         }
         Action::Against {
-            model,
-            peer,
-            adapters,
-            threads,
-            slots,
-            context,
+            machine,
             rounds,
             json,
             workload,
         } => {
-            let machine = Machine {
-                model,
-                peer,
-                adapters,
-                threads,
-                slots,
-                context,
-            };
             let mut table = Table::default();
             for round in 0..rounds {
                 // Whoever begins has a machine that was idle before, so they take turns.

@@ -47,14 +47,26 @@ impl fmt::Display for Side {
 }
 
 /// What both are given.
-#[derive(Debug)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Machine {
-    pub(crate) model: PathBuf,
-    pub(crate) peer: PathBuf,
-    pub(crate) adapters: Vec<PathBuf>,
-    pub(crate) threads: usize,
-    pub(crate) slots: usize,
-    pub(crate) context: usize,
+    /// The model file for both.
+    #[arg(long)]
+    model: PathBuf,
+    /// The program llama-server.
+    #[arg(long)]
+    peer: PathBuf,
+    /// LoRA adapters for both; chats go round among them.
+    #[arg(long = "adapter")]
+    adapters: Vec<PathBuf>,
+    /// Threads of both.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Chats that both decode at the same time.
+    #[arg(long, default_value_t = 8)]
+    slots: usize,
+    /// Tokens that one chat may have.
+    #[arg(long, default_value_t = 2048)]
+    context: usize,
 }
 
 /// A running server.
