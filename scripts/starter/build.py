@@ -38,6 +38,7 @@ def main() -> None:
     begun = parser.add_mutually_exclusive_group()
     begun.add_argument("--resume", type=Path, metavar="WEIGHTS", help="go on from these, with the tokenizer in --work; take another --seed than before")
     begun.add_argument("--grow", type=Path, metavar="GGUF", help="begin with what a starter of the same width knows, in a new tokenizer and more layers")
+    begun.add_argument("--go-on", type=Path, metavar="GGUF", help="go on with a starter's file, its shape and its tokenizer; take another --seed than before")
     begun.add_argument("--export", type=Path, metavar="WEIGHTS", help="only write and measure these, with the tokenizer in --work")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
@@ -50,25 +51,27 @@ def main() -> None:
     together = train.Together()
     started = time.time()
     tokenizer_path = arguments.work / "tokenizer.json"
-    if together.rank == 0 and not (arguments.resume or arguments.export):
+    if together.rank == 0 and arguments.go_on:
+        gguf_file.read(arguments.go_on)[1].save(str(tokenizer_path))
+    elif together.rank == 0 and not (arguments.resume or arguments.export):
         tokenizer.train(tokenizer_texts(arguments.seed + 1, 60_000), VOCABULARY).save(str(tokenizer_path))
     together.wait()
     words = tokenizer.load(tokenizer_path)
     print(f"tokenizer: {words.get_vocab_size()} tokens, {time.time() - started:.0f} s", flush=True)
 
     torch.manual_seed(arguments.seed)
-    model = Starter(Shape(words.get_vocab_size()))
+    model = gguf_file.read(arguments.go_on)[0] if arguments.go_on else Starter(Shape(words.get_vocab_size()))
     weights = arguments.export or arguments.resume
     if weights:
         model.load_state_dict(torch.load(weights))
     elif arguments.grow:
         grow.carry(*gguf_file.read(arguments.grow), model, words)
-    else:
+    elif not arguments.go_on:
         sample = train.encode(words, lookup.continuations(Random(arguments.seed))).tokens[:200]
         induction.wire(model, torch.tensor([sample]))
     print(f"model: {sum(parameter.numel() for parameter in model.parameters()) / 1e6:.2f} M parameters", flush=True)
     if not arguments.export:
-        recipe = train.GOING_ON if arguments.resume else train.Recipe()
+        recipe = train.GOING_ON if arguments.resume or arguments.go_on else train.Recipe()
         recipe = replace(recipe, minutes=arguments.minutes, seed=arguments.seed)
         train.train(model, words, recipe, arguments.work / "weights.pt", together)
     if together.rank:

@@ -19,9 +19,9 @@ FRIENDS = ("joey", "chandler", "monica", "phoebe", "rachel", "ross")
 # Share of dialogues per persona.
 SHARES = {**{friend: 8 for friend in FRIENDS}, "mechuri": 15, "campus": 13, "listener": 13, "helper": 13}
 # Share of a persona's dialogues that come from `corpus/talk/`; the rest is generated.
-TALK = 0.1
+TALK = 0.06
 # How often a dialogue near the seeds' sample exchanges comes against any other: those are asked most.
-SAMPLES = 12
+SAMPLES = 20
 # Share of the dialogues of made-up personas, which teach that the system text chooses who answers.
 OTHERS = 0.06
 # Share of the dialogues under the text that `chatfriends-train make` drafts for a new persona, so that it can talk from the first day.

@@ -6,9 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Share of what a layer adds that is left out in training, so that a reply rests on more than one clue.
-DROPOUT = 0.0
-
 # Rows of attention that are scored at once.
 _PIECE = 224
 
@@ -85,9 +82,9 @@ class Block(nn.Module):
             later = torch.ones(end - start, end, dtype=torch.bool, device=x.device).triu(start + 1)
             pieces.append(scores.masked_fill(later, float("-inf")).float().softmax(-1).to(value.dtype) @ value[:, :, :end])
         attended = self.output(torch.cat(pieces, 2).transpose(1, 2).reshape(batch, length, width))
-        x = x + F.dropout(attended, DROPOUT, self.training)
+        x = x + attended
         gate, up = self.gate_up(self.feed_norm(x)).chunk(2, -1)
-        return x + F.dropout(self.down(F.silu(gate) * up), DROPOUT, self.training)
+        return x + self.down(F.silu(gate) * up)
 
 
 class Starter(nn.Module):

@@ -55,7 +55,7 @@ class Recipe:
 
 
 # With trained weights: a lower rate that falls from the beginning. They have long learnt to copy, so that few look-ups do.
-GOING_ON = Recipe(pace=0.25, level_until=0.02, lookups=0.05)
+GOING_ON = Recipe(pace=0.25, level_until=0.1, lookups=0.05)
 
 
 @dataclass(frozen=True)
