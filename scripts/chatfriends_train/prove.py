@@ -95,11 +95,14 @@ class Measured:
     """Share of the places at which both find the same token most likely."""
     perplexity: float
     """Of the persona's replies, by token."""
+    doubt: float = 0.0
+    """Standard error of the logarithm of its ratio to Transformers': three short dialogues say less than three hundred."""
 
     def faults(self, reference: float) -> list[str]:
         """What passes its limits; `reference` is Transformers' perplexity."""
         limits = LIMITS[self.type.removesuffix("_M").removesuffix("_S")]
-        ratio = self.perplexity / reference
+        # What may be chance is none of the file's doing.
+        ratio = self.perplexity / reference * math.exp(-2 * self.doubt)
         checks = (
             (
                 "the largest difference of log-probabilities",
@@ -359,17 +362,32 @@ def measure(candidate: Candidate, reference: Scores, reading: Reading) -> Measur
         kl=max(0.0, float((np.exp(expected) * (expected - found)).sum(axis=1).mean())),
         top1=float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()),
         perplexity=perplexity(found_scores, reading),
+        doubt=doubt(
+            _of_replies(found_scores, reading) - _of_replies(reference, reading)
+        ),
     )
 
 
 def perplexity(thought: Scores, reading: Reading) -> float:
     """exp of the mean negative log-probability of the replies' tokens."""
-    replies: list[NDArray[np.float64]] = [
-        # Scores begin at a passage's second token.
-        logs[begin - 1 :]
-        for logs, begin in zip(thought.tokens, reading.replies, strict=True)
-    ]
-    return math.exp(-float(np.concatenate(replies).mean()))
+    return math.exp(-float(_of_replies(thought, reading).mean()))
+
+
+def doubt(differences: NDArray[np.float64]) -> float:
+    """The standard error of their mean; none can be told from a single one."""
+    count = len(differences)
+    return float(differences.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+
+
+def _of_replies(thought: Scores, reading: Reading) -> NDArray[np.float64]:
+    """Log-probabilities of the replies' tokens, one after another."""
+    return np.concatenate(
+        [
+            # Scores begin at a passage's second token.
+            logs[begin - 1 :]
+            for logs, begin in zip(thought.tokens, reading.replies, strict=True)
+        ]
+    )
 
 
 def compare_tokenizers(folder: Path, model: Path) -> Tokenizers:

@@ -59,7 +59,15 @@ def write(architecture: str, out: Path) -> None:
     """Makes the model and its adapter, converts both, and notes what Transformers says of them."""
     with tempfile.TemporaryDirectory(prefix="chatfriends-") as folder:
         base, trained = Path(folder) / "base", Path(folder) / "adapter"
-        tiny.make(architecture, base, vocabulary=VOCABULARY, **SMALL[architecture])
+        # Of a text that stays as it is, or the references would change with every persona.
+        lines = (FOLDER / "text.txt").read_text("utf-8").splitlines()
+        tiny.make(
+            architecture,
+            base,
+            vocabulary=VOCABULARY,
+            lines=lines,
+            **SMALL[architecture],
+        )
         tiny.make_adapter(architecture, base, trained, r=4)
         model, adapter_file = (
             out / f"{architecture}.gguf",

@@ -11,7 +11,7 @@ import io
 import json
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -71,8 +71,8 @@ LINES_TEMPLATE = (
 )
 
 
-Builder = Callable[[Path, int], transformers.PreTrainedTokenizerFast]
-"""Makes a tokenizer of so many tokens; what belongs to it besides goes into the folder."""
+Builder = Callable[[Path, int, Sequence[str]], transformers.PreTrainedTokenizerFast]
+"""Makes a tokenizer of so many tokens from these lines; what belongs to it besides goes into the folder."""
 
 
 @cache
@@ -115,13 +115,15 @@ def sentencepiece_tokenizer(
 ) -> Builder:
     """SentencePiece BPE with byte fallback, as LLaMA, Mistral and Gemma have it. `turns` are tokens of the template."""
 
-    def build(folder: Path, vocabulary: int) -> transformers.PreTrainedTokenizerFast:
+    def build(
+        folder: Path, vocabulary: int, lines: Sequence[str]
+    ) -> transformers.PreTrainedTokenizerFast:
         model = io.BytesIO()
         order = {name: identity for identity, name in enumerate(specials)}
         sentencepiece.SentencePieceTrainer.train(
             # A small vocabulary has no room for syllables; bytes stand for them.
             sentence_iterator=(
-                line for line in text() if vocabulary >= VOCABULARY or line.isascii()
+                line for line in lines if vocabulary >= VOCABULARY or line.isascii()
             ),
             model_writer=model,
             model_type="bpe",
@@ -171,7 +173,9 @@ def byte_level_tokenizer(
 ) -> Builder:
     """Byte-level BPE. `nfc`: with the normaliser that GPT-NeoX and Qwen have; `begins_with`: put before each text."""
 
-    def build(folder: Path, vocabulary: int) -> transformers.PreTrainedTokenizerFast:
+    def build(
+        _: Path, vocabulary: int, lines: Sequence[str]
+    ) -> transformers.PreTrainedTokenizerFast:
         tokenizer = Tokenizer(models.BPE())
         if nfc:
             tokenizer.normalizer = normalizers.NFC()
@@ -187,7 +191,7 @@ def byte_level_tokenizer(
         tokenizer.decoder = decoders.ByteLevel()
         every = list(dict.fromkeys([*specials.values(), *turns]))
         tokenizer.train_from_iterator(
-            text(),
+            lines,
             trainers.BpeTrainer(
                 vocab_size=vocabulary,
                 special_tokens=every,
@@ -380,14 +384,15 @@ def make(
     dtype: torch.dtype = torch.float32,
     seed: int = 1,
     vocabulary: int = VOCABULARY,
+    lines: Sequence[str] | None = None,
     **changes: Any,
 ) -> Path:
     """Writes the model and its tokenizer in Hugging Face's form into the folder, and gives the folder back.
 
-    `changes` go to its configuration.
+    The tokenizer learns from `lines`, or from all that the project has written. `changes` go to its configuration.
     """
     tiny = ARCHITECTURES[architecture]
-    tokenizer = tiny.tokenizer(folder, vocabulary)
+    tokenizer = tiny.tokenizer(folder, vocabulary, lines or text())
     tokenizer.chat_template = tiny.template
     tokenizer.model_max_length = CONTEXT
     ends = (

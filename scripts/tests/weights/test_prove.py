@@ -6,6 +6,7 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -107,6 +108,16 @@ def test_figures_that_are_no_numbers_do_not_pass() -> None:
     assert sound.faults(10.0) == []
     for change in ({"maximum": math.nan}, {"kl": math.inf}, {"perplexity": math.nan}):
         assert dataclasses.replace(sound, **change).faults(10.0)
+
+
+def test_what_may_be_chance_is_no_fault() -> None:
+    worse = Measured("x.gguf", "Q8_0", 1.0, 0.1, 0.01, 1e-3, 0.9, 10.2)
+    assert worse.faults(10.0)
+    assert dataclasses.replace(worse, doubt=0.001).faults(10.0)
+    assert not dataclasses.replace(worse, doubt=0.01).faults(10.0)
+    assert dataclasses.replace(worse, doubt=math.nan).faults(10.0)
+    assert prove.doubt(np.array([1.0])) == 0.0
+    assert abs(prove.doubt(np.array([0.0, 2.0, 0.0, 2.0])) - 0.57735) < 1e-4
 
 
 def test_the_committed_figures_are_within_the_limits_and_in_the_table() -> None:
