@@ -68,7 +68,7 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Row {
     chats: u32,
-    /// Of all replies together, once all have begun.
+    /// Of all replies together, from when the last has begun until the first has ended.
     decode_tokens_per_second: f64,
     /// To the first words of a first reply; the persona is known. Median of all chats.
     first_turn_seconds: f64,

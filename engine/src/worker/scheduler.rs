@@ -379,27 +379,23 @@ impl Scheduler {
             return;
         }
         let least = self.has(&next.whose);
+        let lately = self.shares.lately(&next.whose);
+        let may_give_way = |work: &Work| {
+            let has = self.has(&work.job.whose);
+            let had_far_more = || self.shares.lately(&work.job.whose) - lately > FAR_MORE;
+            work.job.background || has > least + 1 || (has > least && had_far_more())
+        };
         let works = self.slots.iter().enumerate();
         let works = works.filter_map(|(index, slot)| Some((index, slot.work.as_ref()?)));
         let victim = works
-            .map(|(index, work)| {
-                (
-                    work.job.background,
-                    self.has(&work.job.whose),
-                    work.admitted,
-                    index,
-                )
-            })
-            .filter(|(background, has, .., index)| {
-                let work = self.slots[*index].work.as_ref();
-                let had_far_more = || {
-                    let had = work.map_or(0.0, |work| self.shares.lately(&work.job.whose));
-                    had - self.shares.lately(&next.whose) > FAR_MORE
-                };
-                *background || *has > least + 1 || (*has > least && had_far_more())
-            })
-            .max();
-        let Some((.., index)) = victim else { return };
+            .filter(|(_, work)| may_give_way(work))
+            .max_by_key(|(_, work)| {
+                let has = self.has(&work.job.whose);
+                (work.job.background, has, work.admitted)
+            });
+        let Some(index) = victim.map(|(index, _)| index) else {
+            return;
+        };
         let slot = &mut self.slots[index];
         let Some(work) = slot.work.take() else { return };
         let Work {
