@@ -113,7 +113,7 @@ pub async fn bench(
     let slots = chats.iter().copied().max().unwrap_or(1);
     let worker = WorkerSettings {
         slots,
-        ..worker_settings(&settings.engine, model)
+        ..worker_settings(&settings.engine, &model)
     };
     let report = measure(worker, chats).await?;
     if json {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chatfriends_engine::{
-    ChatKey, EngineError, Generate, Model, Readiness, Sampling, Server, ServerSettings, Worker,
-    WorkerSettings,
+    ChatKey, EngineError, Generate, Model, Pool, Readiness, Sampling, Server, ServerSettings,
+    Worker, WorkerSettings,
 };
 use chatfriends_personas::{Library, Persona, SamplingChoice};
 
@@ -18,12 +18,19 @@ use crate::starter;
 /// All engines of this daemon: the default one, and one for each model that a persona brings.
 #[derive(Debug)]
 pub struct Brains {
-    default: Arc<dyn Generate>,
+    default: Origin,
+    local: Pool,
     worker: EngineSettings,
     /// How long a turn waits for an engine that is starting.
     patience: Duration,
-    others: Mutex<HashMap<PathBuf, Arc<dyn Generate>>>,
     seats: Mutex<HashMap<SeatKey, Model>>,
+}
+
+/// Where a model is.
+#[derive(Debug, Clone)]
+enum Origin {
+    File(PathBuf),
+    Server(Arc<Server>),
 }
 
 /// What a checked model depends on.
@@ -58,29 +65,31 @@ impl Brains {
         store: &Path,
         patience: Duration,
     ) -> anyhow::Result<Self> {
-        let default: Arc<dyn Generate> = match brain {
-            Brain::Starter => Arc::new(Worker::start(worker_settings(
-                worker,
-                starter::unpack(store)?,
-            ))),
-            Brain::File(path) => Arc::new(Worker::start(worker_settings(worker, path.clone()))),
-            Brain::Server(choice) => Arc::new(server(choice)?),
+        let default = match brain {
+            Brain::Starter => Origin::File(starter::unpack(store)?),
+            Brain::File(path) => Origin::File(path.clone()),
+            Brain::Server(choice) => Origin::Server(Arc::new(server(choice)?)),
         };
+        let local = Pool::default();
+        if let Origin::File(path) = &default {
+            local.start(&worker_settings(worker, path));
+        }
         Ok(Self {
             default,
+            local,
             worker: worker.clone(),
             patience,
-            others: Mutex::default(),
             seats: Mutex::default(),
         })
     }
 
-    /// Checks that a persona's model, template and adapter work together, waiting for an engine that is starting.
+    /// Checks that a persona's model, template and adapter work together, waiting for an engine that is starting, or for memory that others
+    /// use. As long as the seat is held, the model keeps its memory.
     ///
     /// # Errors
     /// What the engine says about them.
     pub async fn seat(&self, persona: &Persona) -> Result<Seat, EngineError> {
-        let engine = self.engine_of(persona);
+        let engine = self.engine_of(persona).await?;
         let key = SeatKey {
             model: persona.model.clone(),
             template: persona.template.clone(),
@@ -118,11 +127,10 @@ impl Brains {
         persona: &Persona,
     ) -> Result<Model, EngineError> {
         let prepare = || engine.prepare(persona.template.as_deref(), persona.adapter.as_deref());
-        ready_within(self.patience, engine).await?;
         match prepare().await {
             // It was dead already and nobody had noticed.
             Err(EngineError::Gone(_)) => {
-                ready_within(self.patience, engine).await?;
+                within(self.patience, engine.ready()).await?;
                 prepare().await
             }
             prepared => prepared,
@@ -134,13 +142,28 @@ impl Brains {
     /// # Errors
     /// When it never will.
     pub async fn ready(&self) -> Result<(), EngineError> {
-        self.default.ready().await
+        match &self.default {
+            Origin::File(path) => self.open(path).await.map(drop),
+            Origin::Server(server) => server.ready().await,
+        }
     }
 
     /// Whether the default engine can answer.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        self.default.readiness()
+        match &self.default {
+            Origin::File(path) => self.local.readiness(path),
+            Origin::Server(server) => server.readiness(),
+        }
+    }
+
+    /// Whether a persona's model runs. One that a persona brings does from its first use until another needs the memory.
+    #[must_use]
+    pub fn runs(&self, persona: &Persona) -> bool {
+        match self.origin(persona) {
+            Origin::File(path) => self.local.runs(&path),
+            Origin::Server(_) => true,
+        }
     }
 
     /// Lets go of the engines of models that no persona brings any more; each ends with the last reply that uses it. One that has failed
@@ -150,13 +173,11 @@ impl Brains {
             .iter()
             .filter_map(|persona| persona.model.as_deref())
             .collect();
-        self.others
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|path, engine| {
-                path.to_str().is_some_and(|path| named.contains(path))
-                    && !matches!(engine.readiness(), Readiness::Failed(_))
-            });
+        self.local.keep(|path, readiness| {
+            let is_default = matches!(&self.default, Origin::File(default) if default == path);
+            let is_named = path.to_str().is_some_and(|path| named.contains(path));
+            is_default || (is_named && !matches!(readiness, Readiness::Failed(_)))
+        });
         // The file may be another one when its path is named again.
         self.seats
             .lock()
@@ -171,43 +192,42 @@ impl Brains {
     /// Lets every engine let go of what it has computed of these conversations.
     pub async fn forget(&self, conversations: &BTreeSet<Conversation>) {
         let chats: Vec<ChatKey> = conversations.iter().map(Conversation::chat_key).collect();
-        let others: Vec<_> = {
-            let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-            others.values().cloned().collect()
-        };
-        for engine in others.iter().chain([&self.default]) {
-            engine.forget(chats.clone()).await;
+        for worker in self.local.workers() {
+            worker.forget(chats.clone()).await;
+        }
+        if let Origin::Server(server) = &self.default {
+            server.forget(chats).await;
         }
     }
 
     /// Ends all engines.
     pub async fn stop(&self) {
-        let others: Vec<_> = self
-            .others
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain()
-            .map(|(_, engine)| engine)
-            .collect();
-        futures::future::join_all(
-            others
-                .iter()
-                .chain([&self.default])
-                .map(|engine| engine.stop()),
-        )
-        .await;
+        self.local.stop().await;
+        if let Origin::Server(server) = &self.default {
+            server.stop().await;
+        }
     }
 
-    fn engine_of(&self, persona: &Persona) -> Arc<dyn Generate> {
-        let Some(model) = &persona.model else {
-            return Arc::clone(&self.default);
-        };
-        let path = PathBuf::from(model);
-        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let engine = others
-            .entry(path.clone())
-            .or_insert_with(|| Arc::new(Worker::start(worker_settings(&self.worker, path))));
-        Arc::clone(engine)
+    /// What answers for a persona, once it is ready.
+    async fn engine_of(&self, persona: &Persona) -> Result<Arc<dyn Generate>, EngineError> {
+        match self.origin(persona) {
+            Origin::File(path) => Ok(within(self.patience, self.open(&path)).await?),
+            Origin::Server(server) => {
+                within(self.patience, server.ready()).await?;
+                Ok(server)
+            }
+        }
+    }
+
+    async fn open(&self, model: &Path) -> Result<Arc<Worker>, EngineError> {
+        self.local.open(&worker_settings(&self.worker, model)).await
+    }
+
+    fn origin(&self, persona: &Persona) -> Origin {
+        match &persona.model {
+            Some(model) => Origin::File(model.into()),
+            None => self.default.clone(),
+        }
     }
 }
 
@@ -219,7 +239,7 @@ impl Seat {
     pub async fn count(&self, texts: Vec<String>) -> Result<Vec<u32>, EngineError> {
         match self.engine.count(texts.clone()).await {
             Err(EngineError::Gone(_)) => {
-                ready_within(self.patience, self.engine.as_ref()).await?;
+                within(self.patience, self.engine.ready()).await?;
                 self.engine.count(texts).await
             }
             counted => counted,
@@ -227,8 +247,11 @@ impl Seat {
     }
 }
 
-async fn ready_within(patience: Duration, engine: &dyn Generate) -> Result<(), EngineError> {
-    let ready = tokio::time::timeout(patience, engine.ready()).await;
+async fn within<T>(
+    patience: Duration,
+    ready: impl Future<Output = Result<T, EngineError>>,
+) -> Result<T, EngineError> {
+    let ready = tokio::time::timeout(patience, ready).await;
     ready.unwrap_or_else(|_| Err(EngineError::Gone("it is still starting".to_owned())))
 }
 
@@ -250,7 +273,7 @@ pub fn overlaid(base: &Sampling, choice: &SamplingChoice) -> Sampling {
 
 /// How a worker computes with this model.
 #[must_use]
-pub fn worker_settings(engine: &EngineSettings, model: PathBuf) -> WorkerSettings {
+pub fn worker_settings(engine: &EngineSettings, model: &Path) -> WorkerSettings {
     WorkerSettings {
         gpu_layers: engine.gpu_layers,
         devices: engine.devices.clone(),

@@ -152,7 +152,11 @@ async fn default_model(settings: &Settings) -> Result<String, String> {
     }
 }
 
-fn persona_files(persona: &Persona, settings: &Settings) -> Result<String, String> {
+/// Looks at the files that a persona names, and tells what they are.
+///
+/// # Errors
+/// What is wrong with one, and the remedy.
+pub fn persona_files(persona: &Persona, settings: &Settings) -> Result<String, String> {
     let mut found = vec![format!("{} facts", persona.facts.len())];
     if let Some(template) = &persona.template {
         chatfriends_engine::check_template(template).map_err(|error| error.to_string())?;

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::brains::Brains;
 use crate::catalogue::Catalogue;
+use crate::check;
 use crate::commands::Audit;
 use crate::compaction::Compactor;
 use crate::context::Context;
@@ -306,13 +307,19 @@ async fn check_personas(ctx: Arc<Context>, stop: CancellationToken) -> anyhow::R
     }
 }
 
-/// Names each persona that does not work, with the remedy.
+/// Names each persona that does not work, with the remedy. Of a model that is not running only its file is looked at.
 async fn check_all(ctx: &Context) {
     let library = ctx.catalogue.now();
     let mut online = 0;
     for persona in library.iter() {
-        match ctx.brains.seat(persona).await {
-            Ok(_) => online += 1,
+        let checked = if ctx.brains.runs(persona) {
+            let seat = ctx.brains.seat(persona).await;
+            seat.map(drop).map_err(|error| error.to_string())
+        } else {
+            check::persona_files(persona, &ctx.settings).map(drop)
+        };
+        match checked {
+            Ok(()) => online += 1,
             Err(error) => {
                 tracing::error!(persona = %persona.id, %error, "A persona cannot go online.");
             }
@@ -321,11 +328,12 @@ async fn check_all(ctx: &Context) {
     tracing::info!(online, "Personas are online.");
 }
 
-/// Lets the engines compute what the personas' prompts begin with, and returns never.
+/// Lets the engines that run compute what the personas' prompts begin with, and returns never.
 async fn warm_all(ctx: &Context) -> ! {
     let started = tokio::time::Instant::now();
     let mut read = 0;
-    for persona in ctx.catalogue.now().iter() {
+    let library = ctx.catalogue.now();
+    for persona in library.iter().filter(|it| ctx.brains.runs(it)) {
         match turn::warm(ctx, persona).await {
             Ok(kept) => read += usize::from(kept),
             // Whoever talks with it waits a little longer then, and what is wrong has been told.

@@ -648,7 +648,7 @@ impl Trouble {
                 Sentence::EngineStarting
             }
             Self::Silent(Silent::Gone(_)) => Sentence::NoReply,
-            Self::Engine(EngineError::Refused(_))
+            Self::Engine(EngineError::Refused(_) | EngineError::NoRoom(_))
             | Self::Silent(Silent::Failed(_) | Silent::Refused(_)) => Sentence::EngineFailed,
             Self::Stopped => Sentence::ShuttingDown,
         }

@@ -172,6 +172,8 @@ pub enum Readiness {
     Waiting(String),
     /// Not without someone's help; the sentence says what is wrong.
     Failed(String),
+    /// Not with so little free memory; the sentence says how much is needed.
+    NoRoom(String),
 }
 
 impl Readiness {
@@ -180,7 +182,7 @@ impl Readiness {
     pub fn trouble(&self) -> Option<&str> {
         match self {
             Self::Ready => None,
-            Self::Waiting(reason) | Self::Failed(reason) => Some(reason),
+            Self::Waiting(reason) | Self::Failed(reason) | Self::NoRoom(reason) => Some(reason),
         }
     }
 }
@@ -212,6 +214,9 @@ pub enum EngineError {
     /// The request can never succeed: a broken template, a missing adapter, a bad argument. The text says what to mend.
     #[error("{0}")]
     Refused(String),
+    /// The model does not fit into the memory that is free; a new worker may succeed when others have ended. The text has the figures.
+    #[error("{0}")]
+    NoRoom(String),
 }
 
 /// Anything that can answer prompts.

@@ -23,6 +23,6 @@ pub use gguf::{Gguf, GgufError, GgufFault, Kind, inspect};
 pub use server::{Server, ServerSettings};
 pub use template::check_template;
 pub use worker::{
-    FlashAttention, GpuLayers, Job, JobError, KvType, Quantization, Worker, WorkerSettings,
+    FlashAttention, GpuLayers, Job, JobError, KvType, Pool, Quantization, Worker, WorkerSettings,
     run_job, run_worker,
 };

@@ -15,6 +15,7 @@ mod machine;
     allow(dead_code, reason = "only the worker's inside plans")
 )]
 mod plan;
+mod pool;
 mod protocol;
 #[cfg_attr(
     not(feature = "llama"),
@@ -54,6 +55,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use child::run_worker;
 pub use job::{Job, JobError, run_job};
+pub use pool::Pool;
 pub use quantize::Quantization;
 pub use settings::{FlashAttention, GpuLayers, KvType, WorkerSettings};
 
@@ -79,7 +81,7 @@ pub struct Worker {
 impl Worker {
     /// Starts this program's own `engine` command as the worker. Must be called inside a tokio runtime.
     pub fn start(settings: WorkerSettings) -> Self {
-        Self::start_program(own_program(), vec!["engine".into()], settings)
+        Self::supervise(own_worker(), settings, supervisor::Limits::default())
     }
 
     /// Starts another program that ends up in [`run_worker`]; for tests and wrappers such as a sandbox.
@@ -112,6 +114,7 @@ impl Worker {
             readiness: readiness_in,
             pid: pid_in,
             proven: false,
+            device: supervisor::Device::default(),
         };
         let task = tokio::spawn(supervisor.run(stop.clone()));
         Self {
@@ -205,6 +208,7 @@ impl Generate for Worker {
             .await;
         match settled.as_deref() {
             Ok(Readiness::Failed(reason)) => Err(EngineError::Refused(reason.clone())),
+            Ok(Readiness::NoRoom(reason)) => Err(EngineError::NoRoom(reason.clone())),
             Ok(_) => Ok(()),
             Err(_) => Err(EngineError::Gone("the engine was stopped".into())),
         }
@@ -229,6 +233,14 @@ fn own_program() -> PathBuf {
         PathBuf::from("/proc/self/exe")
     } else {
         std::env::current_exe().unwrap_or_else(|_| PathBuf::from("chatfriends"))
+    }
+}
+
+/// It, as a worker.
+fn own_worker() -> Program {
+    Program {
+        path: own_program(),
+        args: vec!["engine".into()],
     }
 }
 

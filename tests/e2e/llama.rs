@@ -270,7 +270,7 @@ async fn a_worker_that_dies_too_often_is_given_up_and_the_card_still_comes() {
 }
 
 #[tokio::test]
-async fn a_model_that_no_persona_brings_any_more_is_let_go() {
+async fn a_model_that_a_persona_brings_runs_from_its_first_use_as_long_as_it_is_named() {
     let home = Home::new();
     let starter = std::fs::read(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -285,6 +285,8 @@ async fn a_model_that_no_persona_brings_any_more_is_let_go() {
     let persona = home.write("config/personas/baker.toml", baker);
     let daemon = home.start().await;
     let yun = daemon.user("yun");
+    assert!(!yun.say("joey", "hello").await.reply().is_empty());
+    assert_eq!(living_workers(&daemon).len(), 1);
     assert!(!yun.say("baker", "hello").await.reply().is_empty());
     assert_eq!(living_workers(&daemon).len(), 2);
     std::fs::remove_file(persona).expect("it was written");

@@ -49,17 +49,19 @@ fn work() -> Result<(), String> {
     let (counts, counting) = mpsc::channel();
     let commands = listen(counts);
     output.say(&Report::Hello { version: VERSION })?;
-    let settings = match commands.recv() {
+    let (settings, mapped) = match commands.recv() {
         Ok(Command::Hello {
             version: VERSION,
             settings,
-        }) => settings,
+            mapped,
+        }) => (settings, mapped),
         // The daemon compares the versions too and says so; without a daemon there is nobody to tell.
         Ok(_) | Err(_) => {
             return Err("this is the engine's worker; chatfriends starts it by itself".into());
         }
     };
-    serve(&settings, &commands, counting, output).or_else(|end| match end {
+    serve(&settings, mapped, &commands, counting, output).or_else(|end| match end {
+        End::NoRoom(reason) => output.say(&Report::NoRoom { reason }),
         End::Hopeless(reason) => output.say(&Report::Failed { reason }),
         End::Broken(reason) => Err(reason),
     })
@@ -67,6 +69,12 @@ fn work() -> Result<(), String> {
 
 /// Why serving ended before it was told to.
 pub(super) enum End {
+    /// The model does not fit into the memory that is free now.
+    #[cfg_attr(
+        not(feature = "llama"),
+        expect(dead_code, reason = "without llama.cpp nothing takes memory")
+    )]
+    NoRoom(String),
     /// The model cannot be used; trying again would not help.
     Hopeless(String),
     /// Something that a new process may be spared.
@@ -80,16 +88,18 @@ pub(super) enum End {
 #[cfg(feature = "llama")]
 fn serve(
     settings: &WorkerSettings,
+    mapped: u64,
     commands: &mpsc::Receiver<Command>,
     counts: mpsc::Receiver<Count>,
     output: Output,
 ) -> Result<(), End> {
-    super::service::serve(settings, commands, counts, output)
+    super::service::serve(settings, mapped, commands, counts, output)
 }
 
 #[cfg(not(feature = "llama"))]
 fn serve(
     settings: &WorkerSettings,
+    _: u64,
     _: &mpsc::Receiver<Command>,
     _: mpsc::Receiver<Count>,
     _: Output,

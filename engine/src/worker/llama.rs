@@ -51,6 +51,23 @@ pub(super) struct Llama {
     sliding_window: Option<u32>,
     /// Bytes of the machine's memory for what chats without a slot have computed.
     tails: usize,
+    /// Bytes of weights in pages of the file.
+    mapped: u64,
+}
+
+/// Why a model cannot be loaded: a sentence for the operator.
+#[derive(Debug)]
+pub(super) enum Unloadable {
+    /// It does not fit into the memory that is free.
+    NoRoom(String),
+    /// Nobody could load it here.
+    Faulty(String),
+}
+
+impl From<String> for Unloadable {
+    fn from(reason: String) -> Self {
+        Self::Faulty(reason)
+    }
 }
 
 /// The adapters loaded so far. Apart from the model, since they are changed while contexts borrow that.
@@ -78,28 +95,36 @@ pub(super) enum Dice {
 }
 
 impl Llama {
-    /// Loads a model whose header has been checked. The error is a sentence for the operator.
-    pub(super) fn load(gguf: &Gguf, settings: &WorkerSettings) -> Result<Self, String> {
+    /// Loads a model whose header has been checked, beside what other workers have `mapped` (bytes). `offloads` is called before anything
+    /// is put on a device.
+    pub(super) fn load(
+        gguf: &Gguf,
+        settings: &WorkerSettings,
+        mapped: u64,
+        offloads: impl FnOnce(),
+    ) -> Result<Self, Unloadable> {
         send_logs_to_tracing(LogOptions::default());
         // Otherwise the process would be ended at its first such instruction, without a word.
         let lacking = machine::lacking();
         if !lacking.is_empty() {
-            return Err(format!(
+            return Err(Unloadable::Faulty(format!(
                 "this program was compiled for a processor with {}, which this one lacks: compile it here (./scripts/run does), or name a model server",
                 lacking.join(", ")
-            ));
+            )));
         }
         let backend =
             LlamaBackend::init().map_err(|error| format!("llama.cpp could not start: {error}"))?;
         let plan = Plan::new(gguf, settings);
         let layers = gguf.block_count.unwrap_or(0);
         let devices = choose_devices(&settings.devices)?;
-        let available = machine::available();
+        // Those pages could be had, and their owners would read their files again at every step.
+        let available = machine::available().map(|free| free.saturating_sub(mapped));
         let room = room(&devices, available);
         let offloaded = plan.gpu_layers(settings.gpu_layers, layers, room.free());
         let apart = room.layers_apart(offloaded);
         if let Some(available) = available {
-            plan.check(apart, layers, available)?;
+            plan.check(apart, layers, available)
+                .map_err(Unloadable::NoRoom)?;
         }
         // A saved tail of such a model has holes, too.
         let wanted = match gguf.sliding_window {
@@ -107,15 +132,19 @@ impl Llama {
             Some(_) => 0,
         };
         let tails = plan.tails(wanted, apart, layers, available);
+        let mmap = settings.mmap && backend.supports_mmap();
         let mut params = LlamaModelParams::default()
             .with_n_gpu_layers(offloaded)
-            .with_use_mmap(settings.mmap && backend.supports_mmap())
+            .with_use_mmap(mmap)
             .with_use_mlock(settings.mlock && backend.supports_mlock());
         if !settings.devices.is_empty() {
             let indices: Vec<usize> = devices.iter().map(|device| device.index).collect();
             params = params
                 .with_devices(&indices)
                 .map_err(|error| format!("engine.devices: {error}"))?;
+        }
+        if offloaded > 0 {
+            offloads();
         }
         let started = std::time::Instant::now();
         let model = LlamaModel::load_from_file(&backend, &gguf.path, &params).map_err(|error| {
@@ -126,10 +155,10 @@ impl Llama {
         })?;
         let vocab = model.vocab();
         if vocab.n_tokens() == 0 {
-            return Err(format!(
+            return Err(Unloadable::Faulty(format!(
                 "{}: this model has no vocabulary",
                 gguf.path.display()
-            ));
+            )));
         }
         let end_tokens = vocab
             .tokens()
@@ -164,7 +193,18 @@ impl Llama {
             plan,
             sliding_window: gguf.sliding_window,
             tails: usize::try_from(tails).unwrap_or(usize::MAX),
+            // Locked pages are not counted as free.
+            mapped: if mmap && !settings.mlock {
+                plan.weights_here(apart, layers)
+            } else {
+                0
+            },
         })
+    }
+
+    /// Bytes of weights that lie in pages of the file, in the machine's memory.
+    pub(super) fn mapped(&self) -> u64 {
+        self.mapped
     }
 
     /// Working memory for this model, with every slot empty.

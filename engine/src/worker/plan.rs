@@ -97,9 +97,14 @@ impl Plan {
         }
     }
 
+    /// Bytes of the machine's memory that the weights take.
+    pub(crate) fn weights_here(&self, offloaded: u32, layers: u32) -> u64 {
+        here(self.weights, offloaded, layers)
+    }
+
     /// Bytes of the machine's memory that model and cache take.
     fn needed(&self, offloaded: u32, layers: u32) -> u64 {
-        here(self.weights, offloaded, layers)
+        self.weights_here(offloaded, layers)
             .saturating_add(here(self.cache, offloaded, layers))
             .saturating_add(self.buffers)
     }

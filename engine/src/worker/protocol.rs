@@ -9,7 +9,7 @@ use super::settings::WorkerSettings;
 use crate::generate::{ChatKey, EngineError, Event, Model, Request};
 
 /// Raised with every change of the messages below.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// No honest message is longer; a length beyond it means that the stream is not ours.
 pub(crate) const MAX_FRAME: usize = 16 << 20;
@@ -21,10 +21,11 @@ pub(crate) type CallId = u64;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) enum Command {
-    /// The first message: load this.
+    /// The first message: load this. Of the memory that the system counts as free, other workers have mapped `mapped` bytes.
     Hello {
         version: u32,
         settings: WorkerSettings,
+        mapped: u64,
     },
     /// Check a template and an adapter.
     Prepare {
@@ -50,10 +51,14 @@ pub(crate) enum Command {
 pub(crate) enum Report {
     /// The first message.
     Hello { version: u32 },
-    /// The model is loaded.
-    Ready,
+    /// Some of the model's layers will be computed on a device, whose driver may fail.
+    Offloading,
+    /// The model is loaded. `mapped` bytes of its weights lie in pages of its file, which the system counts as free memory.
+    Ready { mapped: u64 },
     /// The model cannot be loaded, now or later; the worker ends.
     Failed { reason: String },
+    /// The model does not fit into the memory that is free; the worker ends.
+    NoRoom { reason: String },
     /// Answers `Prepare`.
     Prepared {
         call: CallId,
@@ -179,6 +184,7 @@ mod tests {
         vec![
             Command::Hello {
                 version: VERSION,
+                mapped: 4 << 30,
                 settings: WorkerSettings::new("m.gguf"),
             },
             Command::Prepare {
@@ -228,9 +234,13 @@ mod tests {
         });
         for report in [
             Report::Hello { version: 7 },
-            Report::Ready,
+            Report::Offloading,
+            Report::Ready { mapped: 1 << 40 },
             Report::Failed {
                 reason: "없음".into(),
+            },
+            Report::NoRoom {
+                reason: "8 GiB".into(),
             },
             Report::Prepared {
                 call: 1,

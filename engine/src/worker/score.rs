@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::llama::{Adapters, Computer, Llama};
+use super::llama::{Adapters, Computer, Llama, Unloadable};
 use super::scheduler::{Adapter, Entry, Token};
 use super::settings::WorkerSettings;
 use crate::generate::{Message, Role};
@@ -171,7 +171,10 @@ pub(super) fn tokenize(
 fn load(settings: &WorkerSettings) -> Result<(Llama, gguf::Gguf), String> {
     let base = gguf::inspect(&settings.model).map_err(|error| error.to_string())?;
     base.check_model().map_err(|error| error.to_string())?;
-    Ok((Llama::load(&base, settings)?, base))
+    let llama = Llama::load(&base, settings, 0, || {}).map_err(|error| match error {
+        Unloadable::NoRoom(reason) | Unloadable::Faulty(reason) => reason,
+    })?;
+    Ok((llama, base))
 }
 
 struct Scorer<'model> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::child::{Count, End, Output, start_with_deep_stack};
-use super::llama::{Adapters, Computer, Dice, Llama, SeqState};
+use super::llama::{Adapters, Computer, Dice, Llama, SeqState, Unloadable};
 use super::protocol::{CallId, Command, Report};
 use super::replies::Replies;
 use super::scheduler::{
@@ -31,9 +31,10 @@ const BEGINNINGS: usize = 256;
 /// Models from this many weights on can summarise what they read; the smaller ones make things up.
 const CAPABLE: u64 = 1_000_000_000;
 
-/// Loads the model and serves until told to stop.
+/// Loads the model beside what other workers have mapped (bytes), and serves until told to stop.
 pub(super) fn serve(
     settings: &WorkerSettings,
+    mapped: u64,
     commands: &Receiver<Command>,
     counts: Receiver<Count>,
     output: Output,
@@ -41,7 +42,15 @@ pub(super) fn serve(
     let gguf = gguf::inspect(&settings.model).map_err(|error| End::Hopeless(error.to_string()))?;
     gguf.check_model()
         .map_err(|error| End::Hopeless(error.to_string()))?;
-    let llama = Llama::load(&gguf, settings).map_err(End::Hopeless)?;
+    let offloads = || {
+        // A daemon that does not listen any more is found out by the next report.
+        output.say(&Report::Offloading).ok();
+    };
+    let llama = Llama::load(&gguf, settings, mapped, offloads).map_err(|error| match error {
+        Unloadable::NoRoom(reason) => End::NoRoom(reason),
+        Unloadable::Faulty(reason) => End::Hopeless(reason),
+    })?;
+    let mapped = llama.mapped();
     let mut adapters = Adapters::default();
     let limits = Limits {
         slots: settings.slots as usize,
@@ -67,7 +76,10 @@ pub(super) fn serve(
                 .computer()
                 .map_err(if first { End::Hopeless } else { End::Broken })?;
         if std::mem::take(&mut first) {
-            service.output.say(&Report::Ready).map_err(End::Broken)?;
+            service
+                .output
+                .say(&Report::Ready { mapped })
+                .map_err(End::Broken)?;
         }
         // An adapter can be loaded only while no context borrows the model, so the context is made anew for each.
         let wanted = service

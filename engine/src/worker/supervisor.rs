@@ -5,6 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{Heard, Link};
 use super::protocol::{CallId, Command, Report, VERSION};
-use super::settings::WorkerSettings;
+use super::settings::{GpuLayers, WorkerSettings};
 use crate::generate::{ChatKey, EngineError, Event, Model, Readiness, Request};
 
 /// What a reply's channel carries.
@@ -106,6 +107,19 @@ pub(crate) struct Supervisor {
     pub(crate) pid: watch::Sender<Option<u32>>,
     /// Whether a worker with these settings has ever been ready. If so, what keeps the next one from it may pass.
     pub(crate) proven: bool,
+    /// What the present worker has to do with a device.
+    pub(crate) device: Device,
+}
+
+/// What a worker has to do with a graphics processor, whose driver may end it or make it fail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Device {
+    #[default]
+    Unused,
+    /// The model is being put there.
+    Loading,
+    /// It was ready with some of its layers there.
+    Used,
 }
 
 /// How one life of the worker ended.
@@ -114,8 +128,12 @@ enum Ended {
     Stopped,
     /// The worker died; a new one may do better.
     Died(String),
-    /// It could not load what an earlier one could; memory may be short for a while.
+    /// It could not load what an earlier one could: the file may be replaced just now.
     Unable(String),
+    /// The memory that is free is too small. Who has more models may end another, and start this one anew.
+    NoRoom(String),
+    /// It could not be started with a device; without one it may.
+    Unloaded(String),
     /// A new one would fail in the same way.
     Hopeless(String),
 }
@@ -132,6 +150,16 @@ impl Supervisor {
             let (reason, shortest_pause) = match self.live(&stop).await {
                 Ended::Stopped => break,
                 Ended::Hopeless(reason) => return self.refuse_all(&stop, reason).await,
+                Ended::NoRoom(reason) => {
+                    tracing::warn!(%reason, model = %self.settings.model.display(), "A model has no room.");
+                    self.turn_away(&stop, None, &EngineError::NoRoom(reason))
+                        .await;
+                    break;
+                }
+                Ended::Unloaded(reason) => {
+                    self.do_without_device(&reason);
+                    continue;
+                }
                 Ended::Died(reason) => (reason, Duration::ZERO),
                 Ended::Unable(reason) => (reason, self.limits.longest_pause),
             };
@@ -142,6 +170,11 @@ impl Supervisor {
                 .is_some_and(|&death| now - death > self.limits.within)
             {
                 deaths.pop_front();
+            }
+            if deaths.len() >= self.limits.deaths && self.device == Device::Used {
+                self.do_without_device(&reason);
+                deaths.clear();
+                continue;
             }
             if deaths.len() >= self.limits.deaths {
                 let minutes = self.limits.within.as_secs() / 60;
@@ -164,6 +197,13 @@ impl Supervisor {
         self.set(stopped());
     }
 
+    /// From now on the processor computes everything, more slowly.
+    fn do_without_device(&mut self, reason: &str) {
+        tracing::warn!(%reason, model = %self.settings.model.display(),
+            "The model cannot be used with the graphics processor; the processor computes it from now on, more slowly.");
+        self.settings.gpu_layers = GpuLayers::Count(0);
+    }
+
     /// One worker from its start to its end.
     async fn live(&mut self, stop: &CancellationToken) -> Ended {
         let mut link = match Link::start(&self.program) {
@@ -182,7 +222,15 @@ impl Supervisor {
         };
         self.pid.send_replace(link.pid());
         let mut waiting = Waiting::default();
-        let ended = self.serve(&mut link, &mut waiting, stop).await;
+        self.device = Device::Unused;
+        let ended = match self.serve(&mut link, &mut waiting, stop).await {
+            Ended::Died(reason) | Ended::Unable(reason) | Ended::Hopeless(reason)
+                if self.device == Device::Loading =>
+            {
+                Ended::Unloaded(reason)
+            }
+            ended => ended,
+        };
         self.pid.send_replace(None);
         // Readiness first: who learns of the death asks for it next.
         let reason = match &ended {
@@ -190,8 +238,12 @@ impl Supervisor {
                 self.set(stopped());
                 "it was stopped"
             }
-            Ended::Died(reason) | Ended::Unable(reason) => {
+            Ended::Died(reason) | Ended::Unable(reason) | Ended::Unloaded(reason) => {
                 self.set(restarting(reason));
+                reason
+            }
+            Ended::NoRoom(reason) => {
+                self.set(Readiness::NoRoom(reason.clone()));
                 reason
             }
             Ended::Hopeless(reason) => {
@@ -219,10 +271,12 @@ impl Supervisor {
         if let Err(reason) = link.say(&Command::Hello {
             version: VERSION,
             settings: self.settings.clone(),
+            mapped: MAPPED.load(Ordering::Relaxed),
         }) {
             return Ended::Hopeless(reason);
         }
         let mut stage = Stage::Greeting;
+        let mut _mapping = None;
         let mut due = Instant::now() + self.limits.handshake;
         let mut tick = interval(Duration::from_millis(500));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -248,9 +302,17 @@ impl Supervisor {
                         return Ended::Unable(reason);
                     }
                     Heard::Report(Report::Failed { reason }) => return Ended::Hopeless(reason),
-                    Heard::Report(Report::Ready) if stage == Stage::Loading => {
+                    Heard::Report(Report::NoRoom { reason }) => return Ended::NoRoom(reason),
+                    Heard::Report(Report::Offloading) if stage == Stage::Loading => {
+                        self.device = Device::Loading;
+                    }
+                    Heard::Report(Report::Ready { mapped }) if stage == Stage::Loading => {
                         stage = Stage::Ready;
+                        _mapping = Some(Mapping::new(mapped));
                         self.proven = true;
+                        if self.device == Device::Loading {
+                            self.device = Device::Used;
+                        }
                         self.set(Readiness::Ready);
                     }
                     Heard::Report(report) if stage == Stage::Ready => waiting.settle(report),
@@ -383,6 +445,25 @@ impl Supervisor {
 
     fn set(&self, readiness: Readiness) {
         self.readiness.send_replace(readiness);
+    }
+}
+
+/// Bytes of weights that the workers of this program have mapped.
+static MAPPED: AtomicU64 = AtomicU64::new(0);
+
+/// A running worker's share of them.
+struct Mapping(u64);
+
+impl Mapping {
+    fn new(bytes: u64) -> Self {
+        MAPPED.fetch_add(bytes, Ordering::Relaxed);
+        Self(bytes)
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        MAPPED.fetch_sub(self.0, Ordering::Relaxed);
     }
 }
 
@@ -552,7 +633,11 @@ impl Waiting {
                     self.replies.remove(&call);
                 }
             }
-            Report::Hello { .. } | Report::Ready | Report::Failed { .. } => {
+            Report::Hello { .. }
+            | Report::Offloading
+            | Report::Ready { .. }
+            | Report::Failed { .. }
+            | Report::NoRoom { .. } => {
                 tracing::warn!("The engine's worker introduced itself twice.");
             }
         }

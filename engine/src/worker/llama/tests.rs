@@ -16,6 +16,8 @@ fn starter() -> Llama {
             threads: Some(1),
             ..WorkerSettings::new(path)
         },
+        0,
+        || {},
     )
     .unwrap()
 }

@@ -147,7 +147,10 @@ fn saying(reports: &[Report]) -> String {
 #[tokio::test]
 async fn a_worker_that_answers_no_question_is_found_to_hang() {
     let hello = Report::Hello { version: VERSION };
-    let script = format!("{}; exec sleep 1000", saying(&[hello, Report::Ready]));
+    let script = format!(
+        "{}; exec sleep 1000",
+        saying(&[hello, Report::Ready { mapped: 0 }])
+    );
     let worker = start("/bin/sh", &["-c", &script]);
     worker.ready().await.unwrap();
     for outcome in [
@@ -175,9 +178,9 @@ async fn a_model_that_has_run_and_does_not_fit_for_a_moment_is_tried_again() {
     let script = format!(
         "cd {}; if mkdir first 2>/dev/null; then {}; exit 1; elif mkdir second 2>/dev/null; then {}; exit 0; fi; {}; exec sleep 1000",
         folder.path().display(),
-        saying(&[hello(), Report::Ready]),
+        saying(&[hello(), Report::Ready { mapped: 0 }]),
         saying(&[hello(), Report::Failed { reason }]),
-        saying(&[hello(), Report::Ready]),
+        saying(&[hello(), Report::Ready { mapped: 0 }]),
     );
     let worker = start("/bin/sh", &["-c", &script]);
     let mut readiness = worker.readiness.clone();
@@ -210,4 +213,56 @@ async fn a_program_that_cannot_be_started_just_now_is_tried_again() {
         "died 3 times within 10 minutes",
     )
     .await;
+}
+
+/// A worker whose driver fails: it ends after these words, unless it is told to leave the device alone. Then it makes a folder.
+fn with_a_broken_device(folder: &std::path::Path, last: &[Report]) -> Worker {
+    let well = [
+        Report::Hello { version: VERSION },
+        Report::Ready { mapped: 0 },
+    ];
+    let script = format!(
+        "if dd bs=4096 count=1 2>/dev/null | grep -q '\"gpu_layers\":0'; then mkdir {}/well; {}; exec sleep 1000; fi; {}; exit 1",
+        folder.display(),
+        saying(&well),
+        saying(last),
+    );
+    start("/bin/sh", &["-c", &script])
+}
+
+#[tokio::test]
+async fn where_the_graphics_processor_fails_the_processor_computes() {
+    let hello = || Report::Hello { version: VERSION };
+    let ready = Report::Ready { mapped: 0 };
+    let reason = "out of memory".to_owned();
+    for last in [
+        vec![hello(), Report::Offloading],
+        vec![hello(), Report::Offloading, Report::Failed { reason }],
+        // Its first step ends it, again and again.
+        vec![hello(), Report::Offloading, ready.clone()],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let worker = with_a_broken_device(folder.path(), &last);
+        let mut readiness = worker.readiness.clone();
+        let gets_well = async {
+            while !folder.path().join("well").exists() || worker.readiness() != Readiness::Ready {
+                readiness.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), gets_well)
+            .await
+            .unwrap_or_else(|_| panic!("{last:?}"));
+        worker.stop().await;
+    }
+    // Where there is no device, nothing else is tried.
+    let folder = tempfile::tempdir().unwrap();
+    let worker = with_a_broken_device(folder.path(), &[hello(), ready]);
+    let mut readiness = worker.readiness.clone();
+    let given_up = readiness.wait_for(|now| matches!(now, Readiness::Failed(_)));
+    tokio::time::timeout(Duration::from_secs(60), given_up)
+        .await
+        .expect("it must give up")
+        .unwrap();
+    assert!(!folder.path().join("well").exists());
+    worker.stop().await;
 }

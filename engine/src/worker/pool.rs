@@ -1,0 +1,177 @@
+//! The local models of one machine: each has a worker from its first use until another model needs the memory.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::supervisor::{Limits, Program};
+use super::{Worker, WorkerSettings, own_worker};
+use crate::generate::{EngineError, Generate, Readiness};
+
+/// Nothing tells when the last one who uses a model lets go of it, so whoever waits for its memory looks this often.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Workers for models that may be too many for the machine's memory. Whoever holds what [`Pool::open`] gives is using that model. Where
+/// the next one does not fit, the one that was opened longest ago ends for it, as soon as nobody uses it.
+#[derive(Debug)]
+pub struct Pool {
+    program: Program,
+    limits: Limits,
+    /// In the order in which they were last opened.
+    running: Mutex<Vec<Running>>,
+    /// Held by who makes room. Tokio's lock lets everybody through in the order of coming.
+    entrance: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Running {
+    model: PathBuf,
+    worker: Arc<Worker>,
+}
+
+impl Running {
+    fn is_used(&self) -> bool {
+        Arc::strong_count(&self.worker) > 1
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            program: own_worker(),
+            limits: Limits::default(),
+            running: Mutex::default(),
+            entrance: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
+impl Pool {
+    /// Starts a model's worker, unless it has one, without waiting for it. Must be called inside a tokio runtime.
+    pub fn start(&self, settings: &WorkerSettings) -> Arc<Worker> {
+        let mut running = self.running();
+        let place = running.iter().position(|it| it.model == settings.model);
+        let last = match place {
+            Some(place) => running.remove(place),
+            None => Running {
+                model: settings.model.clone(),
+                worker: Arc::new(Worker::supervise(
+                    self.program.clone(),
+                    settings.clone(),
+                    self.limits.clone(),
+                )),
+            },
+        };
+        let worker = Arc::clone(&last.worker);
+        running.push(last);
+        worker
+    }
+
+    /// A model's worker that is ready, at the cost of others where memory is short. It runs as long as what is returned is held, and
+    /// longer while nobody needs its memory.
+    ///
+    /// # Errors
+    /// What [`Generate::ready`] says; [`EngineError::NoRoom`] when it does not fit although no other is there any more.
+    pub async fn open(&self, settings: &WorkerSettings) -> Result<Arc<Worker>, EngineError> {
+        let worker = {
+            // Behind whoever waits for memory: a model that is opened again and again would never be free to end.
+            let _passing = self.entrance.lock().await;
+            self.start(settings)
+        };
+        match worker.ready().await {
+            Ok(()) => Ok(worker),
+            Err(EngineError::NoRoom(_)) => {
+                drop(worker);
+                self.make_room(settings).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn make_room(&self, settings: &WorkerSettings) -> Result<Arc<Worker>, EngineError> {
+        let _alone = self.entrance.lock().await;
+        loop {
+            self.drop_where(|it| {
+                it.model == settings.model && matches!(it.worker.readiness(), Readiness::NoRoom(_))
+            });
+            let worker = self.start(settings);
+            match worker.ready().await {
+                Ok(()) => return Ok(worker),
+                Err(EngineError::NoRoom(reason)) => {
+                    let Some(other) = self.free_besides(&settings.model).await else {
+                        return Err(EngineError::NoRoom(reason));
+                    };
+                    tracing::info!(
+                        ended = %other.model.display(),
+                        for_model = %settings.model.display(),
+                        "A model's worker ends, since another model needs the memory."
+                    );
+                    other.worker.stop().await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes out the one that was opened longest ago of those that nobody uses, as soon as there is one; `None` where there is no other.
+    async fn free_besides(&self, model: &Path) -> Option<Running> {
+        loop {
+            {
+                let mut running = self.running();
+                if running.iter().all(|it| it.model == model) {
+                    return None;
+                }
+                let free = |it: &Running| it.model != model && !it.is_used();
+                if let Some(place) = running.iter().position(free) {
+                    return Some(running.remove(place));
+                }
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Whether requests for a model can be served now. One that does not run can: it starts with its first use.
+    pub fn readiness(&self, model: &Path) -> Readiness {
+        let running = self.running();
+        let found = running.iter().find(|it| it.model == model);
+        found.map_or(Readiness::Ready, |it| it.worker.readiness())
+    }
+
+    /// Whether a model has a worker.
+    pub fn runs(&self, model: &Path) -> bool {
+        self.running().iter().any(|it| it.model == model)
+    }
+
+    /// The workers that there are.
+    pub fn workers(&self) -> Vec<Arc<Worker>> {
+        let running = self.running();
+        running.iter().map(|it| Arc::clone(&it.worker)).collect()
+    }
+
+    /// Lets go of the models that are not `wanted`; each ends with its last use.
+    pub fn keep(&self, wanted: impl Fn(&Path, &Readiness) -> bool) {
+        self.drop_where(|it| !wanted(&it.model, &it.worker.readiness()));
+    }
+
+    /// Ends all workers.
+    pub async fn stop(&self) {
+        let running = std::mem::take(&mut *self.running());
+        let ends = running.into_iter().map(|it| async move {
+            it.worker.stop().await;
+        });
+        ends.collect::<JoinSet<()>>().join_all().await;
+    }
+
+    fn drop_where(&self, unwanted: impl Fn(&Running) -> bool) {
+        self.running().retain(|it| !unwanted(it));
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Several models on a machine with memory for few of them. The workers are shell scripts, which count themselves in a folder.
+
+use std::fs;
+
+use super::*;
+use crate::worker::protocol::{Report, VERSION, encode};
+
+/// A machine with memory for so many models at a time.
+struct Machine {
+    folder: tempfile::TempDir,
+    pool: Arc<Pool>,
+}
+
+impl Machine {
+    fn with_memory_for(models: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let says = |reports: &[Report]| {
+            let frames = reports.iter().flat_map(|report| encode(report).unwrap());
+            let octal: String = frames.map(|byte| format!("\\{byte:03o}")).collect();
+            format!("printf '{octal}'")
+        };
+        let hello = Report::Hello { version: VERSION };
+        let reason = "it needs 8 GiB".to_owned();
+        // It ends with its input, as a worker does.
+        let script = format!(
+            "cd {}; echo >> starts; {}; [ $(ls -d used.* 2>/dev/null | wc -l) -ge {models} ] && {{ {}; exit; }}; mkdir used.$$; {}; cat > /dev/null; rmdir used.$$",
+            folder.path().display(),
+            says(&[hello]),
+            says(&[Report::NoRoom { reason }]),
+            says(&[Report::Ready { mapped: 0 }]),
+        );
+        let pool = Pool {
+            program: Program {
+                path: "/bin/sh".into(),
+                args: vec!["-c".into(), script],
+            },
+            ..Pool::default()
+        };
+        Self {
+            folder,
+            pool: Arc::new(pool),
+        }
+    }
+
+    async fn open(&self, model: &str) -> Result<Arc<Worker>, EngineError> {
+        let settings = WorkerSettings::new(model);
+        tokio::time::timeout(Duration::from_secs(60), self.pool.open(&settings))
+            .await
+            .expect("it must come to an end")
+    }
+
+    fn running(&self) -> Vec<String> {
+        let running = self.pool.running();
+        let models = running.iter().map(|it| it.model.display().to_string());
+        models.collect()
+    }
+
+    fn starts(&self) -> usize {
+        let starts = fs::read_to_string(self.folder.path().join("starts"));
+        starts.map_or(0, |starts| starts.lines().count())
+    }
+}
+
+#[tokio::test]
+async fn a_model_starts_with_its_first_use_and_goes_on() {
+    let machine = Machine::with_memory_for(2);
+    assert_eq!(machine.pool.readiness("a".as_ref()), Readiness::Ready);
+    assert!(!machine.pool.runs("a".as_ref()));
+    assert_eq!(machine.starts(), 0);
+    for _ in 0..3 {
+        for model in ["a", "b"] {
+            machine.open(model).await.unwrap();
+        }
+    }
+    assert_eq!(machine.running(), ["a", "b"]);
+    assert_eq!(machine.starts(), 2);
+    machine.pool.stop().await;
+    assert_eq!(machine.running(), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_one_that_was_opened_longest_ago_ends_for_the_next() {
+    let machine = Machine::with_memory_for(2);
+    for model in ["a", "b", "a", "c"] {
+        machine.open(model).await.unwrap();
+    }
+    assert_eq!(machine.running(), ["a", "c"]);
+    machine.open("b").await.unwrap();
+    assert_eq!(machine.running(), ["c", "b"]);
+    machine.pool.stop().await;
+}
+
+#[tokio::test]
+async fn a_model_that_is_used_is_waited_for() {
+    let machine = Machine::with_memory_for(1);
+    let used = machine.open("a").await.unwrap();
+    let next = machine.open("b");
+    tokio::pin!(next);
+    // Long enough for it to have been refused, and to look many times.
+    let waited = tokio::time::timeout(Duration::from_secs(1), &mut next).await;
+    assert!(waited.is_err(), "{waited:?}");
+    assert_eq!(used.readiness(), Readiness::Ready);
+    drop(used);
+    next.await.unwrap();
+    assert_eq!(machine.running(), ["b"]);
+    machine.pool.stop().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_memory_is_served_before_those_who_come_later() {
+    let machine = Machine::with_memory_for(1);
+    let used = machine.open("a").await.unwrap();
+    let next = machine.open("b");
+    tokio::pin!(next);
+    let waited = tokio::time::timeout(Duration::from_secs(1), &mut next).await;
+    assert!(waited.is_err());
+    // It runs, and would never be free if everybody who asks for it got it.
+    let later = machine.open("a");
+    tokio::pin!(later);
+    let waited = tokio::time::timeout(Duration::from_millis(100), &mut later).await;
+    assert!(waited.is_err());
+    drop(used);
+    let (next, later) = tokio::join!(async { next.await.map(drop) }, later);
+    next.unwrap();
+    later.unwrap();
+    assert_eq!(machine.running(), ["a"]);
+    machine.pool.stop().await;
+}
+
+#[tokio::test]
+async fn a_model_that_fits_nowhere_is_refused_and_tried_again_with_its_next_use() {
+    let machine = Machine::with_memory_for(0);
+    for _ in 0..2 {
+        let refused = machine.open("a").await;
+        assert!(
+            matches!(&refused, Err(EngineError::NoRoom(reason)) if reason == "it needs 8 GiB"),
+            "{refused:?}"
+        );
+        assert!(matches!(
+            machine.pool.readiness("a".as_ref()),
+            Readiness::NoRoom(_)
+        ));
+    }
+    // Memory has become free meanwhile.
+    let machine = Machine::with_memory_for(1);
+    let other = machine.folder.path().join("used.other");
+    fs::create_dir(&other).unwrap();
+    assert!(machine.open("a").await.is_err());
+    fs::remove_dir(&other).unwrap();
+    machine.open("a").await.unwrap();
+    machine.pool.stop().await;
+}
+
+#[tokio::test]
+async fn what_nobody_wants_any_more_ends() {
+    let machine = Machine::with_memory_for(2);
+    let used = machine.open("a").await.unwrap();
+    machine.open("b").await.unwrap();
+    machine.pool.keep(|model, _| model == Path::new("b"));
+    assert_eq!(machine.running(), ["b"]);
+    // Whoever holds it still has it.
+    assert_eq!(used.readiness(), Readiness::Ready);
+    used.stop().await;
+    machine.pool.stop().await;
+}
