@@ -273,6 +273,10 @@ fn catalogue(settings: &Settings) -> Catalogue {
 }
 
 async fn open(settings: &Settings) -> Result<Memory, Failure> {
-    let store = SledStore::open(&settings.store_path.join("memory")).await?;
+    let store = SledStore::open(
+        &settings.store_path.join("memory"),
+        settings.store_cache_mib,
+    )
+    .await?;
     Ok(Memory::new(Arc::new(store), MemoryLimits::default()))
 }

@@ -143,8 +143,13 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
 /// # Errors
 /// When the store or a file that is needed cannot be opened.
 pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
-    let store: Arc<dyn Store> =
-        Arc::new(SledStore::open(&settings.store_path.join("memory")).await?);
+    let store: Arc<dyn Store> = Arc::new(
+        SledStore::open(
+            &settings.store_path.join("memory"),
+            settings.store_cache_mib,
+        )
+        .await?,
+    );
     let (catalogue, faults) = Catalogue::open(&settings.personas_path);
     for fault in faults {
         tracing::warn!(%fault, "A persona file is broken and not used.");

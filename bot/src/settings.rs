@@ -35,6 +35,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Folder for memory and the unpacked starter.
     pub store_path: PathBuf,
+    /// MiB of records that the store keeps in memory.
+    pub store_cache_mib: u32,
     /// What answers.
     pub brain: Brain,
     /// How the worker computes.
@@ -329,6 +331,7 @@ impl Reader {
             "an address and port such as \"127.0.0.1:8787\"",
         );
         let store_path = self.path("store.path");
+        let store_cache_mib = self.within("store.cache", 1, 1 << 20);
         let brain = self.brain();
         let engine = self.engine();
         let personas_path = self.path("personas.path");
@@ -366,6 +369,7 @@ impl Reader {
         Some(Settings {
             listen: listen?,
             store_path: store_path?,
+            store_cache_mib: store_cache_mib?,
             brain: brain?,
             engine: engine?,
             personas_path: personas_path?,

@@ -19,8 +19,6 @@ const FORMAT: u32 = 1;
 /// sled opens a file whose beginning is lost as an empty database. This file beside it tells that case from a first start.
 const BEGUN: &str = "begun";
 const BEGUN_TEXT: &str = "A chatfriends store has been written here. An empty database beside this file is a lost one.\n";
-/// Enough for the windows of some hundred conversations; sled's default is 1 GiB.
-const CACHE_BYTES: u64 = 64 << 20;
 
 /// A folder that holds a sled database. Cheap to clone; the folder is released when the last clone is dropped.
 #[derive(Debug, Clone)]
@@ -37,13 +35,14 @@ struct Opened {
 }
 
 impl SledStore {
-    /// Opens the store in the folder `path`, which is made if need be.
+    /// Opens the store in the folder `path`, which is made if need be. Of records that were read or written lately `cache_mib` MiB stay
+    /// in memory.
     ///
     /// # Errors
     /// [`StoreError::Locked`], [`Damaged`](StoreError::Damaged), [`Newer`](StoreError::Newer) or [`Unusable`](StoreError::Unusable).
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+    pub async fn open(path: &Path, cache_mib: u32) -> Result<Self, StoreError> {
         let path = path.to_owned();
-        let opened = blocking(path.clone(), move || Opened::open(path)).await?;
+        let opened = blocking(path.clone(), move || Opened::open(path, cache_mib)).await?;
         Ok(Self(Arc::new(opened)))
     }
 
@@ -98,14 +97,16 @@ async fn blocking<T: Send + 'static>(
 }
 
 impl Opened {
-    fn open(path: PathBuf) -> Result<Self, StoreError> {
+    fn open(path: PathBuf, cache_mib: u32) -> Result<Self, StoreError> {
         let unusable = |source| StoreError::Unusable {
             path: path.clone(),
             source,
         };
         fs::create_dir_all(&path).map_err(unusable)?;
         refuse_second_daemon(&path)?;
-        let config = sled::Config::new().path(&path).cache_capacity(CACHE_BYTES);
+        let config = sled::Config::new()
+            .path(&path)
+            .cache_capacity(u64::from(cache_mib) << 20);
         let db = config.open().map_err(|error| match error {
             sled::Error::Io(source) => StoreError::Unusable {
                 path: path.clone(),

@@ -11,6 +11,8 @@ use super::record::{self, Record};
 use super::sled::SledStore;
 use super::*;
 
+const CACHE_MIB: u32 = 8;
+
 fn key(part: &str) -> Key {
     Key::of("test").text(part)
 }
@@ -214,7 +216,7 @@ async fn old_records_are_removed_but_not_what_becomes_of_one_meanwhile() {
 /// them the lock.
 async fn reopened(path: &Path) -> Result<SledStore, StoreError> {
     for _ in 0..500 {
-        match SledStore::open(path).await {
+        match SledStore::open(path, CACHE_MIB).await {
             Err(StoreError::Locked { .. }) => {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
@@ -238,13 +240,16 @@ async fn the_store_of_the_tests_keeps_the_contract() {
 #[tokio::test]
 async fn sled_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
-    keeps_the_contract(&SledStore::open(folder.path()).await.unwrap()).await;
+    keeps_the_contract(&SledStore::open(folder.path(), CACHE_MIB).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sled_counts_every_step() {
     let folder = tempfile::tempdir().unwrap();
-    counts_every_step(Arc::new(SledStore::open(folder.path()).await.unwrap())).await;
+    counts_every_step(Arc::new(
+        SledStore::open(folder.path(), CACHE_MIB).await.unwrap(),
+    ))
+    .await;
 }
 
 #[tokio::test]
@@ -278,9 +283,9 @@ async fn what_was_committed_is_there_after_each_reopening() {
 #[tokio::test]
 async fn a_second_daemon_is_refused_and_the_first_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let first = SledStore::open(folder.path()).await.unwrap();
+    let first = SledStore::open(folder.path(), CACHE_MIB).await.unwrap();
     assert!(
-        matches!(SledStore::open(folder.path()).await, Err(StoreError::Locked { path }) if path == folder.path())
+        matches!(SledStore::open(folder.path(), CACHE_MIB).await, Err(StoreError::Locked { path }) if path == folder.path())
     );
     first.commit(vec![put("a", None, Some("1"))]).await.unwrap();
     drop(first);
@@ -290,7 +295,7 @@ async fn a_second_daemon_is_refused_and_the_first_goes_on() {
 #[tokio::test]
 async fn a_later_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let store = SledStore::open(folder.path()).await.unwrap();
+    let store = SledStore::open(folder.path(), CACHE_MIB).await.unwrap();
     let later = Swap {
         key: Key::of("format"),
         was: Some(b"1".to_vec()),
@@ -314,7 +319,7 @@ async fn folders_that_cannot_be_used_say_why() {
     let file = folder.path().join("file");
     fs::write(&file, "a file").unwrap();
     for path in [file.clone(), file.join("below")] {
-        let error = SledStore::open(&path).await.unwrap_err();
+        let error = SledStore::open(&path, CACHE_MIB).await.unwrap_err();
         assert!(matches!(&error, StoreError::Unusable { .. }), "{error:?}");
         assert!(error.to_string().contains("file"), "{error}");
     }
@@ -322,7 +327,7 @@ async fn folders_that_cannot_be_used_say_why() {
     let strange = folder.path().join("strange");
     fs::create_dir_all(strange.join("db")).unwrap();
     assert!(matches!(
-        SledStore::open(&strange).await,
+        SledStore::open(&strange, CACHE_MIB).await,
         Err(StoreError::Unusable { .. })
     ));
 }
@@ -336,7 +341,7 @@ fn records() -> Vec<(Key, Vec<u8>)> {
 }
 
 async fn filled(folder: &Path) {
-    let store = SledStore::open(folder).await.unwrap();
+    let store = SledStore::open(folder, CACHE_MIB).await.unwrap();
     for (key, value) in records() {
         let (was, becomes) = (None, Some(value));
         store
@@ -400,7 +405,7 @@ async fn overwritten_bytes_are_an_error_or_cost_what_follows_and_alter_nothing()
 #[tokio::test]
 async fn a_record_that_is_not_understood_names_its_table() {
     let folder = tempfile::tempdir().unwrap();
-    let store = SledStore::open(folder.path()).await.unwrap();
+    let store = SledStore::open(folder.path(), CACHE_MIB).await.unwrap();
     store
         .commit(vec![put("count", None, Some("not a number"))])
         .await
