@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from . import converter
 from .checkpoint import Checkpoint
-from .convert import SOURCE
+from .gguf_file import SOURCE, made_from, opened
 from .lora import CONFIG, WEIGHTS, Adapter
 from .merge import EMBEDDINGS, HEADS, Plan
 from .problems import Problem
@@ -35,8 +35,7 @@ def adapt(
         f"{converter.VERSION} {record['base_fingerprint']} {record['adapter_sha256']}".encode()
     ).hexdigest()
     if out.exists():
-        found = gguf.GGUFReader(out).fields.get(SOURCE)
-        if found is not None and found.contents() == fingerprint:
+        if made_from(out) == fingerprint:
             print(f"adapter: {out} is already there, of this adapter", file=sys.stderr)
             return
         raise Problem(
@@ -57,7 +56,7 @@ def adapt(
         )
         alpha = json.loads((staged / CONFIG).read_text("utf-8"))["lora_alpha"]
     try:
-        check(gguf.GGUFReader(partial), adapter, alpha)
+        check(opened(partial), adapter, alpha)
     except Problem:
         partial.unlink()
         raise

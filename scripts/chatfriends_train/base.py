@@ -13,7 +13,7 @@ import transformers
 
 from . import from_gguf
 from .checkpoint import Checkpoint
-from .files import cache
+from .files import cache, sha256
 from .preset import Preset
 from .problems import Problem, readable
 from .resources import need_disk, need_memory
@@ -104,8 +104,7 @@ def _is_whole(path: Path) -> bool:
 
 def _starter() -> Path:
     """The starter in Hugging Face's form, kept by the content of its file, so that another starter is read back anew."""
-    with readable(from_gguf.STARTER, "the starter").open("rb") as file:
-        mark = hashlib.file_digest(file, "sha256").hexdigest()
+    mark = sha256(readable(from_gguf.STARTER, "the starter"))
     made = cache() / f"starter-{mark[:16]}"
     return made if made.is_dir() else from_gguf.write(from_gguf.STARTER, made)
 

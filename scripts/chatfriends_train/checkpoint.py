@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import safetensors
 import torch
 
+from .files import read_object
 from .problems import Problem, readable
 
 INDEX = "model.safetensors.index.json"
@@ -98,9 +99,12 @@ class Checkpoint:
         readable(self.folder, "the model folder")
         single, index = self.folder / SINGLE, self.folder / INDEX
         if index.exists():
-            named = sorted(
-                set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-            )
+            places = read_object(index).get("weight_map")
+            if not isinstance(places, dict):
+                raise Problem(
+                    f"{index} does not say in which files the weights are; fetch it again"
+                )
+            named = sorted(set(map(str, places.values())))
             return [readable(self.folder / name, "the weights") for name in named]
         if single.exists():
             return [readable(single, "the weights")]

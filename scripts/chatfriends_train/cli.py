@@ -1,6 +1,7 @@
 """`chatfriends-train`: every step from people's own data to a persona that answers in the daemon."""
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ STEPS = {
 # What `prepare` and `self-instruct` need; all others are what the weights need.
 FOR_DATA = {"docx": "python-docx", "openpyxl": "openpyxl", "pyarrow": "pyarrow"}
 
+# Of a disk, a quota or the size of a file. What fails so while it is written is not named in the error.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one step; gives back the exit status."""
@@ -74,6 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     except OSError as error:
+        if error.errno in FULL:
+            where = f"{error.filename}: " if error.filename else ""
+            say(
+                f"{where}{error.strerror}; make room or write elsewhere, then {step.stopped}"
+            )
+            return 1
         # A path that was given, or one within it; whatever has no name is a fault of ours.
         if error.filename is None:
             raise

@@ -17,12 +17,11 @@ import transformers
 
 from . import converter, pretokenizer
 from .checkpoint import Checkpoint
+from .files import read_object
+from .gguf_file import SOURCE, made_from, opened, text
 from .merge import HEADS
 from .problems import Problem, readable
 from .resources import need_disk, size
-
-SOURCE = "chatfriends.source"
-"""The key under which a file keeps the fingerprint of what it was made from."""
 
 
 def convert(
@@ -32,7 +31,7 @@ def convert(
     source = Source(model)
     fingerprint = source.fingerprint(stored)
     if out.exists():
-        if _text(gguf.GGUFReader(out), SOURCE) == fingerprint:
+        if made_from(out) == fingerprint:
             print(f"convert: {out} is already there, of this model", file=sys.stderr)
             return
         raise Problem(
@@ -51,7 +50,7 @@ def convert(
         print(f"convert: {model}, {size(weights)}", file=sys.stderr)
         converter.run(llama_cpp, converter.HF, arguments, pre=pre, metadata=metadata)
     try:
-        source.check(gguf.GGUFReader(partial))
+        source.check(opened(partial))
     except Problem:
         partial.unlink()
         raise
@@ -83,7 +82,7 @@ class Source:
     def config(self) -> dict[str, Any]:
         """Its config.json."""
         path = readable(self.folder / "config.json", "the model's configuration")
-        config: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        config = read_object(path)
         if config.get("quantization_config"):
             raise Problem(
                 f"{path}: the model is quantised; convert the one in F16 or BF16 from which it was made"
@@ -153,8 +152,9 @@ class Source:
         path = self.folder / "tokenizer.json"
         if not path.exists():
             return None
+        document = read_object(path)
         try:
-            return pretokenizer.name(json.loads(path.read_text("utf-8")))
+            return pretokenizer.name(document)
         except Problem as problem:
             raise Problem(f"{path}: {problem}") from problem
 
@@ -187,7 +187,7 @@ class Source:
             (folder / path.name).symlink_to(path.absolute())
         settings = folder / "tokenizer_config.json"
         if settings.exists():
-            config = json.loads(settings.read_text("utf-8"))
+            config = read_object(self.folder / settings.name)
             # What transformers 5 writes and 4.57, which the converter needs, cannot read.
             if config.get("tokenizer_class") == "TokenizersBackend":
                 config["tokenizer_class"] = "PreTrainedTokenizerFast"
@@ -223,7 +223,7 @@ class Source:
         ).shape[1]
         if len(tokens) != rows:
             raise wrong(f"names {len(tokens)} tokens for {rows} rows of embeddings")
-        if self.template != _text(file, gguf.Keys.Tokenizer.CHAT_TEMPLATE):
+        if self.template != text(file, gguf.Keys.Tokenizer.CHAT_TEMPLATE):
             raise wrong("has another chat template")
         kinds = file.fields[gguf.Keys.Tokenizer.TOKEN_TYPE].contents()
         keys = (gguf.Keys.Tokenizer.EOS_ID, gguf.Keys.Tokenizer.EOT_ID)
@@ -237,9 +237,9 @@ class Source:
                 raise wrong(
                     f"has {tokens[token]!r} in place of the special token {expected!r}"
                 )
-        if _text(file, gguf.Keys.Tokenizer.MODEL) == "gpt2":
+        if text(file, gguf.Keys.Tokenizer.MODEL) == "gpt2":
             sample = pretokenizer.differing(
-                _text(file, gguf.Keys.Tokenizer.PRE) or "",
+                text(file, gguf.Keys.Tokenizer.PRE) or "",
                 tokens,
                 file.fields[gguf.Keys.Tokenizer.MERGES].contents(),
                 tokenizers.Tokenizer.from_file(str(self.folder / "tokenizer.json")),
@@ -281,8 +281,3 @@ class Source:
                 f"{self.folder}: its output layer differs from its embeddings, which llama.cpp cannot express for "
                 f"{self.config['model_type']}; train without lm_head and embeddings, or with ensure_weight_tying"
             )
-
-
-def _text(file: gguf.GGUFReader, key: str) -> str | None:
-    field = file.fields.get(key)
-    return None if field is None else str(field.contents())

@@ -93,19 +93,45 @@ class Dialogue:
         return row
 
     @classmethod
-    def from_json(cls, row: dict[str, Any]) -> Self:
+    def from_json(cls, row: Any) -> Self:
         """Reads one line of a file. Raises `ValueError` with what is wrong."""
-        try:
-            turns = tuple(
-                Turn(message["role"], message["content"], message.get("name"))
-                for message in row["messages"]
+        turns = tuple(
+            Turn(
+                _field(message, "role", str),
+                _field(message, "content", str),
+                _field(message, "name", str)
+                if message.get("name") is not None
+                else None,
             )
-            source = Source(row["source"]["file"], int(row["source"]["row"]))
-            return cls(row["persona"], row["group"], turns, source, row.get("system"))
-        except (KeyError, TypeError) as error:
-            raise ValueError(
-                f"the field {error} is missing or of another type"
-            ) from error
+            for message in _field(row, "messages", list)
+        )
+        place = _field(row, "source", dict)
+        return cls(
+            _field(row, "persona", str),
+            _field(row, "group", str),
+            turns,
+            Source(_field(place, "file", str), _field(place, "row", int)),
+            _field(row, "system", str) if row.get("system") is not None else None,
+        )
+
+
+def _field(table: Any, key: str, kind: type) -> Any:
+    """A value of an object of JSON. Raises `ValueError` where it is missing or none of that kind."""
+    if not isinstance(table, dict):
+        raise ValueError(f"{table!r:.40} stands where an object {{…}} belongs")
+    if key not in table:
+        raise ValueError(f"the field {key!r} is missing")
+    if not isinstance(table[key], kind):
+        wanted = {
+            str: "a text",
+            int: "a whole number",
+            list: "a list",
+            dict: "an object {…}",
+        }
+        raise ValueError(
+            f"the field {key!r} is {table[key]!r:.40}; it must be {wanted[kind]}"
+        )
+    return table[key]
 
 
 def write(path: Path, dialogues: Iterable[Dialogue]) -> int:
@@ -121,12 +147,19 @@ def write(path: Path, dialogues: Iterable[Dialogue]) -> int:
 
 
 def read(path: Path) -> Iterator[Dialogue]:
-    """The dialogues of a file that `prepare` wrote; a bad line ends it."""
-    with path.open(encoding="utf-8") as file:
+    """The dialogues of a file that `prepare` wrote and somebody may have edited since; a bad line ends it, an empty one is none."""
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                yield Dialogue.from_json(json.loads(line))
+                # Editors of Windows put a mark before the first line.
+                text = line.decode("utf-8-sig").strip()
+                if text:
+                    yield Dialogue.from_json(json.loads(text))
+            except UnicodeDecodeError as error:
+                raise Problem(
+                    f"{path}:{number}: not UTF-8; save the file as UTF-8"
+                ) from error
             except ValueError as error:
                 raise Problem(
-                    f"{path}:{number}: {error}; run `chatfriends-train prepare` again"
+                    f"{path}:{number}: {error}; mend the line or take it out"
                 ) from error

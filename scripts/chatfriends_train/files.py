@@ -1,7 +1,10 @@
-"""Files and folders that a step writes: whole or not at all, and never over what is somebody else's."""
+"""Files and folders that a step writes (whole or not at all, and never over what is somebody else's), and reading small ones."""
 
+import hashlib
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from .problems import Problem
 
@@ -26,10 +29,32 @@ def refuse_foreign(folder: Path, mark: str) -> None:
     """Raises `Problem` where the folder holds something, but not `mark`, by which a step knows what is its own."""
     if folder.is_file():
         raise Problem(f"{folder} is a file where a folder belongs; name another --out")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).exists():
+    if folder.is_dir() and not is_empty(folder) and not (folder / mark).exists():
         raise Problem(
             f"{folder} is there and holds something else; name another --out, or a folder that is not there yet"
         )
+
+
+def is_empty(path: Path) -> bool:
+    """Whether it is a folder that holds nothing."""
+    return path.is_dir() and not any(path.iterdir())
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object that a file of JSON holds. Raises `Problem` where it holds something else."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise Problem(f"{path} is no JSON ({error}); copy it again") from error
+    if not isinstance(found, dict):
+        raise Problem(f"{path} holds no object {{…}} of JSON; copy it again")
+    return found
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cache() -> Path:

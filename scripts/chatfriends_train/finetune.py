@@ -1,7 +1,6 @@
 """The work of `finetune`: from prepared data to a LoRA adapter, its run card and its curves. What is asked for is a `Plan`."""
 
 import gc
-import hashlib
 import json
 import math
 import os
@@ -11,7 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +21,7 @@ from transformers.trainer_callback import EarlyStoppingCallback, PrinterCallback
 
 from . import base as bases
 from . import card, dialogue, persona, preset
-from .files import refuse_foreign, write_whole
+from .files import refuse_foreign, sha256, write_whole
 from .lora import record_base
 from .persona import Persona
 from .preset import Preset
@@ -129,9 +128,10 @@ def finetune(plan: Plan) -> Path:
     )
     _claim(plan.out, needed)
 
-    folds = _cross_validate(plan, folder, tokenizer, material)
     checkpoints = plan.out / "checkpoints"
-    trained = _train(plan, folder, tokenizer, material, checkpoints, "training")
+    training = _Training("training", plan, folder, tokenizer, material, checkpoints)
+    folds = _cross_validate(training)
+    trained = _train(training)
     partial = plan.out / "adapter.part"
     shutil.rmtree(partial, ignore_errors=True)
     trained.model.save_pretrained(partial)
@@ -228,42 +228,44 @@ class Trained:
     """Step and validation loss of the weights."""
 
 
-def _train(
-    plan: Plan,
-    folder: Path,
-    tokenizer: Any,
-    material: Material,
-    checkpoints: Path,
-    name: str,
-) -> Trained:
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """One training: that of the adapter, or of a part of a cross-validation."""
+
+    name: str
+    """What it is called where its progress is told."""
+    plan: Plan
+    folder: Path
+    """Holds the base model."""
+    tokenizer: Any
+    material: Material
+    checkpoints: Path
+
+
+def _train(training: _Training) -> Trained:
     """Trains one adapter; goes on from the last whole checkpoint."""
-    settings = plan.preset
+    settings = training.plan.preset
     transformers.set_seed(settings.seed)
     if torch.cuda.is_available():
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # 4-bit kernels have no deterministic form; they warn rather than end the run.
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        return _run(plan, folder, tokenizer, material, checkpoints, name)
+        return _run(training)
     except torch.OutOfMemoryError as error:
         raise Problem(
-            f"{name}: the GPU's memory did not do, although it looked so before; {bases.smaller(settings)}"
+            f"{training.name}: the GPU's memory did not do, although it looked so before; {bases.smaller(settings)}"
         ) from error
 
 
-def _run(
-    plan: Plan,
-    folder: Path,
-    tokenizer: Any,
-    material: Material,
-    checkpoints: Path,
-    name: str,
-) -> Trained:
+def _run(training: _Training) -> Trained:
     """The training itself."""
+    plan, tokenizer, material = training.plan, training.tokenizer, training.material
+    name, checkpoints = training.name, training.checkpoints
     settings = plan.preset
-    model = _adapted(settings, folder)
+    model = _adapted(settings, training.folder)
     model.peft_config["default"].base_model_name_or_path = (
-        str(folder) if plan.base == "starter" else plan.base
+        str(training.folder) if plan.base == "starter" else plan.base
     )
     progress = _Progress(name, checkpoints)
     callbacks: list[transformers.TrainerCallback] = [progress]
@@ -403,10 +405,9 @@ class Fold:
     """How long it took."""
 
 
-def _cross_validate(
-    plan: Plan, folder: Path, tokenizer: Any, material: Material
-) -> list[Fold]:
+def _cross_validate(training: _Training) -> list[Fold]:
     """The validation loss of each part, when the others are learnt from; no group is torn."""
+    plan, material = training.plan, training.material
     count = plan.preset.folds
     if not count:
         return []
@@ -419,12 +420,12 @@ def _cross_validate(
             held = {id(row) for row in part}
             others = [row for row in material.train if id(row) not in held]
             found = _fold(
-                plan,
-                folder,
-                tokenizer,
-                Material(others, part),
-                place / "checkpoints",
-                f"part {number} of {count}",
+                replace(
+                    training,
+                    name=f"part {number} of {count}",
+                    material=Material(others, part),
+                    checkpoints=place / "checkpoints",
+                )
             )
             write_whole(result, json.dumps(asdict(found)))
             shutil.rmtree(place / "checkpoints", ignore_errors=True)
@@ -434,16 +435,9 @@ def _cross_validate(
     return folds
 
 
-def _fold(
-    plan: Plan,
-    folder: Path,
-    tokenizer: Any,
-    material: Material,
-    checkpoints: Path,
-    name: str,
-) -> Fold:
+def _fold(training: _Training) -> Fold:
     """One part. Its model is gone when this is left: the next one finds the memory free."""
-    trained = _train(plan, folder, tokenizer, material, checkpoints, name)
+    trained = _train(training)
     found = Fold(trained.kept["loss"], trained.seconds)
     del trained
     # The Trainer and its model hold each other.
@@ -586,7 +580,7 @@ def record(plan: Plan, folder: Path) -> dict[str, Any]:
             if one.persona not in personas:
                 personas[one.persona] = persona_of(one, plan.find_persona)
     found = {
-        "data": {name: _sha256(path) for name, path in files.items()},
+        "data": {name: sha256(path) for name, path in files.items()},
         "persona": {
             who.id: [who.system, who.examples, who.facts] for who in personas.values()
         },
@@ -661,11 +655,6 @@ def _figures(rows: Sequence[Row]) -> dict[str, Any]:
             label != UNLABELLED for row in rows for label in row.labels
         ),
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _say(line: str) -> None:

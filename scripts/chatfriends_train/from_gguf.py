@@ -16,15 +16,16 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 
 from .daemon import CHECKOUT
 from .files import give_name
+from .gguf_file import opened
 from .pretokenizer import QWEN2
-from .problems import Problem, readable
+from .problems import Problem
 
 STARTER = CHECKOUT / "personas" / "starter" / "starter.gguf"
 
 
 def write(source: Path, folder: Path) -> Path:
     """Writes the model (float32) and its tokenizer as a new folder, and gives the folder back."""
-    reader = gguf.GGUFReader(readable(source, "the model"))
+    reader = opened(source)
 
     def field(key: str) -> Any:
         return reader.fields[key].contents() if key in reader.fields else None

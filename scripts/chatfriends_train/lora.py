@@ -16,6 +16,7 @@ import safetensors
 import torch
 
 from .checkpoint import Checkpoint
+from .files import read_object
 from .problems import Problem, readable
 
 CONFIG = "adapter_config.json"
@@ -76,15 +77,14 @@ class Adapter:
         """Reads what it is; raises `Problem` for what cannot be merged into any base."""
         readable(folder, "the adapter folder")
         path = readable(folder / CONFIG, "the adapter's configuration")
-        try:
-            config = json.loads(path.read_text("utf-8"))
-        except ValueError as error:
-            raise Problem(
-                f"{path} is no JSON ({error}); copy the adapter again"
-            ) from error
+        config = read_object(path)
         if config.get("peft_type") != "LORA":
             raise Problem(
                 f"{path}: peft_type is {config.get('peft_type')!r}; only LoRA adapters are known here"
+            )
+        if not isinstance(config.get("lora_alpha"), int | float):
+            raise Problem(
+                f"{path}: lora_alpha is {config.get('lora_alpha')!r}; a number belongs there, so copy the adapter again"
             )
         for key, reason in NOT_MERGED.items():
             if config.get(key):
@@ -124,8 +124,16 @@ class Adapter:
     @cached_property
     def tensors(self) -> dict[str, tuple[int, ...]]:
         """The shape of every tensor of the file, by its key."""
-        with safetensors.safe_open(self.folder / WEIGHTS, framework="pt") as file:
-            return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}
+        path = self.folder / WEIGHTS
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                return {
+                    key: tuple(file.get_slice(key).get_shape()) for key in file.keys()
+                }
+        except safetensors.SafetensorError as error:
+            raise Problem(
+                f"{path} is no safetensors file, or was cut off ({error}); copy the adapter again"
+            ) from error
 
     def read(self, key: str) -> torch.Tensor:
         """One tensor, in float32."""
@@ -162,7 +170,12 @@ class Adapter:
         """Refuses a base that is known to be another than that of the adapter's training."""
         recorded = self.folder / BASE
         if recorded.exists():
-            known = json.loads(recorded.read_text("utf-8"))
+            known = read_object(recorded)
+            if not {"name", "fingerprint"} <= known.keys():
+                raise Problem(
+                    f"{recorded} lacks the name or the fingerprint of the base; copy the adapter again, or remove this file: names and "
+                    "shapes tell then"
+                )
             if known["fingerprint"] != base.fingerprint:
                 raise Problem(
                     f"{self.folder} was trained on {known['name']}, and {base.folder} holds other weights than that had; "
@@ -207,11 +220,7 @@ def _plain(key: str) -> str:
 def _hub_name(folder: Path) -> str | None:
     """Who the model is, where its folder says so: in its configuration, or by lying in the hub's cache."""
     config = folder / "config.json"
-    written = (
-        json.loads(config.read_text("utf-8")).get("_name_or_path")
-        if config.exists()
-        else None
-    )
+    written = read_object(config).get("_name_or_path") if config.exists() else None
     if written and re.fullmatch(r"[\w.-]+/[\w.-]+", written):
         return str(written)
     for part in folder.absolute().parts:

@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,10 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from . import daemon, dialogue, persona, prepare, preset, quantise
+from . import daemon, dialogue, options, persona, prepare, preset, quantise
 from .daemon import CHECKOUT
 from .files import refuse_foreign, write_whole
 from .persona import Language
+from .prepare.text import is_korean
 from .problems import Problem
 from .resources import NotEnoughMemory
 from .stamp import Stamps
@@ -55,7 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the data are, as in `prepare`",
     )
     parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="files with your data"
+        "inputs",
+        nargs="+",
+        type=options.path,
+        metavar="INPUT",
+        help="files with your data",
     )
     parser.add_argument(
         "--speaker",
@@ -77,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=options.path,
         required=True,
         metavar="DIR",
         help="where everything is kept, the model too",
@@ -140,6 +146,7 @@ def make(order: Order) -> Path:
     data = _prepared(order, stamps, settings.max_length)
     source = _persona_file(order, data)
     who = persona.of_file(order.persona, source)
+    _refuse_unsettable(source)
     from .finetune import Plan
 
     plan = Plan.of(order.preset, data, order.out / "tuned", order.base)
@@ -174,7 +181,7 @@ def _claimed(order: Order) -> Stamps:
 def _prepared(order: Order, stamps: Stamps, limit: int) -> Path:
     """Training data."""
     path = persona.path_of(order.persona)
-    known = persona.parse(path.read_text("utf-8"), str(path)) if path else {}
+    known = persona.document_of(path) if path else {}
     speaker = order.speaker
     if order.kind == "friends":
         speaker = speaker or known.get("name") or persona.name_of(order.persona)
@@ -194,7 +201,14 @@ def _prepared(order: Order, stamps: Stamps, limit: int) -> Path:
     stamps.stage(
         "prepare",
         {f"file {number}": one for number, one in enumerate(order.inputs, 1)},
-        [work.kind, work.persona, work.speaker, work.mask],
+        [
+            work.kind,
+            work.persona,
+            work.speaker,
+            work.mask,
+            # It parts talk; rows of other kinds are only named where they are longer.
+            *([work.limit] if order.kind == "friends" else []),
+        ],
         work.out,
         lambda: print(prepare.prepare(work).short(work.out)),
     )
@@ -239,7 +253,7 @@ def _languages(data: Path) -> list[Language]:
         for turn in one.turns
         if turn.role == "assistant"
     ]
-    korean = sum(bool(re.search("[가-힣]", reply)) for reply in replies)
+    korean = sum(map(is_korean, replies))
     counts: list[tuple[int, Language]] = [(korean, "ko"), (len(replies) - korean, "en")]
     return [
         language
@@ -288,7 +302,8 @@ def _shared(name: str, folder: Path) -> Path:
         return out
     _say("convert the base")
     convert.convert(folder, whole)
-    quantise.quantise(whole, out, _type(2 * weights))
+    # The name says what it was made from; nothing beside it needs to.
+    quantise.write(whole, out, _type(2 * weights))
     whole.unlink()
     return out
 
@@ -365,7 +380,7 @@ def _proven(
         stamps.stage("prove", inputs, template, out, work)
     except NotEnoughMemory as problem:
         _say(
-            f"{problem}; what was made is not proven: run `chatfriends-train prove` on a larger machine"
+            f"{problem}; what was made is not proven: run `{_by_hand(plan, tuned, choices, out)}` on a larger machine"
         )
         return choices[0]
     # As many were measured as it took.
@@ -373,15 +388,35 @@ def _proven(
     return choices[len(measured) - 1]
 
 
+def _by_hand(plan: "Plan", tuned: Path, choices: Sequence[Files], out: Path) -> str:
+    """The command that proves them."""
+    small, *larger = choices
+    if small.adapter is not None:
+        files = ["--base-gguf", small.model, "--adapter-gguf", small.adapter]
+    else:
+        files = ["--merged", *(one.model for one in larger), "--quantised", small.model]
+    named = ["--base", plan.base, "--adapter", tuned, *files]
+    if plan.preset.template:
+        named += ["--template", plan.preset.template]
+    named += ["--data", plan.data, "--out", out]
+    return shlex.join(["chatfriends-train", "prove", *map(str, named)])
+
+
 def _installed(identity: str) -> Path:
     """Where the daemon looks for the persona's file."""
     return persona.own_folder() / f"{identity}.toml"
 
 
+def _refuse_unsettable(source: Path) -> None:
+    """The persona's file gets a model at the end, and an hour of training later is too late to hear that it cannot."""
+    changes = dict.fromkeys(("model", "adapter", "template"), "…")
+    persona.with_model(persona.text_of(source), changes, str(source))
+
+
 def _install(order: Order, source: Path, files: Files, template: str) -> Path:
     """Writes the persona's file."""
     path = _installed(order.persona)
-    text = source.read_text("utf-8")
+    text = persona.text_of(source)
     path.parent.mkdir(parents=True, exist_ok=True)
     changes = {
         "model": _from_checkout(files.model),
@@ -389,7 +424,7 @@ def _install(order: Order, source: Path, files: Files, template: str) -> Path:
         # A model that has none of its own was trained with this one, and a file made from it may carry another.
         "template": template or None,
     }
-    write_whole(path, persona.with_model(text, changes, str(path)))
+    write_whole(path, persona.with_model(text, changes, str(source)))
     return path
 
 

@@ -14,7 +14,7 @@ import torch
 import transformers
 
 from .checkpoint import DTYPES, Checkpoint, Shard, Tensor, shards, write_index
-from .files import refuse_foreign, write_whole
+from .files import is_empty, read_object, refuse_foreign, write_whole
 from .lora import WEIGHTS, Adapter
 from .problems import Problem, readable
 from .resources import need_disk, need_memory, size
@@ -49,9 +49,9 @@ def merge(
     plan.check()
     parts = shards(plan.outputs, shard_bytes)
     record = plan.record() | {"shards": [part.name for part in parts]}
-    if out.exists():
+    if out.exists() and not is_empty(out):
         done = out / "merge.json"
-        if done.exists() and json.loads(done.read_text("utf-8")) == record:
+        if done.exists() and read_object(done) == record:
             print(
                 f"merge: {out} is already there, of this base and this adapter",
                 file=sys.stderr,
@@ -64,7 +64,7 @@ def merge(
     partial = out.with_name(out.name + ".part")
     begun = partial / "merge.json"
     refuse_foreign(partial, begun.name)
-    if begun.exists() and json.loads(begun.read_text("utf-8")) != record:
+    if begun.exists() and read_object(begun) != record:
         # The rest of a run with another base or adapter.
         shutil.rmtree(partial)
     missing = [part for part in parts if not (partial / part.name).exists()]
@@ -120,7 +120,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         path = readable(self.base.folder / "config.json", "the base's configuration")
-        object.__setattr__(self, "config", json.loads(path.read_text("utf-8")))
+        object.__setattr__(self, "config", read_object(path))
         if self.config.get("quantization_config"):
             raise Problem(
                 f"{path}: the base is quantised; merge into the model in F16 or BF16 from which it was made"

@@ -6,7 +6,7 @@ docs/PERSONAS.md describes the files.
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -50,18 +50,22 @@ class Persona:
 
 def own_folder() -> Path:
     """Where the user's personas are: the daemon's setting `personas.path`, when it is started in the clone's root."""
-    path = os.environ.get("CHATFRIENDS__PERSONAS__PATH")
-    for name in () if path else ("local", "default"):
+    named = os.environ.get("CHATFRIENDS__PERSONAS__PATH")
+    if named:
+        return CHECKOUT / named
+    for name in ("local", "default"):
         settings = CHECKOUT / "config" / f"{name}.toml"
-        if settings.is_file() and not path:
-            document = parse(settings.read_text("utf-8"), str(settings))
-            path = document.get("personas", {}).get("path")
-    return CHECKOUT / (path or "config/personas")
+        if not settings.is_file():
+            continue
+        path = document_of(settings).get("personas", {}).get("path")
+        if path:
+            return CHECKOUT / path
+    return CHECKOUT / "config/personas"
 
 
 def of_file(identity: str, path: Path) -> Persona:
     """The persona of a file."""
-    document = parse(path.read_text("utf-8"), str(path))
+    document = document_of(path)
     system = document.get("system")
     if not isinstance(system, str) or not system.strip():
         raise Problem(
@@ -69,15 +73,45 @@ def of_file(identity: str, path: Path) -> Persona:
         )
     # The daemon trims these texts when it reads them.
     examples = tuple(
-        (str(example["person"]).strip(), str(example["reply"]).strip())
-        for example in document.get("example", [])
+        (person.strip(), reply.strip())
+        for person, reply in _texts(path, document, "example", "person", "reply")
     )
-    facts = tuple(str(fact["text"]) for fact in document.get("fact", []))
+    facts = tuple(text for (text,) in _texts(path, document, "fact", "text"))
     return Persona(identity, system.strip(), examples, facts, path.parent)
 
 
-def parse(text: str, origin: str) -> dict[str, Any]:
-    """A persona file's text as a document."""
+def _texts(
+    path: Path, document: dict[str, Any], name: str, *keys: str
+) -> Iterator[tuple[str, ...]]:
+    """What stands under these keys in each table of an array such as `[[example]]`."""
+    tables = document.get(name, [])
+    if not isinstance(tables, list):
+        raise Problem(f"{path}: {name!r} is no array of tables; write [[{name}]]")
+    for number, table in enumerate(tables, 1):
+        texts = [table.get(key) if isinstance(table, dict) else None for key in keys]
+        for key, text in zip(keys, texts, strict=True):
+            if not isinstance(text, str) or not text.strip():
+                raise Problem(
+                    f'{path}: [[{name}]] number {number} has no text "{key}"; docs/PERSONAS.md says what stands there'
+                )
+        yield tuple(texts)
+
+
+def document_of(path: Path) -> dict[str, Any]:
+    """What a file of settings or of a persona says."""
+    return _parsed(text_of(path), str(path))
+
+
+def text_of(path: Path) -> str:
+    """Its text."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        row = error.object.count(b"\n", 0, error.start) + 1
+        raise Problem(f"{path}:{row}: not UTF-8; save the file as UTF-8") from error
+
+
+def _parsed(text: str, origin: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -169,7 +203,8 @@ def with_model(text: str, changes: Mapping[str, str | None], origin: str) -> str
     """
     lines = text.splitlines()
     tables = next(
-        (place for place, line in enumerate(lines) if line.startswith("[")), len(lines)
+        (place for place in range(len(lines)) if _begins_table(lines, place)),
+        len(lines),
     )
     kept = [
         line for line in lines[:tables] if line.split("=", 1)[0].strip() not in changes
@@ -182,7 +217,7 @@ def with_model(text: str, changes: Mapping[str, str | None], origin: str) -> str
     result = "\n".join([*kept, "", *new, "", *lines[tables:]]).rstrip() + "\n"
 
     expected = {
-        key: value for key, value in parse(text, origin).items() if key not in changes
+        key: value for key, value in _parsed(text, origin).items() if key not in changes
     }
     expected |= {key: value for key, value in changes.items() if value is not None}
     try:
@@ -191,9 +226,21 @@ def with_model(text: str, changes: Mapping[str, str | None], origin: str) -> str
         whole = False
     if not whole:
         raise Problem(
-            f"{origin} is written so that its keys cannot be set line by line; put in by hand: {'; '.join(new)}"
+            f"{origin}: {', '.join(changes)} cannot be set there line by line; write each of them on one line, and begin no line of a "
+            "longer text with one of these names"
         )
     return result
+
+
+def _begins_table(lines: Sequence[str], place: int) -> bool:
+    """Whether the first table begins there: within a longer text, what stands above it would be broken off."""
+    if not lines[place].startswith("["):
+        return False
+    try:
+        tomllib.loads("\n".join(lines[:place]))
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
 
 
 def _text(value: str) -> str:

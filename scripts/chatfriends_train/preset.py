@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import math
 import tomllib
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -190,6 +191,9 @@ def _typed(value: Any, kind: Any) -> Any:
         return tuple(value)
     # True is an int to Python, and 3 is a float to people.
     if kind is float and type(value) in (int, float):
+        # TOML knows inf and nan.
+        if not math.isfinite(value):
+            raise ValueError("it must be a finite number")
         return float(value)
     if type(value) is not kind:
         wanted = {

@@ -290,6 +290,11 @@ def read(model: Path, held_out: HeldOut) -> Reading:
         raise Problem(
             f"every dialogue of {held_out.data} is longer than the {longest} tokens that {model} can see"
         )
+    if len(passages) < len(held):
+        progress(
+            f"{len(held) - len(passages)} of {len(held)} dialogues of {held_out.data} are longer than the {longest} tokens that {model} "
+            "can see and are left out"
+        )
     return Reading(tuple(passages), tuple(replies))
 
 
@@ -531,9 +536,9 @@ def _mark(trained: Trained, reading: Reading) -> str:
 
 def metadata(model: Path, key: str) -> Any:
     """A value of a GGUF file's header, or None."""
-    import gguf
+    from .gguf_file import opened
 
-    field = gguf.GGUFReader(model).get_field(key)
+    field = opened(model).get_field(key)
     return None if field is None else field.contents()
 
 
@@ -544,12 +549,12 @@ def architecture(model: Path) -> str:
 
 def file_type(model: Path) -> str:
     """How most of its weights are stored, by llama.cpp's name."""
-    import gguf
+    from .gguf_file import opened
 
     number = metadata(model, "general.file_type")
     if number is None:
         # Not every architecture's converter notes it; before it is quantised, a model has its embeddings in the type of all.
-        tensors = gguf.GGUFReader(model).tensors
+        tensors = opened(model).tensors
         kind = next(
             (
                 tensor.tensor_type.name

@@ -5,10 +5,12 @@ costs. K-quants need rows of a multiple of 256: what has others falls back to la
 """
 
 import argparse
+import json
 from pathlib import Path
 
-from . import daemon
-from .problems import readable
+from . import daemon, options
+from .files import read_object, write_whole
+from .problems import Problem, readable
 
 TYPES = (
     "Q8_0",
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the step takes."""
     parser.add_argument(
         "input",
-        type=Path,
+        type=options.path,
         metavar="IN",
         help="a GGUF file in F32, F16 or BF16, as `convert` writes it",
     )
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=options.path,
         metavar="FOLDER",
         help="where the files go; otherwise beside IN",
     )
@@ -67,9 +69,37 @@ def target(source: Path, folder: Path, kind: str) -> Path:
 
 
 def quantise(source: Path, out: Path, kind: str) -> Path:
-    """Writes `source` in another type, unless a file newer than it is there; gives `out` back."""
-    if out.exists() and out.stat().st_mtime >= source.stat().st_mtime:
-        print(f"{out} is there already")
-    else:
-        print(daemon.model_command("quantize", source, out, kind), end="")
+    """Writes `source` in another type, unless that was done before; gives `out` back.
+
+    FILE.source beside it tells what it was made of. Raises `Problem` where `out` is none of this step's.
+    """
+    note = out.with_name(out.name + ".source")
+    # Where it is the source itself, the daemon refuses.
+    if out.exists() and not out.samefile(source):
+        if not note.exists():
+            raise Problem(
+                f"{out} is there already, and `quantise` has not made it; remove it or name another --out"
+            )
+        if read_object(note) == _marks(source, out):
+            print(f"{out} is there already")
+            return out
+    write(source, out, kind)
+    write_whole(note, json.dumps(_marks(source, out)) + "\n")
     return out
+
+
+def write(source: Path, out: Path, kind: str) -> None:
+    """Writes `source` in another type, whatever is there."""
+    print(daemon.model_command("quantize", source, out, kind), end="")
+
+
+def _marks(source: Path, out: Path) -> dict[str, list[int]]:
+    """Size and time of change of both files, which tell them from others without reading gigabytes.
+
+    That `out` is the newer one says nothing: another model's file may be a copy that kept its time.
+    """
+    files = {"source": source, "made": out}
+    return {
+        role: [path.stat().st_size, path.stat().st_mtime_ns]
+        for role, path in files.items()
+    }

@@ -289,14 +289,9 @@ def _spoken(words: str, name: str | None) -> str:
     return f"{name}#{short}: {safe}"
 
 
-def too_long(rows: Sequence[Row], length: int) -> list[Row]:
-    """The rows with more tokens than that."""
-    return [row for row in rows if len(row.tokens) > length]
-
-
 def refuse_too_long(rows: Sequence[Row], length: int, remedy: str) -> None:
     """Raises `Problem` that names the rows which would have to be cut."""
-    long = too_long(rows, length)
+    long = [row for row in rows if len(row.tokens) > length]
     if not long:
         return
     named = "".join(

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,10 @@ NEAREST = 0.7
 """An instruction is kept only below this ROUGE-L with every one before it (Wang et al. 2022, section 2.2)."""
 ANSWER_TOKENS = 1024
 """The longest answer that is asked for."""
-TRIES = 6
-"""How often a request is made before the server counts as away; the pauses grow from one second to half a minute."""
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds between the tries of a request; after the last of them the server counts as away."""
+LONGEST_PAUSE = 120.0
+"""Seconds that a server may ask for (`Retry-After`); more than that is not waited."""
 FRUITLESS = 12
 """After so many answers in a row of which nothing was kept, going on would only cost money."""
 
@@ -129,6 +131,9 @@ def run(arguments: argparse.Namespace) -> None:
     seeds = _seeds(arguments.seeds)
     if arguments.out.is_dir():
         raise Problem(f"{arguments.out} is a folder; --out is the file that is written")
+    if arguments.out.exists() and arguments.out.samefile(arguments.seeds):
+        raise Problem(f"{arguments.out} holds the seeds; name another --out")
+    key = _key()
     grown, spent = _state(arguments.out, arguments.dry_run)
     known = [_words(one.instruction) for one in (*seeds, *grown)]
     if arguments.dry_run:
@@ -141,7 +146,7 @@ def run(arguments: argparse.Namespace) -> None:
             break
         asked = prompt(_chosen(seeds, grown, spent.requests, shown))
         try:
-            answer = ask(arguments.endpoint, arguments.model, asked)
+            answer = ask(arguments.endpoint, arguments.model, key, asked)
         except Refused as refused:
             # A prompt that is too long for the model has no status of its own: OpenAI and the daemon answer 400, others 413.
             if refused.status not in (400, 413) or shown == 1:
@@ -297,24 +302,50 @@ def _seeds(path: Path) -> list[Example]:
 
 
 def _state(path: Path, only_look: bool) -> tuple[list[Example], Spent]:
-    """What earlier runs have grown, and spent. A last line without an end is of a killed run and is cut off."""
+    """What earlier runs have grown, and spent. A last line without an end is of a killed run and is cut off.
+
+    Raises `Problem`, and changes nothing, where the file is none of this step's.
+    """
     data = path.read_bytes() if path.exists() else b""
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data) and not only_look:
-        _say(f"{path}: the last line is of a run that was killed; it is taken away")
-        os.truncate(path, len(whole))
-    grown = []
     # A row may hold signs at which splitlines() would part it.
-    for number, line in enumerate(whole.decode("utf-8").split("\n")[:-1], 1):
-        try:
-            row = json.loads(line)
-            instance = row["instances"][0]
-            grown.append(Example(row["instruction"], instance["input"], instance["output"]))  # fmt: skip
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise Problem(
-                f"{path}:{number}: not a row of self-instruct; mend it or name another --out"
-            ) from error
+    *lines, rest = data.split(b"\n")
+    grown = [_grown(path, number, line) for number, line in enumerate(lines, 1)]
+    if rest and not grown and not _beside(path).exists():
+        raise Problem(
+            f"{path} is there, and `self-instruct` has not written it; name another --out"
+        )
+    if rest and _is_json(rest):
+        # Some editors leave the last line without an end.
+        grown.append(_grown(path, len(lines) + 1, rest))
+        if not only_look:
+            with path.open("ab") as file:
+                file.write(b"\n")
+    elif rest and not only_look:
+        _say(f"{path}: the last line is of a run that was killed; it is taken away")
+        os.truncate(path, len(data) - len(rest))
     return grown, _spent(path)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _grown(path: Path, number: int, line: bytes) -> Example:
+    try:
+        row = json.loads(line)
+        instance = row["instances"][0]
+        texts = (row["instruction"], instance["input"], instance["output"])
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError
+        return Example(*texts)
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise Problem(
+            f"{path}:{number}: not a row of self-instruct; mend it or name another --out"
+        ) from error
 
 
 def _beside(path: Path) -> Path:
@@ -374,7 +405,21 @@ class Answer:
     """Prompt and answer together."""
 
 
-def ask(server: str, model: str, text: str) -> Answer:
+def _key() -> str:
+    """What the server wants to know who asks; nothing where none is set.
+
+    Raises `Problem` where a header cannot hold it, and shows nothing of it.
+    """
+    key = os.environ.get("OPENAI_API_KEY", "")
+    if re.fullmatch("[!-~]*", key):
+        return key
+    raise Problem(
+        "OPENAI_API_KEY holds what no key holds: a space, a line end, or a sign that is not ASCII, such as “…”; set it to the key alone, or "
+        "to nothing where the server wants none"
+    )
+
+
+def ask(server: str, model: str, key: str, text: str) -> Answer:
     """One answer. Tries again, with longer and longer pauses, while the server is away or busy.
 
     Raises `Problem` when it stays away, refuses, or answers what is no chat completion.
@@ -387,11 +432,11 @@ def ask(server: str, model: str, text: str) -> Answer:
         "temperature": 0.8,
     }
     headers = {"Content-Type": "application/json"}
-    if os.environ.get("OPENAI_API_KEY"):
-        headers["Authorization"] = f"Bearer {os.environ['OPENAI_API_KEY']}"
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
     data = json.dumps(body).encode()
     fault = ""
-    for pause in [*_pauses(TRIES - 1), None]:
+    for pause in (*PAUSES, None):
         try:
             request = urllib.request.Request(url, data, headers)
             with urllib.request.urlopen(request, timeout=600) as response:
@@ -406,7 +451,7 @@ def ask(server: str, model: str, text: str) -> Answer:
                 ) from error
             after = error.headers.get("Retry-After", "")
             if pause is not None and after.isdigit():
-                pause = max(pause, min(120.0, float(after)))
+                pause = max(pause, min(LONGEST_PAUSE, float(after)))
         except (ValueError, http.client.InvalidURL) as error:
             # urllib says so of an address that is none.
             raise Problem(
@@ -420,10 +465,6 @@ def ask(server: str, model: str, text: str) -> Answer:
     raise Problem(
         f"{url} does not answer: {fault}; start the server or look at --endpoint, then the same command goes on"
     )
-
-
-def _pauses(count: int) -> Iterator[float]:
-    yield from (min(30.0, 2.0**number) for number in range(count))
 
 
 def _answer(url: str, asked: str, data: bytes) -> Answer:

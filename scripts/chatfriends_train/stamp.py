@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .files import write_whole
+from .files import sha256, write_whole
 from .problems import Problem
 
 
@@ -52,6 +52,9 @@ class Stamps:
             "inputs": {role: self.fingerprint(one) for role, one in inputs.items()},
             "settings": json.loads(json.dumps(settings, default=str)),
         }
+        if "made" in (_read(path) or {}) and output.exists():
+            # A run that was killed after its last stamp has left there what the output took the place of.
+            self._remove(self._former / output.name)
         self._bring_back(path, needed, output)
         stamp, there = _read(path), self.fingerprint(output)
         if there and stamp is None:
@@ -77,13 +80,13 @@ class Stamps:
         _write(path, {"needed": needed})
         work()
         _write(path, {"needed": needed, "made": self.fingerprint(output)})
-        _remove(self._former / output.name)
+        self._remove(self._former / output.name)
 
     def _put_aside(self, path: Path, stamp: dict[str, Any], output: Path) -> None:
         """Makes way for another output. What lies aside already was whole, and what took its place is not: that goes."""
         former = self._former / output.name
         if former.exists():
-            _remove(output)
+            self._remove(output)
             return
         _write(self._former / path.name, stamp)
         output.rename(former)
@@ -92,10 +95,19 @@ class Stamps:
         """Takes up again what was put aside, where it is what is wanted now."""
         former, stamp = self._former / output.name, _read(self._former / path.name)
         if former.exists() and stamp and stamp["needed"] == needed:
-            _remove(output)
+            self._remove(output)
             # Before the output: a run that is killed in between does the same again.
             _write(path, stamp)
             former.rename(output)
+
+    def _remove(self, path: Path) -> None:
+        """At once, by another name: half of a folder, which a killed run leaves, would be taken for one that was changed by hand."""
+        going = self.folder / "going"
+        if going.exists():
+            _delete(going)
+        if path.exists():
+            path.rename(going)
+            _delete(going)
 
     def fingerprint(self, path: Path) -> str:
         """SHA-256 of a file, or of all files of a folder with their names; "" where nothing is."""
@@ -114,18 +126,17 @@ class Stamps:
         known = self._hashes.get(key)
         if known and known[:2] == size_and_time:
             return known[2]
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256(path)
         self._hashes[key] = [*size_and_time, found]
         _write(self.folder / "hashes.json", self._hashes)
         return found
 
 
-def _remove(path: Path) -> None:
+def _delete(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
     else:
-        path.unlink(missing_ok=True)
+        path.unlink()
 
 
 def _read(path: Path) -> Any:

@@ -1,12 +1,13 @@
 """What `make` does without torch: stages that are skipped or gone on with, what is left alone, and persona files that get a model."""
 
 import re
+import shutil
 import stat
 import sys
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
@@ -131,6 +132,59 @@ def test_a_finished_training_outlives_a_try_of_other_settings(chain: Chain) -> N
     assert (chain.worked, chain.out.read_text()) == (worked + 1, "oneone")
 
 
+def test_a_second_training_outlives_a_try_of_other_settings(chain: Chain) -> None:
+    """Killed between its last stamp and the removal of the first, it was taken for half of one and deleted."""
+    former = chain.folder / "stamps" / "former"
+    kept = chain.folder / "kept"
+    with pytest.raises(KeyboardInterrupt):
+        chain.run(setting=2, dies=True)
+    shutil.copytree(former, kept)
+    chain.run(setting=2)
+    assert not [*former.glob("out*")]
+    # As it is where the kill came before the removal.
+    shutil.copytree(kept, former, dirs_exist_ok=True)
+    with pytest.raises(KeyboardInterrupt):
+        chain.run(setting=3, dies=True)
+    worked = chain.worked
+    chain.run(setting=2)
+    assert (chain.worked, chain.out.read_text()) == (worked, "oneone")
+    shutil.copytree(kept, former, dirs_exist_ok=True)
+    chain.run(setting=2)
+    assert chain.worked == worked
+    assert not [*former.glob("out*")]
+
+
+def test_half_of_a_folder_is_not_taken_for_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What other settings had made was killed while it was removed; its rest came back as what somebody had changed by hand."""
+    out = tmp_path / "out"
+
+    def run(setting: str) -> None:
+        def work() -> None:
+            out.mkdir(exist_ok=True)
+            for name in ("a", "b"):
+                (out / name).write_text(setting)
+
+        Stamps(tmp_path / "stamps").stage("write", {}, setting, out, work)
+
+    def dying(folder: Path) -> Never:
+        min(folder.iterdir()).unlink()
+        raise KeyboardInterrupt
+
+    run("one")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(shutil, "rmtree", dying)
+        run("two")
+    run("one")
+    assert {path.name: path.read_text() for path in out.iterdir()} == {
+        "a": "one",
+        "b": "one",
+    }
+    # What was half removed is gone, too.
+    assert not [*tmp_path.glob("stamps/going"), *tmp_path.glob("stamps/former/out")]
+
+
 def test_a_killed_stage_finds_what_it_had(chain: Chain) -> None:
     chain.source.write_text("two")
     with pytest.raises(KeyboardInterrupt):
@@ -214,10 +268,64 @@ def test_who_the_persona_is_in_a_transcript(
     assert (asked[0].limit, asked[0].out) == (512, tmp_path / "work" / "data")
 
 
+@pytest.mark.parametrize(
+    ("kind", "prepared"), [("friends", [512, 256]), ("campus", [512])]
+)
+def test_talk_is_parted_anew_for_a_preset_of_other_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, prepared: list[int]
+) -> None:
+    """What had been parted for 1,024 tokens was taken for 256, and the training refused it as too long."""
+    limits: list[int] = []
+
+    def written(work: prepare.Preparation) -> SimpleNamespace:
+        limits.append(work.limit)
+        work.out.mkdir()
+        (work.out / "train.jsonl").write_text(f"parted at {work.limit}")
+        return SimpleNamespace(short=lambda out: f"{out} is written")
+
+    monkeypatch.setattr(prepare, "prepare", written)
+    wanted = order(tmp_path, kind=kind)
+    for limit in (512, 512, 256):
+        make._prepared(wanted, make._claimed(wanted), limit)
+    assert limits == prepared
+
+
 def test_only_transcripts_have_a_speaker(tmp_path: Path) -> None:
     wanted = order(tmp_path, kind="campus", speaker="나리")
     with pytest.raises(Problem, match="--speaker is a name in transcripts"):
         make._prepared(wanted, make._claimed(wanted), 512)
+
+
+@pytest.mark.parametrize(
+    ("choices", "template", "named"),
+    [
+        (
+            [("starter.gguf", "nari lora.gguf")],
+            "",
+            "--base-gguf starter.gguf --adapter-gguf 'nari lora.gguf'",
+        ),
+        (
+            [("nari.Q8_0.gguf", None), ("nari.F16.gguf", None)],
+            "chatml",
+            "--merged nari.F16.gguf --quantised nari.Q8_0.gguf --template chatml",
+        ),
+    ],
+    ids=["adapter", "merged"],
+)
+def test_what_does_not_fit_into_memory_can_be_proved_elsewhere(
+    choices: list[tuple[str, str | None]], template: str, named: str
+) -> None:
+    """The command was to be found out by whoever read that there was too little, and for an adapter there was none."""
+    plan = SimpleNamespace(
+        base="starter", data=Path("data"), preset=SimpleNamespace(template=template)
+    )
+    files = [
+        make.Files(Path(model), Path(adapter) if adapter else None)
+        for model, adapter in choices
+    ]
+    assert make._by_hand(plan, Path("tuned"), files, Path("proof")) == (
+        f"chatfriends-train prove --base starter --adapter tuned {named} --data data --out proof"
+    )
 
 
 @pytest.mark.parametrize(
@@ -292,8 +400,35 @@ def test_a_shipped_persona_gets_a_model(path: Path) -> None:
 
 def test_a_file_that_cannot_be_changed_by_lines_is_left() -> None:
     text = 'name = "N"\nsystem = """\nmodel = of kindness\n"""\n'
-    with pytest.raises(Problem, match=re.escape('put in by hand: model = "m.gguf"')):
+    with pytest.raises(Problem, match="n.toml: model cannot be set there line by line"):
         persona.with_model(text, {"model": "m.gguf"}, "n.toml")
+
+
+def test_a_line_of_a_text_that_looks_like_a_table_is_none() -> None:
+    text = 'name = "N"\nsystem = """\n[Rules]\nBe kind.\n"""\n[sampling]\ntop_p = 0.9\n'
+    changed = persona.with_model(text, {"model": "m.gguf"}, "n.toml")
+    assert tomllib.loads(changed) == tomllib.loads(text) | {"model": "m.gguf"}
+
+
+def test_a_persona_that_cannot_get_a_model_is_refused_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was found out when the model was there, and then nothing was installed."""
+    personas = tmp_path / "personas"
+    personas.mkdir()
+    (personas / "nari.toml").write_text(
+        'name = "Nari"\nsystem = """\ntemplate = of kindness\n"""\n', "utf-8"
+    )
+    monkeypatch.setenv("CHATFRIENDS__PERSONAS__PATH", str(personas))
+    monkeypatch.setenv("CHATFRIENDS", sys.executable)
+    monkeypatch.setattr(make, "_prepared", lambda *_: tmp_path)
+
+    def trained(*_: object) -> Never:
+        raise AssertionError("the training began")
+
+    monkeypatch.setattr(make, "_tuned", trained)
+    with pytest.raises(Problem, match="nari.toml: model, adapter, template cannot be"):
+        make.make(order(tmp_path))
 
 
 def test_a_template_of_several_lines_is_carried() -> None:
@@ -325,6 +460,34 @@ def test_a_draft_is_a_persona(
     assert "My Friend" in made.system
     assert made.facts == tuple(facts)
     assert bool(re.search("[가-힣]", made.system)) == (languages[0] == "ko")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[example]]\nperson = "Hi"\n', '[[example]] number 1 has no text "reply"'),
+        (
+            '[[fact]]\ntext = "A."\n[[fact]]\nlang = "ko"\n',
+            '[[fact]] number 2 has no text "text"',
+        ),
+        ("[[fact]]\ntext = 5\n", '[[fact]] number 1 has no text "text"'),
+        ('fact = ["A."]\n', '[[fact]] number 1 has no text "text"'),
+        ('[example]\nperson = "Hi"\n', "'example' is no array of tables"),
+        ("[[fact]\n", "Expected"),
+    ],
+)
+def test_a_mistake_in_a_persona_is_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "nari.toml"
+    path.write_text(f'system = "Nari."\n{text}', "utf-8")
+    with pytest.raises(Problem, match=re.escape(f"{path}: {said}")):
+        persona.of_file("nari", path)
+
+
+def test_a_persona_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "nari.toml"
+    path.write_bytes('name = "N"\nsystem = "너는 나리."\n'.encode("cp949"))
+    with pytest.raises(Problem, match=re.escape(f"{path}:2: not UTF-8; save the")):
+        persona.of_file("nari", path)
 
 
 def test_own_personas_come_before_shipped_ones(

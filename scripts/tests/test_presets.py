@@ -1,6 +1,7 @@
 """Presets load, and a mistake in one of your own is named. No torch is needed."""
 
 import dataclasses
+import math
 import re
 import sys
 from pathlib import Path
@@ -92,6 +93,11 @@ def test_numbers_without_a_point_are_numbers() -> None:
             {"targets": "q_proj"},
             "mine.toml: targets is 'q_proj'; it must be a list of texts",
         ),
+        (
+            {"learning_rate": math.nan},
+            "mine.toml: learning_rate is nan; it must be a finite number",
+        ),
+        ({"epochs": math.inf}, "mine.toml: epochs is inf; it must be a finite number"),
         ({"targets": []}, "mine.toml: targets is empty"),
         ({"folds": 1}, "mine.toml: folds is 1; it must be 0 or at least 2"),
         (

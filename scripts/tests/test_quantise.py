@@ -66,6 +66,34 @@ def test_each_type_once_and_again_only_when_the_source_is_newer(
     assert lines[0] == f"model quantize {model} {written} Q8_0"
 
 
+def test_another_models_file_is_not_taken_for_what_was_made(
+    asked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was copied with its time, which was before that of the file that stood there."""
+    out = tmp_path / "out"
+    written = out / "joey.Q8_0.gguf"
+    for number, name in enumerate(("first", "other")):
+        model = tmp_path / name / "joey.F16.gguf"
+        model.parent.mkdir()
+        model.write_text(name)
+        os.utime(model, (10**9 - number, 10**9 - number))
+        assert cli.main(["quantise", str(model), "Q8_0", "--out", str(out)]) == 0
+        assert written.read_text() == name
+    # Nor is what somebody else has put there.
+    written.with_name("joey.Q8_0.gguf.source").unlink()
+    assert cli.main(["quantise", str(model), "Q8_0", "--out", str(out)]) == 1
+    assert f"{written} is there already, and" in capsys.readouterr().err
+    assert len(asked.read_text("utf-8").splitlines()) == 2
+
+
+def test_the_source_itself_is_left_to_the_daemon(asked: Path, tmp_path: Path) -> None:
+    """It refuses to write a file over itself; that nobody has made it is no reason to remove it."""
+    model = tmp_path / "joey.Q8_0.gguf"
+    model.write_text("weights")
+    cli.main(["quantise", str(model), "Q8_0"])
+    assert asked.read_text("utf-8") == f"model quantize {model} {model} Q8_0\n"
+
+
 def test_what_fails_ends_the_step(
     asked: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

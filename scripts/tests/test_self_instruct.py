@@ -231,6 +231,51 @@ def test_it_goes_on_where_it_was_stopped(seeds, tmp_path, capsys):
     assert "other.jsonl:1: not a row of self-instruct" in capsys.readouterr().err
 
 
+ROW = '{"instruction": "Hi there you", "instances": [{"input": "", "output": "Hey."}]}'  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"rooms": [1, 2, 3]}', "`self-instruct` has not written it"),
+        (ROW.encode(), "`self-instruct` has not written it"),
+        (b"Dear diary,\nall is well", "1: not a row of self-instruct"),
+        (f"{ROW}\n[1, 2]".encode(), "2: not a row of self-instruct"),
+        ("안녕\n".encode("cp949"), "1: not a row of self-instruct"),
+        (b'{"instruction": 5, "instances": [{"input": "", "output": ""}]}\n', "1: not a row"),
+        (b"5\n", "1: not a row of self-instruct"),
+    ],
+    ids=["JSON", "a row", "text", "a row and JSON", "CP949", "a number within", "a number"],
+)  # fmt: skip
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["", "dry"])
+def test_what_is_somebody_elses_is_left_to_the_last_byte(seeds, tmp_path, capsys, data, message, more):  # fmt: skip
+    """A file of JSON has no end of line: all of it was taken for the last line of a killed run and cut off."""
+    out = tmp_path / "victim.json"
+    out.write_bytes(data)
+    assert grow(seeds, out, "http://127.0.0.1:9/v1", *more) == 1
+    assert message in capsys.readouterr().err
+    assert out.read_bytes() == data
+
+
+def test_the_seeds_are_not_grown_into(seeds, tmp_path, capsys):
+    before = seeds.read_bytes()
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(seeds)
+    for out in (seeds, link):
+        assert grow(seeds, out, "http://127.0.0.1:9/v1") == 1
+        assert f"{out} holds the seeds; name another --out" in capsys.readouterr().err
+    assert seeds.read_bytes() == before
+
+
+def test_a_last_line_that_an_editor_left_without_an_end_counts(seeds, tmp_path):
+    out = tmp_path / "out.jsonl"
+    with Teacher(two_fresh) as teacher:
+        grow(seeds, out, teacher.url, "--count", "2")
+        out.write_bytes(out.read_bytes().removesuffix(b"\n"))
+        grow(seeds, out, teacher.url, "--count", "4")
+    assert [row["instruction"] for row in grown(out)] == FRESH[:4]
+
+
 def test_a_killed_run_loses_nothing_it_had_kept(seeds, tmp_path):
     out = tmp_path / "out.jsonl"
 
@@ -290,6 +335,31 @@ def test_a_busy_server_is_asked_again_after_a_while(seeds, tmp_path, no_pauses):
     assert len(grown(tmp_path / "out.jsonl")) == 2
 
 
+@pytest.mark.parametrize(("wished", "made"), [("7", 7.0), ("0", 1.0), ("999", 120.0), ("Fri, 31 Dec 2027 23:59:59 GMT", 1.0)])  # fmt: skip
+def test_a_server_may_ask_for_two_minutes_at_most(seeds, tmp_path, no_pauses, wished, made):  # fmt: skip
+    def reply(number: int, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        if number == 1:
+            return 429, {"Retry-After": wished}, b"slow down"
+        return two_fresh(number - 1, body)
+
+    with Teacher(reply) as teacher:
+        assert grow(seeds, tmp_path / "out.jsonl", teacher.url, "--count", "2") == 0
+    assert no_pauses == [made]
+
+
+@pytest.mark.parametrize("key", ["…", "sk-secret\nx", "sk-secret ", "sk-secret\r", "비밀"])  # fmt: skip
+def test_a_key_that_none_can_be_is_refused_and_not_shown(seeds, tmp_path, capsys, monkeypatch, key):  # fmt: skip
+    """An ellipsis that was copied from the documentation was blamed on --endpoint, and a key with a line end was printed."""
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with Teacher(two_fresh) as teacher:
+        assert grow(seeds, tmp_path / "out.jsonl", teacher.url) == 1
+        assert teacher.asked == []
+    error = capsys.readouterr().err
+    assert "OPENAI_API_KEY holds what no key holds" in error
+    assert "--endpoint" not in error
+    assert "secret" not in error and "비밀" not in error
+
+
 def test_a_server_that_is_away_is_named(seeds, tmp_path, capsys, no_pauses):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -297,7 +367,7 @@ def test_a_server_that_is_away_is_named(seeds, tmp_path, capsys, no_pauses):
     assert grow(seeds, tmp_path / "out.jsonl", f"http://127.0.0.1:{port}/v1") == 1
     error = capsys.readouterr().err
     assert f"http://127.0.0.1:{port}/v1/chat/completions does not answer" in error
-    assert "the same command goes on" in error and "Traceback" not in error
+    assert "the same command goes on" in error
     assert no_pauses == [1.0, 2.0, 4.0, 8.0, 16.0]
 
 
@@ -403,6 +473,7 @@ def test_signs_that_python_takes_for_line_ends_part_no_row(seeds, tmp_path):
 def test_a_dry_run_changes_nothing(seeds, tmp_path, capsys):
     out = tmp_path / "out.jsonl"
     out.write_text('{"instruction": "반쪽', "utf-8")
+    out.with_name("out.jsonl.spent").write_text('{"requests": 1, "tokens": 9}', "utf-8")
     assert grow(seeds, out, "http://127.0.0.1:9/v1", "--dry-run") == 0
     assert out.read_text("utf-8") == '{"instruction": "반쪽'
     assert grow(seeds, tmp_path, "http://127.0.0.1:9/v1", "--dry-run") == 1

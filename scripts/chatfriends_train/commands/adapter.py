@@ -5,9 +5,8 @@ converter or the engine would take some of it and answer wrongly; the remedy is 
 """
 
 import argparse
-from pathlib import Path
 
-from .. import preset
+from .. import options, preset
 from .convert import add_llama_cpp
 
 
@@ -16,13 +15,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     preset.add_base(parser, required=True)
     parser.add_argument(
         "--adapter",
-        type=Path,
+        type=options.path,
         required=True,
         metavar="DIR",
         help="folder of the adapter",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="file to be written"
+        "--out",
+        type=options.path,
+        required=True,
+        metavar="FILE",
+        help="file to be written",
     )
     add_llama_cpp(parser)
 

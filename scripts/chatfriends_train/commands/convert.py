@@ -5,7 +5,8 @@ model, or there is no file.
 """
 
 import argparse
-from pathlib import Path
+
+from .. import options
 
 TYPES = ("auto", "f32", "f16", "bf16")
 
@@ -14,13 +15,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The step's options."""
     parser.add_argument(
         "--model",
-        type=Path,
+        type=options.path,
         required=True,
         metavar="DIR",
         help="folder of the model, such as `merge` writes",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="file to be written"
+        "--out",
+        type=options.path,
+        required=True,
+        metavar="FILE",
+        help="file to be written",
     )
     parser.add_argument(
         "--type",
@@ -36,7 +41,7 @@ def add_llama_cpp(parser: argparse.ArgumentParser) -> None:
     """Where llama.cpp's converter is."""
     parser.add_argument(
         "--llama-cpp",
-        type=Path,
+        type=options.path,
         metavar="DIR",
         help="a checkout of llama.cpp in place of the one that is fetched",
     )

@@ -5,20 +5,23 @@ its last checkpoint when the same command is given again.
 """
 
 import argparse
-from pathlib import Path
 
-from .. import preset
+from .. import options, preset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The step's options."""
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="what `prepare` wrote"
+        "--data",
+        type=options.path,
+        required=True,
+        metavar="DIR",
+        help="what `prepare` wrote",
     )
     preset.add_arguments(parser)
     parser.add_argument(
         "--out",
-        type=Path,
+        type=options.path,
         required=True,
         metavar="DIR",
         help="where the adapter and the run card go",

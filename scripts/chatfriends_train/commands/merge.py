@@ -5,9 +5,8 @@ stay as they are in the base. A run that was killed goes on with the first file 
 """
 
 import argparse
-from pathlib import Path
 
-from .. import preset
+from .. import options, preset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,13 +14,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     preset.add_base(parser, required=True)
     parser.add_argument(
         "--adapter",
-        type=Path,
+        type=options.path,
         required=True,
         metavar="DIR",
         help="folder of the adapter",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder to be written"
+        "--out",
+        type=options.path,
+        required=True,
+        metavar="DIR",
+        help="folder to be written",
     )
 
 

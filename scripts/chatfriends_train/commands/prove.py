@@ -6,9 +6,8 @@ fail the run. docs/TRAINING.md says what the figures mean.
 """
 
 import argparse
-from pathlib import Path
 
-from .. import preset
+from .. import options, preset
 from ..problems import Problem, readable
 
 
@@ -17,29 +16,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     preset.add_base(parser, required=True)
     parser.add_argument(
         "--adapter",
-        type=Path,
+        type=options.path,
         metavar="DIR",
         help="the PEFT adapter; without it the base is measured",
     )
     parser.add_argument(
         "--merged",
-        type=Path,
-        required=True,
+        type=options.path,
         metavar="FILE",
         help="the GGUF file of both",
     )
     parser.add_argument(
         "--base-gguf",
-        type=Path,
+        type=options.path,
         metavar="FILE",
-        help="the base alone as GGUF, for --adapter-gguf",
+        help="the base alone as GGUF, with --adapter-gguf",
     )
     parser.add_argument(
-        "--adapter-gguf", type=Path, metavar="FILE", help="the adapter as GGUF"
+        "--adapter-gguf", type=options.path, metavar="FILE", help="the adapter as GGUF"
     )
     parser.add_argument(
         "--quantised",
-        type=Path,
+        type=options.path,
         nargs="*",
         default=[],
         metavar="FILE",
@@ -47,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data",
-        type=Path,
+        type=options.path,
         required=True,
         metavar="DIR",
         help="what `prepare` wrote; its test.jsonl is read",
@@ -58,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=options.path,
         required=True,
         metavar="DIR",
         help="where proof.json and PROOF.md go",
@@ -67,19 +65,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measures, writes the table, and raises `Problem` with what passes its limits."""
-    from .. import base
-    from ..prove import Candidate, HeldOut, Trained, prove, table
-
     if (arguments.base_gguf is None) != (arguments.adapter_gguf is None):
         raise Problem(
             "--adapter-gguf is measured on the base: give --base-gguf and --adapter-gguf together, or neither"
         )
-    candidates = [
-        Candidate(arguments.merged),
-        *(Candidate(file) for file in arguments.quantised),
-    ]
+    if arguments.merged is None and arguments.adapter_gguf is None:
+        raise Problem(
+            "nothing is named that could be measured; give --merged FILE, or --base-gguf FILE and --adapter-gguf FILE"
+        )
+    # What needs torch, after what can be refused without.
+    from .. import base
+    from ..prove import Candidate, HeldOut, Trained, prove, table
+
+    candidates = []
+    if arguments.merged is not None:
+        candidates.append(Candidate(arguments.merged))
     if arguments.adapter_gguf is not None:
-        candidates.insert(1, Candidate(arguments.base_gguf, arguments.adapter_gguf))
+        candidates.append(Candidate(arguments.base_gguf, arguments.adapter_gguf))
+    candidates += [Candidate(file) for file in arguments.quantised]
     if arguments.adapter is not None:
         readable(
             arguments.adapter / "adapter_config.json", "the adapter's configuration"

@@ -12,7 +12,6 @@ What is left out stands in rejected.jsonl with file, row and reason.
 """
 
 import argparse
-import hashlib
 import re
 import shutil
 import sys
@@ -23,7 +22,7 @@ from pathlib import Path
 
 from .. import dialogue as files
 from .. import options
-from ..dialogue import Dialogue
+from ..dialogue import HALF, Dialogue
 from ..problems import BadRow, Problem, readable
 from . import chats, groups, personal, report, rows, shapes, splits, talk, text, transcript  # fmt: skip
 
@@ -62,6 +61,8 @@ class Read:
     rejected: list[BadRow]
     speakers: Counter[str] = field(default_factory=Counter)
     """Who speaks in a transcript or a chat, and how often."""
+    unread: set[str] = field(default_factory=set)
+    """The fields of its rows that teach nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,8 @@ def prepare(order: Preparation) -> report.Report:
         raise Problem(f"no dialogue could be read; the first reasons:{first}")
 
     _progress(f"{len(dialogues)} dialogues read, looking for personal data")
-    scanned = [personal.scan(dialogue) for dialogue in dialogues]
+    names = personal.StandIns()
+    scanned = [personal.scan(dialogue, names) for dialogue in dialogues]
     findings = [finding for found, _ in scanned for finding in found]
     if order.mask:
         dialogues = [masked for _, masked in scanned]
@@ -123,14 +125,19 @@ def prepare(order: Preparation) -> report.Report:
         kind=order.kind,
         persona=order.persona,
         files={one.file: (len(one.dialogues), len(one.rejected)) for one in read},
-        speakers={one.file: one.speakers for one in read if one.speakers},
+        # With or without --mask: these are for reading, and may go where the data do not.
+        speakers={
+            one.file: Counter({names.masked(name): count for name, count in one.speakers.items()})
+            for one in read if one.speakers
+        },
+        unread={one.file: sorted(one.unread) for one in read if one.unread},
         splits=split,
-        rejected=rejected,
+        rejected=[BadRow(bad.file, bad.row, names.masked(bad.reason)) for bad in rejected],
         duplicates=duplicates,
         findings=findings,
         masked=order.mask,
         limit=order.limit,
-    )
+    )  # fmt: skip
     _write(order.out, told)
     return told
 
@@ -152,16 +159,15 @@ def _refuse_foreign(out: Path, persona: str) -> None:
         raise Problem(
             f"{out} holds the training data of {told.get('persona')!r}; name another --out for {persona!r}"
         )
-    for name, hashed in told.get("sha256", {}).items():
-        if (out / name).exists() and _sha256(out / name) != hashed:
-            raise Problem(
-                f"{out / name} has been changed by hand since it was prepared; name another --out, or remove {out} to lose the changes"
-            )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    foreign = sorted({path.name for path in out.iterdir()} - {*report.WRITTEN})
+    if foreign:
+        raise Problem(
+            f"{out} also holds {', '.join(foreign)}, which `prepare` has not written; move that elsewhere, or name another --out"
+        )
+    for name in report.changed(out, told):
+        raise Problem(
+            f"{out / name} has been changed by hand since it was prepared; name another --out, or remove {out} to lose the changes"
+        )
 
 
 def _named(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, str]]:
@@ -170,6 +176,10 @@ def _named(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, str]]:
     given = set()
     for path in inputs:
         readable(path, "the file")
+        if HALF.search(str(path)):
+            raise Problem(
+                f"the name {str(path)!r} is not UTF-8, as of a file from a Korean ZIP; rename it"
+            )
         if path.is_dir():
             raise Problem(f"{path} is a folder; name the files in it: {path}/*")
         if path.resolve() in given:
@@ -189,8 +199,9 @@ def _read(order: Preparation, path: Path, name: str) -> Read:
     place = shapes.Place(str(path), 1, name, order.persona)
     lines = _lines(order, place)
     speakers: Counter[str] = Counter()
+    unread: set[str] = set()
     if lines is None:
-        found = _shaped(order, path, name)
+        found = _shaped(order, path, name, unread)
     else:
         said = [line for line in lines if isinstance(line, talk.Line)]
         speakers = talk.speakers(said)
@@ -206,7 +217,7 @@ def _read(order: Preparation, path: Path, name: str) -> Read:
     if not dialogues and not rejected:
         raise Problem(f"{path} holds no row; is it only a header?")
     # As they stand in the file, whatever found them.
-    return Read(str(path), dialogues, sorted(rejected, key=lambda bad: bad.row), speakers)  # fmt: skip
+    return Read(str(path), dialogues, sorted(rejected, key=lambda bad: bad.row), speakers, unread)  # fmt: skip
 
 
 def _speaker(order: Preparation) -> str:
@@ -228,8 +239,13 @@ def _lines(order: Preparation, place: shapes.Place) -> list[talk.Line | BadRow] 
     return list(transcript.read_transcript(place, _speaker(order)))
 
 
-def _shaped(order: Preparation, path: Path, name: str) -> Iterator[Dialogue | BadRow]:
-    """The dialogues of rows; the first row tells whether the file is one for this kind at all."""
+def _shaped(
+    order: Preparation, path: Path, name: str, unread: set[str]
+) -> Iterator[Dialogue | BadRow]:
+    """The dialogues of rows; the first row tells whether the file is one for this kind at all.
+
+    `unread` gets the fields that teach nothing.
+    """
     is_first = True
     for item in rows.read_rows(path):
         if isinstance(item, BadRow):
@@ -238,9 +254,9 @@ def _shaped(order: Preparation, path: Path, name: str) -> Iterator[Dialogue | Ba
         number, row = item.number, item.row
         shape = shapes.shape_of(row)
         place = shapes.Place(
-            f"{path}[{item.sheet}]" if item.sheet else str(path),
+            rows.part_of(path, item.part),
             number,
-            f"{name}[{item.sheet}]" if item.sheet else name,
+            rows.part_of(name, item.part),
             order.persona,
         )
         if is_first and shape is None:
@@ -256,6 +272,7 @@ def _shaped(order: Preparation, path: Path, name: str) -> Iterator[Dialogue | Ba
                 f"the fields {', '.join(map(str, row)) or '(none)'} are not those of the rows before"
             )
         else:
+            unread |= shape.unread(row)
             yield from shape.read(place, row)
 
 
@@ -285,10 +302,15 @@ def _write(out: Path, told: report.Report) -> None:
         for stale in (partial, old):
             if stale.exists():
                 shutil.rmtree(stale)
-        partial.mkdir(parents=True)
-        for name, dialogues in told.splits.items():
-            files.write(partial / f"{name}.jsonl", dialogues)
-        told.write(partial, {f"{name}.jsonl": _sha256(partial / f"{name}.jsonl") for name in told.splits})  # fmt: skip
+        try:
+            partial.mkdir(parents=True)
+            for name, dialogues in told.splits.items():
+                files.write(partial / f"{name}.jsonl", dialogues)
+            told.write(partial)
+        except BaseException:
+            # Half a folder takes the room that may be what is missing.
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
         if whole.exists():
             whole.rename(old)
         partial.rename(whole)

@@ -76,7 +76,7 @@ def grouped(
     )
     questions = [plain(one.turns[0].content) for one in dialogues]
     # "Where is building 1?" and "Where is building 2?" look alike and ask for different things.
-    numbers = [re.sub(r"\D+", " ", one.turns[0].content) for one in dialogues]
+    numbers = [" ".join(re.findall(r"\d+", one.turns[0].content)) for one in dialogues]
     single = [len(one.turns) == 2 and one.turns[0].name is None for one in dialogues]
     _join_alike(
         names,
@@ -100,11 +100,6 @@ def plain(text: str) -> str:
     return "".join(character for character in folded if character.isalnum())
 
 
-def likeness(one: str, other: str) -> float:
-    """The share of common character trigrams (Jaccard) of two plain texts."""
-    return _jaccard(_shingles(one), _shingles(other))
-
-
 def _join_alike(
     names: Sequence[str],
     texts: Sequence[str],
@@ -114,7 +109,7 @@ def _join_alike(
     same: Sequence[str] | None = None,
 ) -> None:
     """Joins the groups of texts that are alike; `same` must be equal for both, where it is given."""
-    buckets: dict[int, list[int]] = defaultdict(list)
+    buckets: dict[tuple[int, str], list[int]] = defaultdict(list)
     shingles: dict[int, array[int]] = {}
     first: dict[tuple[str, str], int] = {}
     for index, text in enumerate(texts):
@@ -130,10 +125,9 @@ def _join_alike(
         first[key] = index
         mine = _shingles(text)
         shingles[index] = array("I", mine)
-        for bucket in _buckets(mine):
+        # Only texts that can be joined share a bucket: others would crowd them out of it.
+        for bucket in ((least, key[1]) for least in _buckets(mine)):
             for other in buckets[bucket]:
-                if same and same[other] != same[index]:
-                    continue
                 if union.find(names[other]) == union.find(names[index]):
                     continue
                 if _jaccard(mine, set(shingles[other])) >= ALIKE:

@@ -4,6 +4,7 @@ It finds what has a form. Names, and what someone tells about themselves, it can
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -76,27 +77,64 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], bool]], ..
 )  # fmt: skip
 
 
-def scan(dialogue: Dialogue) -> tuple[list[Finding], Dialogue]:
-    """What was found in its words, and the dialogue with words such as [phone] in the place of each."""
+class StandIns:
+    """Names without personal data: chat programs call somebody who is no contact by the telephone number.
+
+    The same gets the same stand-in, such as `[phone] 1`, so that people stay apart.
+    """
+
+    def __init__(self) -> None:
+        """Knows nobody yet."""
+        self._given: dict[str, str] = {}
+        self._count: Counter[str] = Counter()
+
+    def masked(self, text: str) -> str:
+        """A name, or a sentence that may hold one."""
+        korean = is_korean(text)
+
+        def put(kind: str, found: str) -> str:
+            if found not in self._given:
+                self._count[kind] += 1
+                self._given[found] = f"{KINDS[kind][korean]} {self._count[kind]}"
+            return self._given[found]
+
+        return _replaced(text, put)
+
+
+def scan(dialogue: Dialogue, names: StandIns) -> tuple[list[Finding], Dialogue]:
+    """What was found in its words and names, and the dialogue with words such as [phone] in the place of each."""
     findings: list[Finding] = []
 
     def masked(text: str) -> str:
         korean = is_korean(text)
-        for kind, pattern, holds in PATTERNS:
 
-            def put(match: re.Match[str], kind: str = kind, holds: Callable[[re.Match[str]], bool] = holds) -> str:  # fmt: skip
-                if not holds(match):
-                    return match[0]
-                source = dialogue.source
-                findings.append(Finding(kind, source.file, source.row, _stars(match[0])))  # fmt: skip
-                return KINDS[kind][korean]
+        def put(kind: str, found: str) -> str:
+            source = dialogue.source
+            findings.append(Finding(kind, source.file, source.row, _stars(found)))
+            return KINDS[kind][korean]
 
-            text = pattern.sub(put, text)
-        return text
+        return _replaced(text, put)
 
-    turns = tuple(Turn(turn.role, masked(turn.content), turn.name) for turn in dialogue.turns)  # fmt: skip
+    # A person counts once, however often they speak.
+    for name in dict.fromkeys(turn.name for turn in dialogue.turns if turn.name):
+        masked(name)
+    turns = tuple(
+        Turn(turn.role, masked(turn.content), turn.name and names.masked(turn.name))
+        for turn in dialogue.turns
+    )
     system = masked(dialogue.system) if dialogue.system else dialogue.system
     return findings, replace(dialogue, turns=turns, system=system)
+
+
+def _replaced(text: str, put: Callable[[str, str], str]) -> str:
+    """The text with what `put` gives for the kind and the words of each that is found."""
+    for kind, pattern, holds in PATTERNS:
+
+        def replaced(match: re.Match[str], kind: str = kind, holds: Callable[[re.Match[str]], bool] = holds) -> str:  # fmt: skip
+            return put(kind, match[0]) if holds(match) else match[0]
+
+        text = pattern.sub(replaced, text)
+    return text
 
 
 def _stars(text: str) -> str:

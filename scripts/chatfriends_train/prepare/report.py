@@ -1,21 +1,25 @@
 """What `prepare` tells: report.json for programs, report.md for people, rejected.jsonl and a short text on the screen."""
 
+import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from ..dialogue import Dialogue
+from ..files import sha256
 from ..problems import BadRow
 from .groups import Duplicate
 from .personal import Finding
 from .splits import SPLITS
 
 JSON, MARKDOWN, REJECTED = "report.json", "report.md", "rejected.jsonl"
+WRITTEN = (*(f"{name}.jsonl" for name in SPLITS), REJECTED, MARKDOWN, JSON)
+"""All that `prepare` puts into its folder."""
 LISTED = 20
 """How many rows of each kind the page for people lists; report.json and rejected.jsonl have all."""
 
@@ -31,7 +35,22 @@ def before(folder: Path) -> dict[str, Any] | None:
         told = json.loads((folder / JSON).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, dict) and {"kind", "persona", "splits"} <= told.keys() else None  # fmt: skip
+    whole = isinstance(told, dict) and {"kind", "persona", "splits"} <= told.keys()
+    return told if whole and isinstance(told.get("sha256"), dict) else None
+
+
+def changed(folder: Path, told: dict[str, Any]) -> Iterator[str]:
+    """The files that are not as the run that told of them has left them; what is missing is no loss."""
+    for name, hashed in told["sha256"].items():
+        path = folder / name
+        if path.exists() and hashed != (_hashed(told) if name == JSON else sha256(path)):  # fmt: skip
+            yield name
+
+
+def _hashed(told: dict[str, Any]) -> str:
+    """The hash of report.json, which stands in it: that of all else it tells."""
+    rest = {name: value for name, value in told.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest).encode()).hexdigest()
 
 
 def listed(found: Counter[str]) -> str:
@@ -86,6 +105,8 @@ class Report:
     """Dialogues and rejected rows of each file."""
     speakers: dict[str, Counter[str]]
     """Who speaks in each transcript or chat, and how often: a heading that was taken for a name shows here."""
+    unread: dict[str, list[str]]
+    """The fields of each file's rows that teach nothing: a passage under another name shows here."""
     splits: dict[str, list[Dialogue]]
     rejected: list[BadRow]
     duplicates: list[Duplicate]
@@ -106,6 +127,7 @@ class Report:
                 for file, (read, rejected) in self.files.items()
             ],
             "speakers": {file: dict(found.most_common()) for file, found in self.speakers.items()},
+            "unread": self.unread,
             "splits": {
                 name: {
                     "dialogues": len(dialogues),
@@ -155,15 +177,18 @@ class Report:
             "(scenes, conversations, questions that ask for different things) are needed, some dozens to learn anything"
         )
 
-    def write(self, folder: Path, sha256: dict[str, str]) -> None:
-        """Writes the three files; `sha256` are the hashes of the splits, by which a change by hand is seen."""
+    def write(self, folder: Path) -> None:
+        """Writes the three files beside the splits, with the hashes of all by which a change by hand is seen."""
         # A field's name may hold what UTF-8 cannot write.
         with (folder / REJECTED).open("w", encoding="utf-8", errors="backslashreplace") as file:  # fmt: skip
             for bad in self.rejected:
                 row = {"file": bad.file, "row": bad.row, "reason": bad.reason}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
         (folder / MARKDOWN).write_text(self.page(), "utf-8", "backslashreplace")
-        text = json.dumps(self.to_json() | {"sha256": sha256}, ensure_ascii=False, indent=1)  # fmt: skip
+        told = self.to_json()
+        hashes = {name: sha256(folder / name) for name in WRITTEN if name != JSON}
+        told["sha256"] = hashes | {JSON: _hashed(told)}
+        text = json.dumps(told, ensure_ascii=False, indent=1)
         (folder / JSON).write_text(text + "\n", "utf-8", "backslashreplace")
 
     def page(self) -> str:
@@ -176,6 +201,7 @@ class Report:
             f"# Training data of {self.persona} ({self.kind})",
             _table(("file", "dialogues", "rejected rows"), (one.values() for one in told["files"])),
             *(f"Speakers of {file}: {', '.join(f'{name} ({count})' for name, count in found.most_common())}" for file, found in self.speakers.items()),
+            *(f"Fields of {file} that are not read: {', '.join(names)}" for file, names in self.unread.items()),
             _table(("split", "dialogues", "groups", "turns", "characters", "tokens (estimated)"),
                    ((name, *counts.values()) for name, counts in told["splits"].items())),
             _table(("length of a dialogue", "min", "median", "p95", "max"),
@@ -220,7 +246,8 @@ class Report:
             self.lacking(),
             f"written: {out}; {out / MARKDOWN} tells more",
         ]
-        return "\n".join(filter(None, lines))
+        # A name may hold half a character, which no screen can show.
+        return "\n".join(filter(None, lines)).encode("utf-8", "backslashreplace").decode()  # fmt: skip
 
 
 def _table(head: Sequence[str], body: Iterable[Iterable[Any]]) -> str:

@@ -3,8 +3,9 @@
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ class Numbered:
     number: int
     """Line (JSON, CSV) or row (XLSX, Parquet; a header is row 1), from 1."""
     row: Row
-    sheet: str = ""
-    """The title of its sheet, where a file has several."""
+    part: str = ""
+    """The title of its sheet, where a file has several, and which element it is, where a line of JSON has several."""
     header: int = 0
     """The row that names the columns; none in JSON and Parquet."""
 
@@ -31,6 +32,8 @@ class Numbered:
 csv.field_size_limit(16_777_216)
 LONGEST_ROW = 1000
 """Lines of a CSV file that one row may take; a quotation mark that is open for longer was never closed."""
+# Python reads no integer of more than 4,300 digits, whose value would take it too long.
+BEYOND = "a number is too long, or lists stand too deep in one another, to be read; put a long number between quotation marks"
 
 
 def read_rows(path: Path) -> Iterator[Numbered | BadRow]:
@@ -45,8 +48,23 @@ def read_rows(path: Path) -> Iterator[Numbered | BadRow]:
     return reader(path)
 
 
+def part_of(file: str | Path, part: str) -> str:
+    """What a part of a file is called in messages and groups."""
+    return f"{file}[{part}]" if part else str(file)
+
+
 def _json(path: Path) -> Iterator[Numbered | BadRow]:
     """The elements of an array, or the one object; arrays or objects one after the other are read, too."""
+    before = 0
+    for number, ((line, value), (after, _)) in enumerate(pairwise(chain(_elements(path), [(0, None)])), 1):  # fmt: skip
+        # Where a whole array stands on one line, the line tells no element from another.
+        part = f"element {number}" if line in (before, after) else ""
+        yield _object(path, line, value, part)
+        before = line
+
+
+def _elements(path: Path) -> Iterator[tuple[int, Any]]:
+    """Each value with the line on which it begins."""
     text = read_text(path)
     decoder = json.JSONDecoder()
     position = _skip(text, 0)
@@ -66,7 +84,9 @@ def _json(path: Path) -> Iterator[Numbered | BadRow]:
             raise Problem(
                 f"{path}:{error.lineno}: not JSON: {error.msg}; mend the file there"
             ) from error
-        yield _object(path, line, value)
+        except (ValueError, RecursionError) as error:
+            raise Problem(f"{path}:{line}: {BEYOND}") from error
+        yield line, value
         position = _skip(text, position)
         if is_array and text[position : position + 1] == ",":
             position = _skip(text, position + 1)
@@ -95,14 +115,19 @@ def _jsonl(path: Path) -> Iterator[Numbered | BadRow]:
                 str(path), number, f"not JSON: {error.msg} at character {error.colno}"
             )
             continue
+        except (ValueError, RecursionError):
+            yield BadRow(str(path), number, BEYOND)
+            continue
         yield _object(path, number, value)
 
 
-def _object(path: Path, number: int, value: Any) -> Numbered | BadRow:
+def _object(path: Path, number: int, value: Any, part: str = "") -> Numbered | BadRow:
     if isinstance(value, dict):
-        return Numbered(number, value)
+        return Numbered(number, value, part)
     return BadRow(
-        str(path), number, f"{kind_of(value)} where an object {{…}} is expected"
+        part_of(path, part),
+        number,
+        f"{kind_of(value)} where an object {{…}} is expected",
     )
 
 
@@ -168,18 +193,28 @@ def _xlsx(path: Path) -> Iterator[Numbered | BadRow]:
         columns: list[str] | None = None
         header = 0
         title = sheet.title if len(book.worksheets) > 1 else ""
-        written = formulas[sheet.title].iter_rows(values_only=True)
-        for number, (cells, inner) in enumerate(zip(sheet.iter_rows(values_only=True), written, strict=True), 1):  # fmt: skip
+        both = zip(_cells(path, sheet), _cells(path, formulas[sheet.title]), strict=True)  # fmt: skip
+        for number, (cells, inner) in enumerate(both, 1):
             if not any(cell is not None and str(cell).strip() for cell in inner):
                 continue
             if columns is None:
                 columns, header = _columns(path, number, cells), number
             elif any(cell is None and isinstance(formula, str) and formula.startswith("=") for cell, formula in zip(cells, inner, strict=True)):  # fmt: skip
-                yield BadRow(f"{path}[{title}]" if title else str(path), number, "a formula without its result; open the file in a spreadsheet program and save it there")  # fmt: skip
+                yield BadRow(part_of(path, title), number, "a formula without its result; open the file in a spreadsheet program and save it there")  # fmt: skip
             else:
                 yield Numbered(number, dict(zip(columns, cells, strict=False)), title, header)  # fmt: skip
     book.close()
     formulas.close()
+
+
+def _cells(path: Path, sheet: Any) -> Iterator[tuple[Any, ...]]:
+    """The rows of a sheet, which is read only now, not when its file is opened."""
+    try:
+        yield from sheet.iter_rows(values_only=True)
+    except Exception as error:  # as above
+        raise Problem(
+            f"{path}[{sheet.title}] is no whole sheet ({error}); save the file from your spreadsheet again"
+        ) from error
 
 
 def _parquet(path: Path) -> Iterator[Numbered | BadRow]:
@@ -188,18 +223,30 @@ def _parquet(path: Path) -> Iterator[Numbered | BadRow]:
 
     try:
         file = parquet.ParquetFile(path)
+        columns = _columns(path, 1, file.schema_arrow.names)
         number = 1
         for batch in file.iter_batches(1024):
-            for row in batch.to_pylist():
+            values = [_values(path, name, column) for name, column in zip(columns, batch.columns, strict=True)]  # fmt: skip
+            for row in zip(*values, strict=True):
                 number += 1
-                yield Numbered(number, row)
+                yield Numbered(number, dict(zip(columns, row, strict=True)))
     except (pyarrow.ArrowException, OSError) as error:
         raise Problem(
             f"{path} is no whole Parquet file ({error}); write it again"
         ) from error
 
 
-def _columns(path: Path, number: int, cells: list[Any] | tuple[Any, ...]) -> list[str]:
+def _values(path: Path, column: str, array: Any) -> list[Any]:
+    """The values of a column as Python has them; not all that Arrow can say are any, such as times to a nanosecond."""
+    try:
+        return array.to_pylist()
+    except (ValueError, OverflowError) as error:
+        raise Problem(
+            f"{path}: the column {column!r} cannot be read ({error}); write it as text, or leave it out"
+        ) from error
+
+
+def _columns(path: Path, number: int, cells: Iterable[Any]) -> list[str]:
     columns = [clean(str(cell)) if cell is not None else "" for cell in cells]
     named = [column for column in columns if column]
     twice = sorted({column for column in named if named.count(column) > 1})

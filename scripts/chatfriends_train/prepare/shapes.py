@@ -14,6 +14,7 @@ QUESTIONS = ("question", "questions", "query", "prompt", "user", "q", "질문", 
 ANSWERS = ("answer", "answers", "response", "reply", "completion", "a", "답변", "대답", "응답", "답", "챗봇", "답변내용")  # fmt: skip
 INSTRUCTIONS = ("instruction", "지시", "지시문", "명령")
 INPUTS = ("input", "입력")
+PASSAGES = ("context", "지문", "본문")
 OUTPUTS = ("output", "출력", "response", "답변", "answer")
 ROLES: dict[str, Role | None] = {
     "user": "user",
@@ -73,6 +74,8 @@ class Shape:
     """As it is called in messages."""
     fits: Callable[[Row], bool]
     parse: Callable[[Place, Row], Iterator[Dialogue | BadRow]]
+    fields: Callable[[Row], Iterable[str | None]]
+    """Those of the row's fields that `parse` reads."""
 
     def read(self, place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
         """The dialogues of a row, or why it has none."""
@@ -80,6 +83,10 @@ class Shape:
             yield from self.parse(place, row)
         except ValueError as fault:
             yield place.bad(str(fault))
+
+    def unread(self, row: Row) -> set[str]:
+        """The fields that teach nothing."""
+        return set(filter(None, row)) - set(self.fields(row))
 
 
 def shape_of(row: Row) -> Shape | None:
@@ -119,24 +126,28 @@ def words_of(row: Row, names: Sequence[str]) -> str:
 
 
 def input_of(row: Row) -> str:
-    """What is given with an instruction."""
-    words = words_of(row, INPUTS)
-    return "" if words.lower() in NO_INPUT else words
+    """What is given with an instruction: a passage, as Dolly has it, an input, or both."""
+    given = (words_of(row, names) for names in (PASSAGES, INPUTS))
+    return "\n\n".join(words for words in given if words.lower() not in NO_INPUT)
 
 
 def _pair(question: str, answer: str) -> list[Turn]:
     return [Turn("user", question), Turn("assistant", answer)]
 
 
-def _table(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
-    """A question and its answer, or one in each language where the table has columns of both."""
-    languages = [
+def _languages(row: Row) -> list[tuple[Sequence[str], Sequence[str]]]:
+    """What question and answer may be called in each language that has both, or in any."""
+    return [
         (questions, answers)
         for is_right in (str.isascii, is_korean)
         if field_of(row, questions := [*filter(is_right, QUESTIONS)])
         and field_of(row, answers := [*filter(is_right, ANSWERS)])
     ] or [(QUESTIONS, ANSWERS)]
-    pairs = [(words_of(row, questions), words_of(row, answers)) for questions, answers in languages]  # fmt: skip
+
+
+def _table(place: Place, row: Row) -> Iterator[Dialogue | BadRow]:
+    """A question and its answer, or one in each language where the table has columns of both."""
+    pairs = [(words_of(row, questions), words_of(row, answers)) for questions, answers in _languages(row)]  # fmt: skip
     # A row that is in one language only lacks nothing.
     for question, answer in [pair for pair in pairs if any(pair)] or pairs[:1]:
         if not question or not answer:
@@ -338,36 +349,43 @@ SHAPES = (
         "an export of the daemon",
         lambda row: "persona" in row and isinstance(row.get("turns"), list),
         _export,
+        lambda _: ("persona", "turns"),
     ),
     Shape(
         "a conversation",
         lambda row: "messages" in row or "conversations" in row,
         _chat,
+        lambda row: ("persona", "messages" if "messages" in row else "conversations"),
     ),
     Shape(
         "the emotional dialogue corpus",
         lambda row: "talk" in row or {(1, "user"), (1, "assistant")} <= _sentences(row).keys(),
         _emotional,
+        lambda row: ("talk",) if isinstance(row.get("talk"), dict) else _sentences(row).values(),
     ),
     Shape(
         "self-instruct",
         lambda row: "instances" in row and field_of(row, INSTRUCTIONS) is not None,
         _self_instruct,
+        lambda row: (field_of(row, INSTRUCTIONS), "instances"),
     ),
     Shape(
         "an instruction",
         lambda row: bool(field_of(row, INSTRUCTIONS) and field_of(row, OUTPUTS)),
         _alpaca,
+        lambda row: [field_of(row, names) for names in (INSTRUCTIONS, PASSAGES, INPUTS, OUTPUTS)],
     ),
     Shape(
         "question and answer",
         lambda row: bool(field_of(row, QUESTIONS) and field_of(row, ANSWERS)),
         _table,
+        lambda row: [field_of(row, names) for pair in _languages(row) for names in pair],
     ),
     # Two columns that are called input and output are a question and its answer, too.
     Shape(
         "input and output",
         lambda row: bool(field_of(row, INPUTS) and field_of(row, OUTPUTS)),
         lambda place, row: iter([_task(place, words_of(row, INPUTS), "", words_of(row, OUTPUTS))]),
+        lambda row: [field_of(row, names) for names in (INPUTS, OUTPUTS)],
     ),
 )  # fmt: skip

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from ..problems import Problem, readable
 
-# Zero-width characters, byte-order marks and controls other than tab and line feed: they are invisible and cost tokens.
+# Zero-width characters, byte-order marks, marks of the direction of writing, and controls other than tab and line feed: they are
+# invisible and cost tokens.
 INVISIBLE = re.compile(
-    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2060\ufeff]"
+    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
 )
 HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 
@@ -18,7 +19,9 @@ def clean(words: str) -> str:
 
     NFC matters: llama.cpp does not apply a tokenizer's normaliser, and decomposed Hangul takes five times the tokens.
     """
-    words = words.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ")
+    words = words.replace("\r\n", "\n").replace("\r", "\n")
+    # Spaces and hyphens at which no line breaks, as in the telephone numbers that WhatsApp writes.
+    words = words.replace("\u00a0", " ").replace("\u2011", "-")
     words = INVISIBLE.sub("", unicodedata.normalize("NFC", words))
     return re.sub(r"[ \t]*\n[ \t]*", "\n", words).strip()
 

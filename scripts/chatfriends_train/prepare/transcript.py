@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..problems import BadRow, Problem, readable
 from .shapes import Place
@@ -130,6 +131,7 @@ def _docx(path: Path) -> Iterator[tuple[int, str]]:
         raise Problem(
             f"{path} is no DOCX file ({error}); save it from your word processor as .docx"
         ) from error
+    _accept(document.element.body)
     number = 0
     for block in document.iter_inner_content():
         if isinstance(block, Paragraph):
@@ -142,6 +144,17 @@ def _docx(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line
     if not number:
         raise Problem(f"{path} holds no text")
+
+
+def _accept(body: Any) -> None:
+    """Accepts tracked changes and unwraps content controls, whose words python-docx would leave out."""
+    # What was deleted or moved away, and what a control shows where nothing has been written.
+    for gone in body.xpath(".//w:del | .//w:moveFrom | .//w:sdtPr | .//w:sdtEndPr | .//w:sdt[w:sdtPr/w:showingPlcHdr]"):  # fmt: skip
+        gone.getparent().remove(gone)
+    for wrapper in body.xpath(".//w:ins | .//w:moveTo | .//w:sdt | .//w:sdtContent | .//w:smartTag | .//w:customXml"):  # fmt: skip
+        above = wrapper.getparent()
+        place = above.index(wrapper)
+        above[place : place + 1] = list(wrapper)
 
 
 def _utterances(

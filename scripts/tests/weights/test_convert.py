@@ -1,11 +1,13 @@
 """GGUF files, on tiny random models: the daemon's engine loads them and says what the model says."""
 
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +31,7 @@ from chatfriends_train import (  # noqa: E402
     converter,
     daemon,
     files,
+    gguf_file,
     merge,
     pretokenizer,
     scores,
@@ -496,6 +499,24 @@ def test_a_run_that_was_killed_leaves_no_file(
         convert.convert(made / "qwen2/merged", out)
 
 
+def test_what_is_no_file_of_ours_is_left(made: Path, tmp_path: Path):
+    """llama.cpp's reader raises whatever it stumbles over in a file that is empty, foreign or cut off."""
+    whole = (made / "qwen2/base.gguf").read_bytes()
+    out = tmp_path / "out.gguf"
+    steps = (
+        lambda: convert.convert(made / "qwen2/base", out),
+        lambda: adapter.adapt(made / "qwen2/base", made / "qwen2/adapter", out),
+    )
+    for data in (b"", b"my thesis", b"GGUF", whole[:40], whole[:2000], whole[:-1000]):
+        out.write_bytes(data)
+        for step in steps:
+            with pytest.raises(Problem, match="is there already and is of another"):
+                step()
+        assert out.read_bytes() == data
+        with pytest.raises(Problem, match="out.gguf is (no GGUF file, or|empty)"):
+            gguf_file.opened(out)
+
+
 def test_numbers_are_kept_as_asked(made: Path, tmp_path: Path):
     for stored, expected in (("f16", "F16"), ("bf16", "BF16"), ("auto", "F16")):
         convert.convert(made / "gpt2/base", tmp_path / f"{stored}.gguf", stored=stored)
@@ -517,12 +538,63 @@ def test_a_folder_without_the_converter_is_refused(tmp_path: Path):
         converter.find(tmp_path)
 
 
+# What builds a package, as pip asks for it: only its name and version.
+BACKEND = """
+from pathlib import Path
+def prepare_metadata_for_build_wheel(folder, settings=None):
+    about = Path(folder) / "llama_cpp_python-{0}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\\nName: llama-cpp-python\\nVersion: {0}\\n")
+    return about.name
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A source package as the index has it, with the converter's files but empty; pip finds it and no other."""
+    name = f"llama_cpp_python-{converter.VERSION}"
+    contents = {
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: llama-cpp-python\nVersion: {converter.VERSION}\n",
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": BACKEND.format(converter.VERSION),
+        "vendor/llama.cpp/src/llama.cpp": "not needed",
+    }
+    contents |= {f"vendor/llama.cpp/{needed}": "" for needed in converter.NEEDED}
+    index = tmp_path / "index"
+    index.mkdir()
+    with tarfile.open(index / f"{name}.tar.gz", "w:gz") as archive:
+        for inner, text in contents.items():
+            member = tarfile.TarInfo(f"{name}/{inner}")
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return index / f"{name}.tar.gz"
+
+
 def test_the_converter_is_fetched_once_and_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    package: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(converter, "SHA256", "0" * 64)
-    with pytest.raises(Problem, match="could not be fetched(.|\n)*--llama-cpp"):
+    monkeypatch.setattr(converter, "SHA256", files.sha256(package))
+    folder = converter.find(None)
+    assert "fetching llama.cpp's converter" in capsys.readouterr().err
+    found = {
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
+    }
+    assert found == set(converter.NEEDED)
+    # Where it came from is not asked again.
+    package.unlink()
+    assert converter.find(None) == folder
+    assert capsys.readouterr().err == ""
+    assert list(files.cache().iterdir()) == [folder]
+
+
+def test_another_package_of_the_converters_name_is_refused(package: Path):
+    """Whoever changes what the index has runs nothing here."""
+    with pytest.raises(
+        Problem, match=f"Expected sha256 {converter.SHA256}(.|\n)*--llama-cpp"
+    ):
         converter.find(None)
     assert not list(files.cache().iterdir())
 

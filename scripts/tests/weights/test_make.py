@@ -203,6 +203,7 @@ def test_personas_share_the_file_of_their_base(
 def test_what_quantising_spoils_answers_with_the_larger_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
     divergences: tuple[float, float] | None,
     chosen: str | None,
 ) -> None:
@@ -251,4 +252,6 @@ def test_what_quantising_spoils_answers_with_the_larger_file(
     for _ in range(2):
         found = make._proven(order, plan, data, choices, stamps)
         assert found.model.name == f"nari.{chosen}.gguf"
+    said = "run `chatfriends-train prove --base base"
+    assert (said in capsys.readouterr().err) == (divergences is None)
     assert asked == {"Q8_0": [1], "F16": [1, 2]}[chosen] * (1 if divergences else 2)

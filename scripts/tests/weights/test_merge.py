@@ -314,6 +314,17 @@ def quantised(base: Path) -> None:
     )
 
 
+def half_a_configuration_of_it(base: Path) -> None:
+    """As a download that broke off leaves it."""
+    path = base / "config.json"
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def index_of_nothing(base: Path) -> None:
+    """As somebody has edited it."""
+    (base / "model.safetensors.index.json").write_text("{}")
+
+
 def pickled(base: Path) -> None:
     """As older models lie on the hub."""
     (base / "model.safetensors").rename(base / "pytorch_model.bin")
@@ -325,6 +336,8 @@ def pickled(base: Path) -> None:
         (cut_off, "bytes where .* belong; fetch it again"),
         (quantised, "is quantised"),
         (pickled, "as .bin files"),
+        (half_a_configuration_of_it, "config.json is no JSON"),
+        (index_of_nothing, "index.json does not say in which files"),
     ],
 )
 def test_a_base_that_cannot_be_read_is_named(
@@ -334,6 +347,66 @@ def test_a_base_that_cannot_be_read_is_named(
     spoil(tmp_path / "base")
     with pytest.raises(Problem, match=reason):
         merge.merge(tmp_path / "base", made / "llama3/adapter", tmp_path / "out")
+
+
+def cut_off_weights(adapter: Path) -> None:
+    """As a copy that broke off leaves them."""
+    path = adapter / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def foreign_weights(adapter: Path) -> None:
+    """As a page that was saved under their name."""
+    (adapter / "adapter_model.safetensors").write_text("<html>Sign in</html>")
+
+
+def without_alpha(adapter: Path) -> None:
+    """As somebody has edited it."""
+    rename(adapter, lora_alpha=None)
+
+
+def half_a_configuration(adapter: Path) -> None:
+    """As a copy that broke off leaves it."""
+    path = adapter / "adapter_config.json"
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def half_a_record(adapter: Path) -> None:
+    """As a copy that broke off leaves it."""
+    (adapter / "base.json").write_text('{"name": "x"')
+
+
+def record_of_nothing(adapter: Path) -> None:
+    """As somebody has edited it."""
+    (adapter / "base.json").write_text('{"name": "x"}')
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (cut_off_weights, "adapter_model.safetensors is no safetensors file, or was"),
+        (foreign_weights, "adapter_model.safetensors is no safetensors file, or was"),
+        (without_alpha, "adapter_config.json: lora_alpha is None"),
+        (half_a_configuration, "adapter_config.json is no JSON"),
+        (half_a_record, "base.json is no JSON"),
+        (record_of_nothing, "base.json lacks the name or the fingerprint"),
+    ],
+)
+def test_an_adapter_that_cannot_be_read_is_named(
+    made: Path, tmp_path: Path, spoil: Callable[[Path], None], reason: str
+):
+    shutil.copytree(made / "qwen2/adapter", tmp_path / "adapter")
+    spoil(tmp_path / "adapter")
+    with pytest.raises(Problem, match=reason):
+        merge.merge(made / "qwen2/base", tmp_path / "adapter", tmp_path / "out")
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_an_empty_folder_is_as_good_as_none(made: Path, tmp_path: Path):
+    """It was said to hold something else."""
+    (tmp_path / "out").mkdir()
+    merge.merge(made / "qwen2/base", made / "qwen2/adapter", tmp_path / "out")
+    assert (tmp_path / "out" / "model.safetensors").exists()
 
 
 def test_a_full_disk_and_a_small_memory_are_named_before_anything_is_written(

@@ -21,6 +21,7 @@ from chatfriends_train import (  # noqa: E402
     scores,
     tiny,
 )
+from chatfriends_train.dialogue import Dialogue, Source, Turn, write  # noqa: E402
 from chatfriends_train.prove import Measured, Proof, Tokenizers  # noqa: E402
 from chatfriends_train.scores import Passage  # noqa: E402
 
@@ -164,6 +165,41 @@ def test_a_named_template_lays_the_dialogues_out(folder: Path) -> None:
     named = prove.read(model, prove.HeldOut(data, "chatml"))
     assert named != own
     assert len(named.passages) == len(own.passages)
+
+
+def test_dialogues_that_no_file_can_see_whole_are_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two of three were left out without a word, and the table said nothing of it."""
+    turns = (Turn("user", "Hi?"), Turn("assistant", "Hey."))
+    one = Dialogue("nari", "g", turns, Source("talk.txt", 1), "You are Nari.")
+    write(tmp_path / "test.jsonl", [one, one, one])
+    prompts = [tuple(range(length)) for length in (20, 30, 40)]
+    monkeypatch.setattr(scores, "prompts", lambda *_: prompts)
+    seen = scores.Tokens((1, 2), (1, 2))
+    monkeypatch.setattr(scores, "tokenize", lambda *_: [seen] * 3)
+    monkeypatch.setattr(prove, "context", lambda _: 22)
+    reading = prove.read(tmp_path / "x.gguf", prove.HeldOut(tmp_path / "test.jsonl"))
+    assert [len(passage.tokens) for passage in reading.passages] == [22]
+    said = capsys.readouterr().err
+    assert "2 of 3 dialogues of" in said
+    assert "are longer than the 22 tokens that" in said
+
+
+def test_an_adapter_is_proved_on_its_base_alone(folder: Path) -> None:
+    made = folder / "qwen2"
+    parity.prove_architecture("qwen2", made, ("Q8_0", "Q4_K_M"))
+    data = folder / "of-the-adapter"
+    data.mkdir()
+    (data / "test.jsonl").write_bytes((made / "test.jsonl").read_bytes())
+    command = ["prove", "--base", made / "base", "--adapter", made / "adapter"]
+    command += ["--base-gguf", made / "base.F32.gguf"]
+    command += ["--adapter-gguf", made / "adapter.gguf"]
+    command += ["--data", data, "--out", folder / "adapter-alone"]
+    assert cli.main(list(map(str, command))) == 0
+    table = (folder / "adapter-alone" / "PROOF.md").read_text("utf-8")
+    assert "| qwen2 | base.F32.gguf + adapter.gguf |" in table
+    assert "merged" not in table
 
 
 def test_long_dialogues_need_memory_for_every_word_that_might_follow(
