@@ -322,6 +322,7 @@ fn request(chat: Option<ChatKey>, messages: Vec<Message>, max_tokens: u32) -> Re
             temperature: 0.0,
             ..Sampling::default()
         },
+        grammar: None,
         seed: None,
         ignore_eos: true,
         background: false,

@@ -19,7 +19,7 @@ use crate::starter;
 #[derive(Debug)]
 pub struct Brains {
     default: Origin,
-    local: Pool,
+    local: Arc<Pool>,
     worker: EngineSettings,
     /// How long a turn waits for an engine that is starting.
     patience: Duration,
@@ -71,8 +71,13 @@ impl Brains {
             Brain::Server(choice) => Origin::Server(Arc::new(server(choice)?)),
         };
         let local = Pool::default();
+        let local = Arc::new(local);
         if let Origin::File(path) = &default {
-            local.start(&worker_settings(worker, path));
+            let settings = worker_settings(worker, path);
+            local.start(&settings);
+            // Others wait until it has its memory.
+            let local = Arc::clone(&local);
+            tokio::spawn(async move { local.open(&settings).await.map(drop) });
         }
         Ok(Self {
             default,

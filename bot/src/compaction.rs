@@ -214,6 +214,7 @@ impl ModelSummariser<'_> {
                 temperature: 0.2,
                 ..Sampling::default()
             },
+            grammar: None,
             seed: Some(0),
             ignore_eos: false,
             background: true,

@@ -1,5 +1,6 @@
 //! What a person sent, as every surface hands it to the turn. Not what came of it.
 
+use chatfriends_engine::Grammar;
 use chatfriends_personas::{Language, PersonaId, SamplingChoice};
 
 use crate::commands::Asked;
@@ -61,6 +62,7 @@ pub struct Wishes {
     pub max_tokens: Option<u32>,
     pub sampling: SamplingChoice,
     pub stop: Vec<String>,
+    pub grammar: Option<Grammar>,
     pub seed: Option<u32>,
     pub ignore_eos: bool,
 }

@@ -21,6 +21,8 @@ pub enum Sentence {
     },
     TooManyWaiting,
     PromptTooLong,
+    /// What is wrong with the form that a program asked for.
+    Formless(String),
     EngineStarting,
     EngineFailed,
     ShuttingDown,
@@ -209,6 +211,10 @@ impl Sentence {
             Self::PromptTooLong => both(
                 "That is more than I can read at once. Please send it in shorter pieces.",
                 "한 번에 읽기에는 너무 길어요. 짧게 나누어 보내 주세요.",
+            ),
+            Self::Formless(reason) => both(
+                format!("The reply cannot be given the form that was asked for: {reason}"),
+                format!("요청한 형식으로는 답할 수 없어요: {reason}"),
             ),
             Self::EngineStarting => both(
                 "I am still waking up. Please try again in a moment.",

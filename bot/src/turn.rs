@@ -597,13 +597,20 @@ fn request(
         template: persona.template.clone(),
         adapter: persona.adapter.clone(),
         max_tokens: Room::of(&seat.model, reply_tokens(persona, wishes.max_tokens)).reply,
-        stop: persona.stop.iter().chain(&wishes.stop).cloned().collect(),
+        stop: stops(persona, wishes),
         sampling: overlaid(&seat.sampling, &wishes.sampling),
+        grammar: wishes.grammar.clone(),
         seed: wishes.seed,
         ignore_eos: wishes.ignore_eos,
         background: false,
         deadline: ctx.settings.limits.reply,
     }
+}
+
+/// The persona's, which are for its own way of talking, and not for a form that a program asked for.
+fn stops(persona: &Persona, wishes: &Wishes) -> Vec<String> {
+    let own = persona.stop.iter().filter(|_| wishes.grammar.is_none());
+    own.chain(&wishes.stop).cloned().collect()
 }
 
 /// Why a message got no reply. Variants are what the person is told.
@@ -641,6 +648,9 @@ impl Trouble {
             | Self::Silent(Silent::Refused(EngineError::PromptTooLong { .. })) => {
                 Sentence::PromptTooLong
             }
+            Self::Silent(Silent::Refused(EngineError::Formless(reason))) => {
+                Sentence::Formless(reason.clone())
+            }
             Self::Engine(EngineError::Busy) | Self::Silent(Silent::Busy) => {
                 Sentence::TooManyWaiting
             }
@@ -648,7 +658,9 @@ impl Trouble {
                 Sentence::EngineStarting
             }
             Self::Silent(Silent::Gone(_)) => Sentence::NoReply,
-            Self::Engine(EngineError::Refused(_) | EngineError::NoRoom(_))
+            Self::Engine(
+                EngineError::Refused(_) | EngineError::NoRoom(_) | EngineError::Formless(_),
+            )
             | Self::Silent(Silent::Failed(_) | Silent::Refused(_)) => Sentence::EngineFailed,
             Self::Stopped => Sentence::ShuttingDown,
         }

@@ -74,6 +74,21 @@ impl Default for Sampling {
     }
 }
 
+/// The form that a reply must have: tokens that would break it are never drawn. A reply that reaches its limit may be the beginning of one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grammar {
+    /// Rules in llama.cpp's notation (GBNF); the reply is what `root` says.
+    Gbnf(String),
+    /// JSON that fits a JSON Schema.
+    JsonSchema {
+        /// The schema.
+        schema: serde_json::Value,
+        /// Whether a model server may refuse what it cannot keep to the letter. The worker always does.
+        strict: bool,
+    },
+}
+
 /// One reply to be generated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
@@ -96,6 +111,8 @@ pub struct Request {
     pub stop: Vec<String>,
     /// How tokens are drawn.
     pub sampling: Sampling,
+    /// The form of the reply; `None` = any.
+    pub grammar: Option<Grammar>,
     /// Same seed, same prompt, same model: same reply, unless others are answered beside it: what is computed beside other tokens is rounded
     /// otherwise. For the same reason a prompt with a seed shares nothing with other chats. `None` draws one.
     pub seed: Option<u32>,
@@ -172,8 +189,8 @@ pub enum Readiness {
     Waiting(String),
     /// Not without someone's help; the sentence says what is wrong.
     Failed(String),
-    /// Not with so little free memory; the sentence says how much is needed.
-    NoRoom(String),
+    /// Not with so little free memory.
+    NoRoom(Shortage),
 }
 
 impl Readiness {
@@ -182,9 +199,21 @@ impl Readiness {
     pub fn trouble(&self) -> Option<&str> {
         match self {
             Self::Ready => None,
-            Self::Waiting(reason) | Self::Failed(reason) | Self::NoRoom(reason) => Some(reason),
+            Self::Waiting(reason) | Self::Failed(reason) => Some(reason),
+            Self::NoRoom(shortage) => Some(&shortage.reason),
         }
     }
+}
+
+/// That a model does not fit into the machine's memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortage {
+    /// Bytes that it takes.
+    pub needed: u64,
+    /// Bytes that are free.
+    pub available: u64,
+    /// The sentence that says so, with a way out.
+    pub reason: String,
 }
 
 /// A reply being generated. Dropping it cancels the work.
@@ -214,6 +243,9 @@ pub enum EngineError {
     /// The request can never succeed: a broken template, a missing adapter, a bad argument. The text says what to mend.
     #[error("{0}")]
     Refused(String),
+    /// The form that was asked for cannot be kept; the text says what is wrong with it.
+    #[error("the form of the reply: {0}")]
+    Formless(String),
     /// The model does not fit into the memory that is free; a new worker may succeed when others have ended. The text has the figures.
     #[error("{0}")]
     NoRoom(String),

@@ -16,8 +16,8 @@ mod text;
 mod worker;
 
 pub use generate::{
-    ChatKey, EngineError, Event, Finish, FinishReason, Generate, Message, Model, Readiness, Reply,
-    Request, Role, Sampling, ShareKey, Usage,
+    ChatKey, EngineError, Event, Finish, FinishReason, Generate, Grammar, Message, Model,
+    Readiness, Reply, Request, Role, Sampling, ShareKey, Shortage, Usage,
 };
 pub use gguf::{Gguf, GgufError, GgufFault, Kind, inspect};
 pub use server::{Server, ServerSettings};

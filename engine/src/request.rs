@@ -1,6 +1,15 @@
 //! Checks a request's own values, for every engine alike. Whether its prompt fits is each engine's business.
 
-use crate::generate::{EngineError, Request, Role};
+use serde_json::Value;
+
+use crate::generate::{EngineError, Grammar, Request, Role};
+
+/// Deepest schema: what lies around it on its way to the worker is read to 127 levels with it.
+const SCHEMA_DEPTH: usize = 64;
+/// Each of these is compared with every other.
+const PATTERNS: usize = 16;
+/// Longest grammar or schema.
+const GRAMMAR_BYTES: usize = 64 << 10;
 
 /// Refuses what no engine could serve, so that it never reaches a pipe, a socket or llama.cpp.
 pub(crate) fn check(request: &Request) -> Result<(), EngineError> {
@@ -45,15 +54,58 @@ pub(crate) fn check(request: &Request) -> Result<(), EngineError> {
     if request.max_tokens == 0 {
         return Err(EngineError::Refused("max_tokens must be at least 1".into()));
     }
+    if let Some(grammar) = &request.grammar {
+        check_grammar(grammar)?;
+    }
     if request.stop.iter().any(String::is_empty) {
         return Err(EngineError::Refused("a stop text must not be empty".into()));
     }
     Ok(())
 }
 
+fn check_grammar(grammar: &Grammar) -> Result<(), EngineError> {
+    let bytes = match grammar {
+        Grammar::Gbnf(rules) => rules.len(),
+        Grammar::JsonSchema { schema, .. } => schema.to_string().len(),
+    };
+    if bytes > GRAMMAR_BYTES {
+        return Err(EngineError::Formless(format!(
+            "at most {GRAMMAR_BYTES} bytes, not {bytes}"
+        )));
+    }
+    match grammar {
+        Grammar::Gbnf(_) => Ok(()),
+        Grammar::JsonSchema { schema, .. } => check_schema(schema, 0),
+    }
+}
+
+fn check_schema(schema: &Value, depth: usize) -> Result<(), EngineError> {
+    if depth > SCHEMA_DEPTH {
+        let fault = format!("the schema is deeper than {SCHEMA_DEPTH} levels");
+        return Err(EngineError::Formless(fault));
+    }
+    let inner: Vec<&Value> = match schema {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(fields) => {
+            let patterns = fields.get("patternProperties").and_then(Value::as_object);
+            if patterns.is_some_and(|patterns| patterns.len() > PATTERNS) {
+                let fault = format!("patternProperties has more than {PATTERNS} patterns");
+                return Err(EngineError::Formless(fault));
+            }
+            fields.values().collect()
+        }
+        _ => return Ok(()),
+    };
+    inner
+        .into_iter()
+        .try_for_each(|inner| check_schema(inner, depth + 1))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use std::time::Duration;
+
+    use serde_json::json;
 
     use super::*;
     use crate::generate::{Message, Sampling};
@@ -73,6 +125,7 @@ pub(crate) mod tests {
             max_tokens: 16,
             stop: Vec::new(),
             sampling: Sampling::default(),
+            grammar: None,
             seed: Some(1),
             ignore_eos: false,
             background: false,
@@ -118,5 +171,29 @@ pub(crate) mod tests {
         );
         check_refused(|it| it.max_tokens = 0, "max_tokens");
         check_refused(|it| it.stop.push(String::new()), "stop text");
+    }
+
+    #[test]
+    fn a_grammar_has_its_limits() {
+        let mut request = harmless();
+        for (length, fits) in [(GRAMMAR_BYTES, true), (GRAMMAR_BYTES + 1, false)] {
+            request.grammar = Some(Grammar::Gbnf(" ".repeat(length)));
+            assert_eq!(check(&request).is_ok(), fits, "{length}");
+        }
+        let deep = |levels| (0..levels).fold(json!(true), |inner, _| json!({ "not": inner }));
+        let patterns = |count| {
+            let each = (0..count).map(|it| (format!("^{it}$"), json!(true)));
+            json!({ "not": { "patternProperties": each.collect::<serde_json::Map<_, _>>() } })
+        };
+        for (schema, fits) in [
+            (deep(SCHEMA_DEPTH), true),
+            (deep(SCHEMA_DEPTH + 1), false),
+            (patterns(PATTERNS), true),
+            (patterns(PATTERNS + 1), false),
+        ] {
+            let strict = false;
+            request.grammar = Some(Grammar::JsonSchema { schema, strict });
+            assert_eq!(check(&request).is_ok(), fits);
+        }
     }
 }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::generate::{
-    ChatKey, EngineError, FinishReason, Generate, Model, Readiness, Reply, Request,
+    ChatKey, EngineError, FinishReason, Generate, Grammar, Model, Readiness, Reply, Request,
 };
 use crate::request;
 use answer::{Answer, read_stream};
@@ -221,6 +221,12 @@ impl Line {
     async fn ask(&self, request: &Request, deadline: Instant) -> Result<Response, EngineError> {
         let strict = self.strict.load(Ordering::Relaxed);
         let mut outcome = self.ask_once(request, deadline, strict).await;
+        let is_about_form = request.grammar.is_some()
+            && matches!(&outcome, Err(EngineError::Refused(reason)) if answer::names_a_form(reason));
+        if is_about_form {
+            // Nobody else asks for one.
+            return outcome.map_err(|error| EngineError::Formless(error.to_string()));
+        }
         if !strict && outcome.as_ref().is_err_and(answer::is_unknown_field) {
             tracing::info!(url = %self.settings.url, "The model server takes OpenAI's fields only; top-k, min-p and repetition penalties are not sent.");
             self.strict.store(true, Ordering::Relaxed);
@@ -343,6 +349,15 @@ fn body(model: &str, request: &Request, strict: bool) -> Value {
     }
     if let Some(seed) = request.seed {
         body["seed"] = json!(seed);
+    }
+    match &request.grammar {
+        // Only llama.cpp's server knows it.
+        Some(Grammar::Gbnf(rules)) => body["grammar"] = json!(rules),
+        Some(Grammar::JsonSchema { schema, strict }) => {
+            let form = json!({ "name": "reply", "strict": strict, "schema": schema });
+            body["response_format"] = json!({ "type": "json_schema", "json_schema": form });
+        }
+        None => {}
     }
     if !strict {
         // Both are always said: without them llama-server takes its own 40 and 0.05. All servers understand -1, and not all 0.

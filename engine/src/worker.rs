@@ -1,6 +1,8 @@
 //! llama.cpp in a child process: this file is the daemon's handle on it. `supervisor` keeps the process alive, `child` is its inside.
 
 mod child;
+#[cfg(feature = "llama")]
+mod grammar;
 mod job;
 mod link;
 #[cfg(feature = "llama")]
@@ -73,6 +75,7 @@ pub struct Worker {
     calls: mpsc::Sender<Call>,
     readiness: watch::Receiver<Readiness>,
     pid: watch::Receiver<Option<u32>>,
+    needed: watch::Receiver<u64>,
     next_call: AtomicU64,
     stop: CancellationToken,
     supervisor: tokio::sync::Mutex<Option<JoinHandle<()>>>,
@@ -105,6 +108,7 @@ impl Worker {
         let (readiness_in, readiness) =
             watch::channel(Readiness::Waiting("the model is being loaded".into()));
         let (pid_in, pid) = watch::channel(None);
+        let (needed_in, needed) = watch::channel(0);
         let stop = CancellationToken::new();
         let supervisor = Supervisor {
             program,
@@ -115,12 +119,15 @@ impl Worker {
             pid: pid_in,
             proven: false,
             device: supervisor::Device::default(),
+            needed: needed_in,
+            mapping: None,
         };
         let task = tokio::spawn(supervisor.run(stop.clone()));
         Self {
             calls,
             readiness,
             pid,
+            needed,
             next_call: AtomicU64::new(1),
             stop,
             supervisor: tokio::sync::Mutex::new(Some(task)),
@@ -130,6 +137,11 @@ impl Worker {
     /// The worker's process id, while there is one.
     pub fn pid(&self) -> Option<u32> {
         *self.pid.borrow()
+    }
+
+    /// Bytes of the machine's memory that the model takes; 0 before it was ready once.
+    fn needed(&self) -> u64 {
+        *self.needed.borrow()
     }
 
     async fn ask<T>(
@@ -208,7 +220,7 @@ impl Generate for Worker {
             .await;
         match settled.as_deref() {
             Ok(Readiness::Failed(reason)) => Err(EngineError::Refused(reason.clone())),
-            Ok(Readiness::NoRoom(reason)) => Err(EngineError::NoRoom(reason.clone())),
+            Ok(Readiness::NoRoom(shortage)) => Err(EngineError::NoRoom(shortage.reason.clone())),
             Ok(_) => Ok(()),
             Err(_) => Err(EngineError::Gone("the engine was stopped".into())),
         }

@@ -1,6 +1,6 @@
 //! The real worker with the shipped starter model: that it answers, and what its death does to people.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::daemon::{Daemon, signal};
 use crate::support::eventually;
@@ -386,4 +386,48 @@ async fn a_model_can_be_measured_on_its_machine() {
     let server = Home::at_server("http://127.0.0.1:9/v1");
     let refused = server.run(&["bench"]).await.failed(1);
     assert!(refused.contains("--model"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_reply_has_the_form_that_a_program_asks_for() {
+    let daemon = Home::new().start().await;
+    let ask = async |wish: Value| {
+        let mut body = json!({ "model": "mechuri", "messages": [{ "role": "user", "content": "매운 거 추천해줘" }], "max_tokens": 60 });
+        let fields = wish.as_object().expect("fields of a request").clone();
+        body.as_object_mut().expect("it is one").extend(fields);
+        daemon.anyone().completions(&body).await
+    };
+    let schema = json!({
+        "type": "object",
+        "properties": { "mood": { "enum": ["좋아요", "별로예요"] }, "spicy": { "type": "boolean" } },
+        "required": ["mood", "spicy"],
+        "additionalProperties": false,
+    });
+    let form = |schema| json!({ "response_format": { "type": "json_schema", "json_schema": { "name": "menu", "schema": schema } } });
+    let answer = ask(form(schema)).await.json();
+    let said = &answer["choices"][0]["message"]["content"];
+    let said: Value = serde_json::from_str(said.as_str().expect("a reply")).expect("JSON");
+    assert!(
+        said["spicy"].is_boolean() && said["mood"].is_string(),
+        "{said}"
+    );
+
+    let answer = ask(json!({ "grammar": "root ::= \"매운 \" [가-힣]{2,6} \"!\"" }))
+        .await
+        .json();
+    let said = &answer["choices"][0]["message"]["content"];
+    let dish = said.as_str().and_then(|said| said.strip_prefix("매운 "));
+    assert!(dish.is_some_and(|dish| dish.ends_with('!')), "{said}");
+
+    for (wish, fault) in [
+        (form(json!({ "type": "nonsense" })), "nonsense"),
+        (
+            json!({ "grammar": "root ::= dish" }),
+            "no rule \\\"dish\\\"",
+        ),
+    ] {
+        let refused = ask(wish).await;
+        assert_eq!(refused.status, 400, "{refused:?}");
+        assert!(refused.body.contains(fault), "{refused:?}");
+    }
 }

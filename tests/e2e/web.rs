@@ -224,6 +224,26 @@ async fn wishes_reach_the_model_and_unknown_fields_do_not() {
     daemon.anyone().completions(&hello(&endless)).await;
     let body = model.last().body;
     assert_eq!((&body["max_tokens"], &body["top_k"]), (&usual, &json!(-1)));
+
+    let schema = json!({ "type": "object", "properties": { "menu": { "type": "string" } } });
+    let form =
+        json!({ "type": "json_schema", "json_schema": { "name": "menu", "schema": schema } });
+    let anything = json!({ "type": "json_object" });
+    for (form, schema) in [(form, schema), (anything, json!({ "type": "object" }))] {
+        let wish = hello(&json!({ "response_format": form }));
+        assert_eq!(daemon.anyone().completions(&wish).await.status, 200);
+        let sent = model.last().body["response_format"].clone();
+        assert_eq!(sent["json_schema"]["schema"], schema);
+    }
+    for plain in [json!({ "response_format": { "type": "text" } }), json!({})] {
+        daemon.anyone().completions(&hello(&plain)).await;
+        assert_eq!(model.last().body.get("response_format"), None);
+    }
+    daemon
+        .anyone()
+        .completions(&hello(&json!({ "grammar": "root ::= \"a\"" })))
+        .await;
+    assert_eq!(model.last().body["grammar"], "root ::= \"a\"");
 }
 
 #[tokio::test]
@@ -282,6 +302,16 @@ async fn bad_requests_are_refused_in_openai_s_form() {
             json!({ "model": "joey", "messages": user("hi"), "stop": [""] }),
             400,
             "stop",
+        ),
+        (
+            json!({ "model": "joey", "messages": user("hi"), "response_format": { "type": "poem" } }),
+            400,
+            "poem",
+        ),
+        (
+            json!({ "model": "joey", "messages": user("hi"), "response_format": { "type": "json_object" }, "grammar": "root ::= \"a\"" }),
+            400,
+            "not both",
         ),
         (
             json!({ "model": "joey", "messages": [{ "role": "user", "content": "hi" }, { "role": "assistant", "content": "hey" }] }),

@@ -13,7 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use chatfriends_engine::{Message, Role};
+use chatfriends_engine::{Grammar, Message, Role};
 use chatfriends_personas::{PersonaId, SamplingChoice};
 use futures::{Stream, StreamExt as _};
 use serde::Deserialize;
@@ -70,6 +70,29 @@ struct Asked {
     stop: Stops,
     seed: Option<i64>,
     ignore_eos: Option<bool>,
+    response_format: Option<ResponseFormat>,
+    /// As llama.cpp's server calls it: GBNF.
+    grammar: Option<String>,
+}
+
+/// The form of the reply.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ResponseFormat {
+    Text,
+    /// llama.cpp's server takes a schema here, too.
+    JsonObject {
+        schema: Option<Value>,
+    },
+    JsonSchema {
+        json_schema: JsonSchema,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+struct JsonSchema {
+    schema: Value,
+    strict: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -274,11 +297,33 @@ fn check(asked: Asked) -> Result<Checked, ApiError> {
         repeat_penalty: asked.repeat_penalty,
         ..SamplingChoice::default()
     };
+    let form = match asked.response_format {
+        None | Some(ResponseFormat::Text) => None,
+        Some(ResponseFormat::JsonObject { schema }) => Some(Grammar::JsonSchema {
+            schema: schema.unwrap_or_else(|| json!({ "type": "object" })),
+            strict: false,
+        }),
+        Some(ResponseFormat::JsonSchema { json_schema }) => Some(Grammar::JsonSchema {
+            schema: json_schema.schema,
+            strict: json_schema.strict.unwrap_or_default(),
+        }),
+    };
+    let rules = asked.grammar.filter(|rules| !rules.is_empty());
+    let grammar = match (form, rules) {
+        (Some(_), Some(_)) => {
+            return Err(invalid(
+                "a reply has one form: response_format or grammar, not both",
+                "grammar",
+            ));
+        }
+        (form, rules) => form.or(rules.map(Grammar::Gbnf)),
+    };
     let wishes = Wishes {
         system: (!system.is_empty()).then(|| system.join("\n\n")),
         max_tokens,
         sampling,
         stop,
+        grammar,
         // Any number is a seed; the engine's has 32 bits.
         seed: asked
             .seed

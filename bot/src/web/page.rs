@@ -96,7 +96,7 @@ async fn about(State(ctx): State<Arc<Context>>) -> Json<Value> {
         "default": ctx.settings.default_persona,
         "starter": matches!(ctx.settings.brain, Brain::Starter),
         "trouble": readiness.trouble(),
-        "lasting": matches!(readiness, Readiness::Failed(_) | Readiness::NoRoom(_)),
+        "lasting": matches!(readiness, Readiness::Failed(_)),
         "longest": ctx.settings.limits.message_characters,
         "commands": commands,
     }))

@@ -288,6 +288,14 @@ pub(crate) fn refusal(status: StatusCode, body: &str, context: u32) -> EngineErr
     }
 }
 
+/// Whether a refusal is about the form that was asked for.
+pub(crate) fn names_a_form(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    ["grammar", "response_format", "schema"]
+        .iter()
+        .any(|word| reason.contains(word))
+}
+
 /// Whether the server refused a request because it knows no `top_k`, `min_p` and the like.
 pub(crate) fn is_unknown_field(error: &EngineError) -> bool {
     let EngineError::Refused(reason) = error else {

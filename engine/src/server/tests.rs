@@ -205,6 +205,36 @@ async fn a_reply_streams_whatever_the_split() {
 }
 
 #[tokio::test]
+async fn the_form_of_a_reply_is_asked_for_as_servers_know_it() {
+    let schema = json!({ "type": "object" });
+    let forms = [
+        (
+            Grammar::Gbnf("root ::= \"a\"".into()),
+            "grammar",
+            json!("root ::= \"a\""),
+        ),
+        (
+            Grammar::JsonSchema {
+                schema: schema.clone(),
+                strict: true,
+            },
+            "response_format",
+            json!({ "type": "json_schema", "json_schema": { "name": "reply", "strict": true, "schema": schema } }),
+        ),
+    ];
+    for (grammar, key, value) in forms {
+        let fake = Fake::saying(&[OK, &end("stop"), DONE].concat()).await;
+        let request = Request {
+            grammar: Some(grammar),
+            ..harmless()
+        };
+        ask(&fake.server(), request).await.1.unwrap();
+        let (_, body) = fake.seen.lock().unwrap().remove(0);
+        assert_eq!(body[key], value);
+    }
+}
+
+#[tokio::test]
 async fn the_request_says_everything_and_the_key_travels_in_the_header_only() {
     let fake = Fake::saying(&[OK, &end("length"), DONE].concat()).await;
     let server = fake.server();
@@ -254,6 +284,29 @@ async fn a_server_that_knows_openais_fields_only_is_asked_again_without_the_othe
     assert_eq!(ask(&server, harmless()).await.0, "ok");
     assert_eq!(ask(&server, harmless()).await.0, "ok");
     assert_eq!(fake.seen.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_no_form_is_asked_for_the_rest_as_before() {
+    let fake = Fake::start(|body| {
+        let refusal = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n{\"error\":{\"message\":\"Unrecognized request argument supplied: grammar\"}}";
+        let answer = if body.get("grammar").is_some() { refusal.to_owned() } else { [OK, &text("ok"), &end("stop"), DONE].concat() };
+        vec![Part::Bytes(answer.into_bytes())]
+    })
+    .await;
+    let server = fake.server();
+    let request = Request {
+        grammar: Some(Grammar::Gbnf("root ::= \"a\"".into())),
+        ..harmless()
+    };
+    let refused = ask(&server, request).await.1;
+    assert!(
+        matches!(&refused, Err(EngineError::Formless(reason)) if reason.contains("grammar")),
+        "{refused:?}"
+    );
+    assert_eq!(ask(&server, harmless()).await.0, "ok");
+    let seen = fake.seen.lock().unwrap();
+    assert!(seen[1].1.get("top_k").is_some(), "{seen:?}");
 }
 
 async fn check_stops_at_user(fake: &Fake) {

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::protocol::{CallId, Command, Frames, Report, VERSION, encode};
 use super::settings::WorkerSettings;
+use crate::generate::Shortage;
 
 /// llama.cpp splits words with regular expressions that recurse; a long word must not end the process.
 const STACK_BYTES: usize = 64 << 20;
@@ -61,7 +62,7 @@ fn work() -> Result<(), String> {
         }
     };
     serve(&settings, mapped, &commands, counting, output).or_else(|end| match end {
-        End::NoRoom(reason) => output.say(&Report::NoRoom { reason }),
+        End::NoRoom(shortage) => output.say(&Report::NoRoom(shortage)),
         End::Hopeless(reason) => output.say(&Report::Failed { reason }),
         End::Broken(reason) => Err(reason),
     })
@@ -74,7 +75,7 @@ pub(super) enum End {
         not(feature = "llama"),
         expect(dead_code, reason = "without llama.cpp nothing takes memory")
     )]
-    NoRoom(String),
+    NoRoom(Shortage),
     /// The model cannot be used; trying again would not help.
     Hopeless(String),
     /// Something that a new process may be spared.

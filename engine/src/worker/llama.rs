@@ -5,6 +5,7 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
@@ -16,6 +17,8 @@ use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
 use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::token::data::LlamaTokenData;
+use llama_cpp_2::token::data_array::LlamaTokenDataArray;
 use llama_cpp_2::token::logit_bias::LlamaLogitBias;
 use llama_cpp_2::token_type::LlamaTokenAttr;
 use llama_cpp_2::{
@@ -23,12 +26,14 @@ use llama_cpp_2::{
     send_logs_to_tracing,
 };
 
+use super::grammar::{Form, Vocabulary};
 use super::machine;
 use super::plan::{BATCH, Plan, Room};
+use super::protocol::Report;
 use super::scheduler::{Adapter, Entry, Loan, Sequence, Token};
-use super::settings::{FlashAttention, KvType, WorkerSettings};
+use super::settings::{FlashAttention, GpuLayers, KvType, WorkerSettings};
 use super::tokens::{Own, Run, Special, Specials, chunks};
-use crate::generate::{Request, Sampling};
+use crate::generate::{EngineError, Grammar, Request, Sampling, Shortage};
 use crate::gguf::Gguf;
 use crate::template::{Marks, Piece};
 
@@ -36,6 +41,15 @@ mod quantize;
 
 pub(super) use quantize::quantize;
 
+/// Whether this build knows any driver.
+const HAS_DEVICES: bool = cfg!(any(
+    feature = "cuda",
+    feature = "metal",
+    feature = "rocm",
+    feature = "vulkan"
+));
+/// Where a form leaves so many tokens open that they cannot all be looked at, so many of the likeliest are.
+const LIKELIEST: usize = 256;
 /// Beginnings of prompts that are kept to be shared: a server has not many more personas.
 const PREFIXES: u32 = 16;
 
@@ -51,15 +65,19 @@ pub(super) struct Llama {
     sliding_window: Option<u32>,
     /// Bytes of the machine's memory for what chats without a slot have computed.
     tails: usize,
-    /// Bytes of weights in pages of the file.
-    mapped: u64,
+    /// Bytes of the machine's memory.
+    needed: u64,
+    /// Layers on devices.
+    offloaded: u32,
+    /// For grammars, of which most models never see one.
+    vocabulary: OnceLock<Result<Vocabulary, String>>,
 }
 
-/// Why a model cannot be loaded: a sentence for the operator.
+/// Why a model cannot be loaded, for the operator.
 #[derive(Debug)]
 pub(super) enum Unloadable {
     /// It does not fit into the memory that is free.
-    NoRoom(String),
+    NoRoom(Shortage),
     /// Nobody could load it here.
     Faulty(String),
 }
@@ -87,16 +105,39 @@ pub(super) struct Computer<'model> {
     drawable: Vec<i32>,
 }
 
+/// What was drawn.
+#[derive(Debug, PartialEq)]
+pub(super) enum Drawn {
+    Token(Token),
+    /// With which the reply has its form, and ends.
+    Last(Token),
+    /// The scores allow none, or the form is complete.
+    Nothing,
+    /// The form could not be kept within the limits of time and memory.
+    Broken,
+}
+
+impl From<Option<Token>> for Drawn {
+    fn from(token: Option<Token>) -> Self {
+        token.map_or(Self::Nothing, Self::Token)
+    }
+}
+
 /// Draws tokens for one reply.
 pub(super) enum Dice {
     /// The likeliest token each time, but none of these.
     Likeliest(Vec<Token>),
     Drawn(LlamaSampler),
+    /// Only what the form allows next.
+    Bound {
+        chain: LlamaSampler,
+        form: Box<Form>,
+    },
 }
 
 impl Llama {
-    /// Loads a model whose header has been checked, beside what other workers have `mapped` (bytes). `offloads` is called before anything
-    /// is put on a device.
+    /// Loads a model whose header has been checked, beside what other workers have `mapped` (bytes). `offloads` is called before the drivers
+    /// of devices are asked anything.
     pub(super) fn load(
         gguf: &Gguf,
         settings: &WorkerSettings,
@@ -116,11 +157,20 @@ impl Llama {
             LlamaBackend::init().map_err(|error| format!("llama.cpp could not start: {error}"))?;
         let plan = Plan::new(gguf, settings);
         let layers = gguf.block_count.unwrap_or(0);
-        let devices = choose_devices(&settings.devices)?;
+        let devices = if settings.gpu_layers == GpuLayers::Count(0) {
+            Vec::new()
+        } else {
+            if HAS_DEVICES {
+                offloads();
+            }
+            choose_devices(&settings.devices)?
+        };
         // Those pages could be had, and their owners would read their files again at every step.
         let available = machine::available().map(|free| free.saturating_sub(mapped));
         let room = room(&devices, available);
         let offloaded = plan.gpu_layers(settings.gpu_layers, layers, room.free());
+        // Devices without a layer would still be given long prompts to compute.
+        let devices = if offloaded == 0 { Vec::new() } else { devices };
         let apart = room.layers_apart(offloaded);
         if let Some(available) = available {
             plan.check(apart, layers, available)
@@ -137,14 +187,11 @@ impl Llama {
             .with_n_gpu_layers(offloaded)
             .with_use_mmap(mmap)
             .with_use_mlock(settings.mlock && backend.supports_mlock());
-        if !settings.devices.is_empty() {
+        if !settings.devices.is_empty() || devices.is_empty() {
             let indices: Vec<usize> = devices.iter().map(|device| device.index).collect();
             params = params
                 .with_devices(&indices)
                 .map_err(|error| format!("engine.devices: {error}"))?;
-        }
-        if offloaded > 0 {
-            offloads();
         }
         let started = std::time::Instant::now();
         let model = LlamaModel::load_from_file(&backend, &gguf.path, &params).map_err(|error| {
@@ -193,18 +240,22 @@ impl Llama {
             plan,
             sliding_window: gguf.sliding_window,
             tails: usize::try_from(tails).unwrap_or(usize::MAX),
-            // Locked pages are not counted as free.
-            mapped: if mmap && !settings.mlock {
-                plan.weights_here(apart, layers)
-            } else {
-                0
-            },
+            vocabulary: OnceLock::new(),
+            needed: plan.needed(apart, layers),
+            offloaded,
         })
     }
 
-    /// Bytes of weights that lie in pages of the file, in the machine's memory.
-    pub(super) fn mapped(&self) -> u64 {
-        self.mapped
+    /// That it is loaded, and what that takes.
+    pub(super) fn ready(&self) -> Report {
+        Report::Ready {
+            needed: self.needed,
+            // Locked pages are not counted as free. Weights that were laid out anew for the processor are in memory of their own.
+            mapped: machine::mapped()
+                .filter(|_| !self.settings.mlock)
+                .unwrap_or(0),
+            offloads: self.offloaded > 0,
+        }
     }
 
     /// Working memory for this model, with every slot empty.
@@ -381,25 +432,52 @@ impl Llama {
     ///
     /// Penalties look at the prompt too, as they do elsewhere, but not at control tokens: otherwise a chat with many short turns
     /// would make the end of a turn ever less likely.
-    pub(super) fn dice(&self, request: &Request, prompt: &[Token]) -> Dice {
+    ///
+    /// # Errors
+    /// A grammar that cannot be kept.
+    pub(super) fn dice(&self, request: &Request, prompt: &[Token]) -> Result<Dice, EngineError> {
         let sampling = &request.sampling;
+        let is_plain =
+            is_cold(sampling) && !repeats_cost(sampling) && sampling.dry_multiplier <= 0.0;
         // llama.cpp's sampler would first write down every token with its score.
-        if is_cold(sampling) && !repeats_cost(sampling) && sampling.dry_multiplier <= 0.0 {
+        if is_plain && request.grammar.is_none() {
             let ends = self.end_tokens.iter().map(|token| token.0);
-            return Dice::Likeliest(ends.filter(|_| request.ignore_eos).collect());
+            return Ok(Dice::Likeliest(
+                ends.filter(|_| request.ignore_eos).collect(),
+            ));
         }
         let vocab = self.model.vocab();
-        let mut dice = LlamaSampler::chain(
+        let mut chain = LlamaSampler::chain(
             self.samplers(sampling, seed(request), request.ignore_eos),
             true,
         );
-        dice.accept_many(
+        chain.accept_many(
             prompt
                 .iter()
                 .map(|token| LlamaToken(*token))
                 .filter(|token| !vocab.is_control(*token)),
         );
-        Dice::Drawn(dice)
+        Ok(match &request.grammar {
+            None => Dice::Drawn(chain),
+            Some(grammar) => Dice::Bound {
+                chain,
+                form: Box::new(self.form(grammar)?),
+            },
+        })
+    }
+
+    /// What `dice` needs for a grammar; made with the first.
+    fn form(&self, grammar: &Grammar) -> Result<Form, EngineError> {
+        let vocabulary = self.vocabulary.get_or_init(|| {
+            let tokens = 0..self.model.vocab().n_tokens();
+            let bytes: Vec<Vec<u8>> = tokens.map(|token| self.bytes(token)).collect();
+            let ends: Vec<Token> = self.end_tokens.iter().map(|token| token.0).collect();
+            Vocabulary::new(&bytes, &ends)
+        });
+        let vocabulary = vocabulary.as_ref().map_err(Clone::clone);
+        vocabulary
+            .and_then(|vocabulary| vocabulary.form(grammar))
+            .map_err(EngineError::Formless)
     }
 
     fn samplers(&self, sampling: &Sampling, seed: u32, ignore_eos: bool) -> Vec<LlamaSampler> {
@@ -574,13 +652,22 @@ impl Computer<'_> {
     }
 
     /// Draws the token that follows an entry of the last step.
-    pub(super) fn draw(&self, index: usize, dice: &mut Dice) -> Option<Token> {
+    pub(super) fn draw(&self, index: usize, dice: &mut Dice) -> Drawn {
         match dice {
-            Dice::Likeliest(never) => likeliest(self.logits(index)?, never),
-            Dice::Drawn(sampler) => {
-                let index = self.drawable(index)?;
-                Some(sampler.sample(&self.context, index).0)
+            Dice::Likeliest(never) => {
+                let scores = self.logits(index);
+                scores.and_then(|scores| likeliest(scores, never)).into()
             }
+            Dice::Drawn(sampler) => {
+                let index = self.drawable(index);
+                index
+                    .map(|index| sampler.sample(&self.context, index).0)
+                    .into()
+            }
+            Dice::Bound { chain, form } => match self.logits(index) {
+                Some(scores) => bound(scores, chain, form),
+                None => Drawn::Nothing,
+            },
         }
     }
 
@@ -731,6 +818,54 @@ fn likeliest(scores: &[f32], never: &[Token]) -> Option<Token> {
         let best = others.reduce(|best, other| if other.1 > best.1 { other } else { best });
         best.map(|(token, _)| token)
     })
+}
+
+/// Draws a token that the form allows.
+fn bound(scores: &[f32], chain: &mut LlamaSampler, form: &mut Form) -> Drawn {
+    match allowed_token(scores, chain, form) {
+        Some(token) if form.is_complete() => Drawn::Last(token),
+        Some(token) => Drawn::Token(token),
+        None if form.is_complete() => Drawn::Nothing,
+        None => Drawn::Broken,
+    }
+}
+
+fn allowed_token(scores: &[f32], chain: &mut LlamaSampler, form: &mut Form) -> Option<Token> {
+    let every = || {
+        let tokens = (0..).zip(scores);
+        let data = tokens.map(|(token, score)| LlamaTokenData::new(LlamaToken(token), *score, 0.0));
+        LlamaTokenDataArray::from_iter(data, false)
+    };
+    let mut free = every();
+    free.apply_sampler(chain);
+    let mut token = free.selected_token()?;
+    // Most of the time the model keeps to the form by itself, and looking at the whole vocabulary takes long.
+    if !form.allows(token.0) {
+        let mut left = every();
+        match form.allowed() {
+            Some(allowed) => left
+                .data
+                .retain(|it| u32::try_from(it.id().0).is_ok_and(|id| allowed.is_allowed(id))),
+            // The likeliest that does.
+            None => {
+                let by_score =
+                    |a: &LlamaTokenData, b: &LlamaTokenData| b.logit().total_cmp(&a.logit());
+                left.data
+                    .select_nth_unstable_by(LIKELIEST.min(scores.len() - 1), by_score);
+                left.data.truncate(LIKELIEST);
+                left.data.sort_unstable_by(by_score);
+                let found = left.data.iter().find(|it| form.allows(it.id().0)).copied();
+                left.data = found.into_iter().collect();
+            }
+        }
+        if left.data.is_empty() {
+            return None;
+        }
+        left.apply_sampler(chain);
+        token = left.selected_token()?;
+    }
+    chain.accept(token);
+    form.accept(token.0).then_some(token.0)
 }
 
 /// The highest of these scores; one that is not a number counts as the lowest.

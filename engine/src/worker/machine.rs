@@ -8,6 +8,16 @@ pub(crate) fn available() -> Option<u64> {
     Some(control_group_available().map_or(machine, |group| machine.min(group)))
 }
 
+/// Bytes of files that this process has mapped and that lie in memory.
+pub(crate) fn mapped() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssFile:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
 fn meminfo_available(meminfo: &str) -> Option<u64> {
     let line = meminfo
         .lines()

@@ -1,6 +1,7 @@
 //! What a model will take, and whether it fits: decided before it is loaded, since afterwards the kernel decides, and it kills.
 //! Plain arithmetic; `machine` asks the system.
 
+use crate::generate::Shortage;
 use crate::gguf::Gguf;
 
 use super::settings::{GpuLayers, WorkerSettings};
@@ -97,14 +98,9 @@ impl Plan {
         }
     }
 
-    /// Bytes of the machine's memory that the weights take.
-    pub(crate) fn weights_here(&self, offloaded: u32, layers: u32) -> u64 {
-        here(self.weights, offloaded, layers)
-    }
-
     /// Bytes of the machine's memory that model and cache take.
-    fn needed(&self, offloaded: u32, layers: u32) -> u64 {
-        self.weights_here(offloaded, layers)
+    pub(crate) fn needed(&self, offloaded: u32, layers: u32) -> u64 {
+        here(self.weights, offloaded, layers)
             .saturating_add(here(self.cache, offloaded, layers))
             .saturating_add(self.buffers)
     }
@@ -124,13 +120,18 @@ impl Plan {
     }
 
     /// Refuses what does not fit into the machine's free memory once `offloaded` of `layers` lie in a device's own.
-    pub(crate) fn check(&self, offloaded: u32, layers: u32, available: u64) -> Result<(), String> {
+    pub(crate) fn check(
+        &self,
+        offloaded: u32,
+        layers: u32,
+        available: u64,
+    ) -> Result<(), Shortage> {
         let share = |bytes| here(bytes, offloaded, layers);
         let needed = self.needed(offloaded, layers);
         if needed <= available {
             return Ok(());
         }
-        Err(format!(
+        let reason = format!(
             "the model needs about {} of memory ({} weights, {} for {} tokens of conversations) but {} is free: \
              use a smaller or more strongly quantised model, lower engine.context or engine.slots, set engine.kv_type = \"q8_0\", or end other programs",
             readable(needed),
@@ -138,7 +139,12 @@ impl Plan {
             readable(share(self.cache)),
             self.cells,
             readable(available)
-        ))
+        );
+        Err(Shortage {
+            needed,
+            available,
+            reason,
+        })
     }
 }
 
@@ -215,7 +221,12 @@ mod tests {
         let plan = plan();
         let everything = plan.weights + plan.cache + plan.buffers;
         assert_eq!(plan.check(0, 32, everything), Ok(()));
-        let reason = plan.check(0, 32, 6 << 30).unwrap_err();
+        let Shortage {
+            needed,
+            available,
+            reason,
+        } = plan.check(0, 32, 6 << 30).unwrap_err();
+        assert_eq!((needed, available), (everything, 6 << 30));
         for part in [
             "about 8.6 GiB",
             "6.0 GiB is free",

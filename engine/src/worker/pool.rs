@@ -21,8 +21,10 @@ pub struct Pool {
     limits: Limits,
     /// In the order in which they were last opened.
     running: Mutex<Vec<Running>>,
-    /// Held by who makes room. Tokio's lock lets everybody through in the order of coming.
-    entrance: tokio::sync::Mutex<()>,
+    /// Held by who waits for a model to load, and by who waits for others to end. Tokio's locks let everybody through in the order of
+    /// coming.
+    loading: tokio::sync::Mutex<()>,
+    ending: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -43,15 +45,20 @@ impl Default for Pool {
             program: own_worker(),
             limits: Limits::default(),
             running: Mutex::default(),
-            entrance: tokio::sync::Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
+            ending: tokio::sync::Mutex::default(),
         }
     }
 }
 
 impl Pool {
-    /// Starts a model's worker, unless it has one, without waiting for it. Must be called inside a tokio runtime.
+    /// Starts a model's worker without waiting for it, unless it has one that was not refused for want of memory. Must be called inside a
+    /// tokio runtime.
     pub fn start(&self, settings: &WorkerSettings) -> Arc<Worker> {
         let mut running = self.running();
+        running.retain(|it| {
+            it.model != settings.model || !matches!(it.worker.readiness(), Readiness::NoRoom(_))
+        });
         let place = running.iter().position(|it| it.model == settings.model);
         let last = match place {
             Some(place) => running.remove(place),
@@ -73,46 +80,58 @@ impl Pool {
     /// longer while nobody needs its memory.
     ///
     /// # Errors
-    /// What [`Generate::ready`] says; [`EngineError::NoRoom`] when it does not fit although no other is there any more.
+    /// What [`Generate::ready`] says; [`EngineError::NoRoom`] when it would not fit without all others either.
     pub async fn open(&self, settings: &WorkerSettings) -> Result<Arc<Worker>, EngineError> {
-        let worker = {
-            // Behind whoever waits for memory: a model that is opened again and again would never be free to end.
-            let _passing = self.entrance.lock().await;
-            self.start(settings)
-        };
-        match worker.ready().await {
-            Ok(()) => Ok(worker),
-            Err(EngineError::NoRoom(_)) => {
-                drop(worker);
-                self.make_room(settings).await
+        // Behind whoever waits for the end of others: a model that is opened again and again would never be free to end.
+        drop(self.ending.lock().await);
+        if let Some(worker) = self.ready(&settings.model) {
+            return Ok(worker);
+        }
+        // One after the other: whether the next fits is known when the one before has taken its memory.
+        let _loading = self.loading.lock().await;
+        loop {
+            let worker = self.start(settings);
+            let unfit = match worker.ready().await {
+                Ok(()) => return Ok(worker),
+                Err(EngineError::NoRoom(reason)) => EngineError::NoRoom(reason),
+                Err(error) => return Err(error),
+            };
+            if !self.would_fit_alone(&worker) {
+                return Err(unfit);
             }
-            Err(error) => Err(error),
+            drop(worker);
+            let _ending = self.ending.lock().await;
+            let Some(other) = self.free_besides(&settings.model).await else {
+                return Err(unfit);
+            };
+            tracing::info!(
+                ended = %other.model.display(),
+                for_model = %settings.model.display(),
+                "A model's worker ends, since another model needs the memory."
+            );
+            other.worker.stop().await;
         }
     }
 
-    async fn make_room(&self, settings: &WorkerSettings) -> Result<Arc<Worker>, EngineError> {
-        let _alone = self.entrance.lock().await;
-        loop {
-            self.drop_where(|it| {
-                it.model == settings.model && matches!(it.worker.readiness(), Readiness::NoRoom(_))
-            });
-            let worker = self.start(settings);
-            match worker.ready().await {
-                Ok(()) => return Ok(worker),
-                Err(EngineError::NoRoom(reason)) => {
-                    let Some(other) = self.free_besides(&settings.model).await else {
-                        return Err(EngineError::NoRoom(reason));
-                    };
-                    tracing::info!(
-                        ended = %other.model.display(),
-                        for_model = %settings.model.display(),
-                        "A model's worker ends, since another model needs the memory."
-                    );
-                    other.worker.stop().await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+    /// A model's worker if it is ready, as the one that was opened last.
+    fn ready(&self, model: &Path) -> Option<Arc<Worker>> {
+        let mut running = self.running();
+        let is_ready =
+            |it: &Running| it.model == model && it.worker.readiness() == Readiness::Ready;
+        let place = running.iter().position(is_ready)?;
+        let last = running.remove(place);
+        let worker = Arc::clone(&last.worker);
+        running.push(last);
+        Some(worker)
+    }
+
+    /// Whether a worker that was refused would have its memory if all others ended.
+    fn would_fit_alone(&self, refused: &Worker) -> bool {
+        let Readiness::NoRoom(shortage) = refused.readiness() else {
+            return true;
+        };
+        let taken: u64 = self.running().iter().map(|it| it.worker.needed()).sum();
+        shortage.needed <= shortage.available.saturating_add(taken)
     }
 
     /// Takes out the one that was opened longest ago of those that nobody uses, as soon as there is one; `None` where there is no other.

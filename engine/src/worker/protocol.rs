@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::settings::WorkerSettings;
-use crate::generate::{ChatKey, EngineError, Event, Model, Request};
+use crate::generate::{ChatKey, EngineError, Event, Model, Request, Shortage};
 
 /// Raised with every change of the messages below.
 pub(crate) const VERSION: u32 = 3;
@@ -51,14 +51,19 @@ pub(crate) enum Command {
 pub(crate) enum Report {
     /// The first message.
     Hello { version: u32 },
-    /// Some of the model's layers will be computed on a device, whose driver may fail.
+    /// From now on drivers of devices are asked, which may fail.
     Offloading,
-    /// The model is loaded. `mapped` bytes of its weights lie in pages of its file, which the system counts as free memory.
-    Ready { mapped: u64 },
+    /// The model is loaded, and takes `needed` bytes of the machine's memory, of which `mapped` are pages of its file, which the system counts
+    /// as free.
+    Ready {
+        needed: u64,
+        mapped: u64,
+        offloads: bool,
+    },
     /// The model cannot be loaded, now or later; the worker ends.
     Failed { reason: String },
     /// The model does not fit into the memory that is free; the worker ends.
-    NoRoom { reason: String },
+    NoRoom(Shortage),
     /// Answers `Prepare`.
     Prepared {
         call: CallId,
@@ -157,7 +162,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::generate::{Finish, FinishReason, Message, Role, Sampling, ShareKey, Usage};
+    use crate::generate::{
+        Finish, FinishReason, Grammar, Message, Role, Sampling, ShareKey, Usage,
+    };
 
     fn request() -> Request {
         Request {
@@ -173,6 +180,7 @@ mod tests {
             max_tokens: u32::MAX,
             stop: vec!["\n".into()],
             sampling: Sampling::default(),
+            grammar: Some(Grammar::Gbnf("root ::= \"네\"".into())),
             seed: Some(u32::MAX),
             ignore_eos: true,
             background: true,
@@ -235,13 +243,19 @@ mod tests {
         for report in [
             Report::Hello { version: 7 },
             Report::Offloading,
-            Report::Ready { mapped: 1 << 40 },
+            Report::Ready {
+                needed: 1 << 41,
+                mapped: 1 << 40,
+                offloads: true,
+            },
             Report::Failed {
                 reason: "없음".into(),
             },
-            Report::NoRoom {
+            Report::NoRoom(Shortage {
+                needed: 8 << 30,
+                available: 7,
                 reason: "8 GiB".into(),
-            },
+            }),
             Report::Prepared {
                 call: 1,
                 outcome: Err(EngineError::PromptTooLong {

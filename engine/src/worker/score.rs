@@ -172,7 +172,8 @@ fn load(settings: &WorkerSettings) -> Result<(Llama, gguf::Gguf), String> {
     let base = gguf::inspect(&settings.model).map_err(|error| error.to_string())?;
     base.check_model().map_err(|error| error.to_string())?;
     let llama = Llama::load(&base, settings, 0, || {}).map_err(|error| match error {
-        Unloadable::NoRoom(reason) | Unloadable::Faulty(reason) => reason,
+        Unloadable::NoRoom(shortage) => shortage.reason,
+        Unloadable::Faulty(reason) => reason,
     })?;
     Ok((llama, base))
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::child::{Count, End, Output, start_with_deep_stack};
-use super::llama::{Adapters, Computer, Dice, Llama, SeqState, Unloadable};
+use super::llama::{Adapters, Computer, Dice, Drawn, Llama, SeqState, Unloadable};
 use super::protocol::{CallId, Command, Report};
 use super::replies::Replies;
 use super::scheduler::{
@@ -47,10 +47,10 @@ pub(super) fn serve(
         output.say(&Report::Offloading).ok();
     };
     let llama = Llama::load(&gguf, settings, mapped, offloads).map_err(|error| match error {
-        Unloadable::NoRoom(reason) => End::NoRoom(reason),
+        Unloadable::NoRoom(shortage) => End::NoRoom(shortage),
         Unloadable::Faulty(reason) => End::Hopeless(reason),
     })?;
-    let mapped = llama.mapped();
+    let ready = llama.ready();
     let mut adapters = Adapters::default();
     let limits = Limits {
         slots: settings.slots as usize,
@@ -76,10 +76,7 @@ pub(super) fn serve(
                 .computer()
                 .map_err(if first { End::Hopeless } else { End::Broken })?;
         if std::mem::take(&mut first) {
-            service
-                .output
-                .say(&Report::Ready { mapped })
-                .map_err(End::Broken)?;
+            service.output.say(&ready).map_err(End::Broken)?;
         }
         // An adapter can be loaded only while no context borrows the model, so the context is made anew for each.
         let wanted = service
@@ -371,7 +368,7 @@ impl Service {
         }
         let stream = Stream {
             chat: request.chat.clone(),
-            dice: llama.dice(request, &prompt),
+            dice: llama.dice(request, &prompt)?,
             text: TextStream::new(request.stop.clone()),
             tokens: Vec::new(),
             bytes: Vec::new(),
@@ -517,8 +514,19 @@ impl Service {
         let Some(stream) = self.streams.get_mut(&call) else {
             return Ok(());
         };
-        let Some(token) = computer.draw(index, &mut stream.dice) else {
-            return Ok(());
+        let (token, is_last) = match computer.draw(index, &mut stream.dice) {
+            Drawn::Token(token) => (token, false),
+            Drawn::Last(token) => (token, true),
+            Drawn::Nothing => {
+                let ended = self.scheduler.finish(entry.slot);
+                return ended.map_or(Ok(()), |ended| {
+                    self.end(llama, computer, &ended, FinishReason::Stop)
+                });
+            }
+            Drawn::Broken => {
+                let ended = self.scheduler.finish(entry.slot);
+                return ended.map_or(Ok(()), |ended| self.break_off(computer, &ended));
+            }
         };
         let at_limit = self.scheduler.drawn(entry.slot, token);
         let ends = llama.is_end(token);
@@ -531,7 +539,7 @@ impl Service {
                 })?;
             }
         }
-        let stopped = ends || stream.text.stopped();
+        let stopped = ends || is_last || stream.text.stopped();
         match stopped.then_some(FinishReason::Stop).or(at_limit) {
             Some(reason) => match self.scheduler.finish(entry.slot) {
                 Some(ended) => self.end(llama, computer, &ended, reason),
@@ -539,6 +547,17 @@ impl Service {
             },
             None => Ok(()),
         }
+    }
+
+    /// Ends a request whose form could not be kept.
+    fn break_off(&mut self, computer: &mut Computer, ended: &Ended) -> Result<(), String> {
+        self.cut(computer, ended);
+        self.streams.remove(&ended.call);
+        let fault = "it leaves so much open that looking through it takes too long";
+        self.output.say(&Report::Event {
+            call: ended.call,
+            event: Err(EngineError::Formless(fault.into())),
+        })
     }
 
     /// Tells the end of a request.

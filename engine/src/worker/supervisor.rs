@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::link::{Heard, Link};
 use super::protocol::{CallId, Command, Report, VERSION};
 use super::settings::{GpuLayers, WorkerSettings};
-use crate::generate::{ChatKey, EngineError, Event, Model, Readiness, Request};
+use crate::generate::{ChatKey, EngineError, Event, Model, Readiness, Request, Shortage};
 
 /// What a reply's channel carries.
 pub(crate) type ReplyEvent = Result<Event, EngineError>;
@@ -109,6 +109,10 @@ pub(crate) struct Supervisor {
     pub(crate) proven: bool,
     /// What the present worker has to do with a device.
     pub(crate) device: Device,
+    /// Bytes of the machine's memory that it takes; of the last one that was ready.
+    pub(crate) needed: watch::Sender<u64>,
+    /// The part of them that the system counts as free.
+    pub(crate) mapping: Option<Mapping>,
 }
 
 /// What a worker has to do with a graphics processor, whose driver may end it or make it fail.
@@ -116,7 +120,7 @@ pub(crate) struct Supervisor {
 pub(crate) enum Device {
     #[default]
     Unused,
-    /// The model is being put there.
+    /// One is looked for, or the model is being put there.
     Loading,
     /// It was ready with some of its layers there.
     Used,
@@ -131,7 +135,7 @@ enum Ended {
     /// It could not load what an earlier one could: the file may be replaced just now.
     Unable(String),
     /// The memory that is free is too small. Who has more models may end another, and start this one anew.
-    NoRoom(String),
+    NoRoom(Shortage),
     /// It could not be started with a device; without one it may.
     Unloaded(String),
     /// A new one would fail in the same way.
@@ -150,7 +154,7 @@ impl Supervisor {
             let (reason, shortest_pause) = match self.live(&stop).await {
                 Ended::Stopped => break,
                 Ended::Hopeless(reason) => return self.refuse_all(&stop, reason).await,
-                Ended::NoRoom(reason) => {
+                Ended::NoRoom(Shortage { reason, .. }) => {
                     tracing::warn!(%reason, model = %self.settings.model.display(), "A model has no room.");
                     self.turn_away(&stop, None, &EngineError::NoRoom(reason))
                         .await;
@@ -242,9 +246,9 @@ impl Supervisor {
                 self.set(restarting(reason));
                 reason
             }
-            Ended::NoRoom(reason) => {
-                self.set(Readiness::NoRoom(reason.clone()));
-                reason
+            Ended::NoRoom(shortage) => {
+                self.set(Readiness::NoRoom(shortage.clone()));
+                &shortage.reason
             }
             Ended::Hopeless(reason) => {
                 self.set(Readiness::Failed(reason.clone()));
@@ -258,6 +262,8 @@ impl Supervisor {
         } else {
             link.end(Duration::ZERO).await;
         }
+        // Only now its memory is free.
+        self.mapping = None;
         ended
     }
 
@@ -276,7 +282,6 @@ impl Supervisor {
             return Ended::Hopeless(reason);
         }
         let mut stage = Stage::Greeting;
-        let mut _mapping = None;
         let mut due = Instant::now() + self.limits.handshake;
         let mut tick = interval(Duration::from_millis(500));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -302,17 +307,16 @@ impl Supervisor {
                         return Ended::Unable(reason);
                     }
                     Heard::Report(Report::Failed { reason }) => return Ended::Hopeless(reason),
-                    Heard::Report(Report::NoRoom { reason }) => return Ended::NoRoom(reason),
+                    Heard::Report(Report::NoRoom(shortage)) => return Ended::NoRoom(shortage),
                     Heard::Report(Report::Offloading) if stage == Stage::Loading => {
                         self.device = Device::Loading;
                     }
-                    Heard::Report(Report::Ready { mapped }) if stage == Stage::Loading => {
+                    Heard::Report(Report::Ready { needed, mapped, offloads }) if stage == Stage::Loading => {
                         stage = Stage::Ready;
-                        _mapping = Some(Mapping::new(mapped));
+                        self.mapping = Some(Mapping::new(mapped));
+                        self.needed.send_replace(needed);
                         self.proven = true;
-                        if self.device == Device::Loading {
-                            self.device = Device::Used;
-                        }
+                        self.device = if offloads { Device::Used } else { Device::Unused };
                         self.set(Readiness::Ready);
                     }
                     Heard::Report(report) if stage == Stage::Ready => waiting.settle(report),
@@ -452,7 +456,8 @@ impl Supervisor {
 static MAPPED: AtomicU64 = AtomicU64::new(0);
 
 /// A running worker's share of them.
-struct Mapping(u64);
+#[derive(Debug)]
+pub(crate) struct Mapping(u64);
 
 impl Mapping {
     fn new(bytes: u64) -> Self {
@@ -637,7 +642,7 @@ impl Waiting {
             | Report::Offloading
             | Report::Ready { .. }
             | Report::Failed { .. }
-            | Report::NoRoom { .. } => {
+            | Report::NoRoom(_) => {
                 tracing::warn!("The engine's worker introduced itself twice.");
             }
         }

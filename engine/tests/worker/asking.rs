@@ -40,6 +40,7 @@ pub(crate) fn request(content: &str) -> Request {
             temperature: 0.0,
             ..Sampling::default()
         },
+        grammar: None,
         seed: Some(1),
         ignore_eos: true,
         background: false,

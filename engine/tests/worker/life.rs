@@ -7,7 +7,7 @@ use chatfriends_engine::{EngineError, Generate, Readiness, Worker, WorkerSetting
 use libtest_mimic::Trial;
 
 use crate::asking::{ask, begin_endless, collect, ready, ready_for_long, request};
-use crate::rig::{check_fails, settings, starter, trial};
+use crate::rig::{check_fails, settings, start, starter, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -167,7 +167,21 @@ async fn a_model_too_large_for_memory_is_not_loaded() {
         slots: 256,
         ..settings()
     };
-    check_fails(settings, "lower engine.context or engine.slots").await;
+    let worker = start(settings);
+    match worker.ready().await {
+        Err(EngineError::NoRoom(reason)) => {
+            assert!(
+                reason.contains("lower engine.context or engine.slots"),
+                "{reason}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    let Readiness::NoRoom(shortage) = worker.readiness() else {
+        panic!("{:?}", worker.readiness());
+    };
+    assert!(shortage.needed > shortage.available && shortage.available > 0);
+    worker.stop().await;
 }
 
 async fn an_unknown_device_is_named() {

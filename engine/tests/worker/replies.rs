@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chatfriends_engine::{
-    ChatKey, EngineError, Event, FinishReason, Generate, Request, Role, Sampling, WorkerSettings,
+    ChatKey, EngineError, Event, FinishReason, Generate, Grammar, Request, Role, Sampling,
+    WorkerSettings,
 };
 use libtest_mimic::Trial;
 
@@ -60,6 +61,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             "templates_are_checked_against_the_model",
             templates_are_checked_against_the_model,
         ),
+        trial("a_reply_keeps_to_its_grammar", a_reply_keeps_to_its_grammar),
         trial(
             "penalties_and_chains_do_not_break_anything",
             penalties_and_chains_do_not_break_anything,
@@ -484,6 +486,73 @@ async fn templates_are_checked_against_the_model() {
         },
     )
     .await;
+    worker.stop().await;
+}
+
+fn json_schema(schema: serde_json::Value) -> Grammar {
+    Grammar::JsonSchema {
+        schema,
+        strict: true,
+    }
+}
+
+async fn a_reply_keeps_to_its_grammar() {
+    let worker = ready().await;
+    let asked = |grammar, seed| Request {
+        grammar: Some(grammar),
+        seed: Some(seed),
+        sampling: Sampling {
+            temperature: 1.5,
+            repeat_penalty: 1.1,
+            ..Sampling::default()
+        },
+        // What is complete ends, even so.
+        ignore_eos: seed % 2 == 0,
+        max_tokens: 100,
+        ..request("Tell me everything you know.")
+    };
+    let rules = Grammar::Gbnf("root ::= (\"네\" | \"no\") \"! \" [0-9]+ \".\"".into());
+    let schema = serde_json::json!({
+        "type": "object",
+        "properties": { "mood": { "enum": ["좋아요", "tired"] }, "spicy": { "type": "boolean" } },
+        "required": ["mood", "spicy"],
+        "additionalProperties": false,
+    });
+    for seed in 0..6 {
+        let (text, finish) = ask(&worker, asked(rules.clone(), seed)).await;
+        let rest = text.strip_prefix("네! ").or(text.strip_prefix("no! "));
+        let digits = rest.expect(&text).trim_end_matches('.');
+        assert!(digits.chars().all(|digit| digit.is_ascii_digit()), "{text}");
+        // Digits may go on to the limit.
+        assert_eq!(
+            finish.reason == FinishReason::Stop,
+            text.ends_with('.'),
+            "{text}"
+        );
+
+        let (text, finish) = ask(&worker, asked(json_schema(schema.clone()), seed)).await;
+        assert_eq!(finish.reason, FinishReason::Stop, "{text}");
+        let value: serde_json::Value = serde_json::from_str(&text).expect(&text);
+        assert!(value["spicy"].is_boolean(), "{text}");
+        assert!(
+            ["좋아요", "tired"].map(Into::into).contains(&value["mood"]),
+            "{text}"
+        );
+    }
+    // What cannot be read is refused, and the worker lives.
+    let pid = worker.pid();
+    let broken = [
+        Grammar::Gbnf("root ::= missing".into()),
+        json_schema(serde_json::json!({ "type": "nonsense" })),
+    ];
+    for grammar in broken {
+        let refused = worker.generate(asked(grammar.clone(), 1)).await;
+        assert!(
+            matches!(refused, Err(EngineError::Formless(_))),
+            "{grammar:?}: {refused:?}"
+        );
+    }
+    assert_eq!(worker.pid(), pid);
     worker.stop().await;
 }
 

@@ -311,6 +311,7 @@ impl Prompt {
             "top_p",
             "stop",
             "seed",
+            "response_format",
         ];
         const OTHERS: &[&str] = &[
             "top_k",
@@ -321,6 +322,7 @@ impl Prompt {
             "dry_base",
             "dry_allowed_length",
             "ignore_eos",
+            "grammar",
         ];
         let body: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         for name in body

@@ -94,10 +94,12 @@ fn prompts_have_the_tokens_that_models_are_trained_on() {
     computer
         .decode(&[entry(0, 1, 0)], None, &mut adapters)
         .unwrap();
-    let mut dice = llama.dice(&crate::request::tests::harmless(), &[1, 2, 3]);
+    let mut dice = llama
+        .dice(&crate::request::tests::harmless(), &[1, 2, 3])
+        .unwrap();
     assert_eq!(
         computer.draw(0, &mut dice),
-        None,
+        Drawn::Nothing,
         "no scores were asked for"
     );
 
@@ -119,7 +121,7 @@ fn prompts_have_the_tokens_that_models_are_trained_on() {
         computer.decode(&[entry], None, &mut adapters).unwrap();
         for ignore_eos in [false, true] {
             let request = cold(ignore_eos);
-            let mut found = llama.dice(&request, &prompt);
+            let mut found = llama.dice(&request, &prompt).unwrap();
             assert!(matches!(found, Dice::Likeliest(_)));
             let chain = llama.samplers(&request.sampling, 0, ignore_eos);
             let mut drawn = Dice::Drawn(LlamaSampler::chain(chain, true));

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::generate::Shortage;
 use crate::worker::protocol::{Report, VERSION, encode};
 
 /// A machine with memory for so many models at a time.
@@ -19,15 +20,31 @@ impl Machine {
             let octal: String = frames.map(|byte| format!("\\{byte:03o}")).collect();
             format!("printf '{octal}'")
         };
-        let hello = Report::Hello { version: VERSION };
-        let reason = "it needs 8 GiB".to_owned();
+        let hello = || Report::Hello { version: VERSION };
+        let short = |needed| {
+            let reason = format!("it needs {needed} bytes");
+            Report::NoRoom(Shortage {
+                needed,
+                available: 1,
+                reason,
+            })
+        };
+        let ready = Report::Ready {
+            needed: 8,
+            mapped: 0,
+            offloads: false,
+        };
         // It ends with its input, as a worker does.
         let script = format!(
-            "cd {}; echo >> starts; {}; [ $(ls -d used.* 2>/dev/null | wc -l) -ge {models} ] && {{ {}; exit; }}; mkdir used.$$; {}; cat > /dev/null; rmdir used.$$",
+            "cd {}; echo >> starts; \
+             dd bs=4096 count=1 2> /dev/null | grep -q '\"huge\"' && {{ {}; exit; }}; \
+             mkdir loading 2> /dev/null || echo >> overlaps; sleep 0.05; rmdir loading 2> /dev/null; \
+             [ $(ls -d used.* 2> /dev/null | wc -l) -ge {models} ] && {{ {}; exit; }}; \
+             mkdir used.$$; {}; cat > /dev/null; rmdir used.$$",
             folder.path().display(),
-            says(&[hello]),
-            says(&[Report::NoRoom { reason }]),
-            says(&[Report::Ready { mapped: 0 }]),
+            says(&[hello(), short(1000)]),
+            says(&[hello(), short(8)]),
+            says(&[hello(), ready]),
         );
         let pool = Pool {
             program: Program {
@@ -53,6 +70,19 @@ impl Machine {
         let running = self.pool.running();
         let models = running.iter().map(|it| it.model.display().to_string());
         models.collect()
+    }
+
+    /// Waits until so many workers were started, and none is being asked any more.
+    async fn has_started(&self, starts: usize) {
+        let started = async {
+            let waits = |it: &Running| matches!(it.worker.readiness(), Readiness::Waiting(_));
+            while self.starts() < starts || self.pool.running().iter().any(waits) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), started)
+            .await
+            .expect("it must come so far");
     }
 
     fn starts(&self) -> usize {
@@ -94,14 +124,13 @@ async fn the_one_that_was_opened_longest_ago_ends_for_the_next() {
 async fn a_model_that_is_used_is_waited_for() {
     let machine = Machine::with_memory_for(1);
     let used = machine.open("a").await.unwrap();
-    let next = machine.open("b");
-    tokio::pin!(next);
-    // Long enough for it to have been refused, and to look many times.
-    let waited = tokio::time::timeout(Duration::from_secs(1), &mut next).await;
-    assert!(waited.is_err(), "{waited:?}");
-    assert_eq!(used.readiness(), Readiness::Ready);
-    drop(used);
-    next.await.unwrap();
+    let next = async { machine.open("b").await.map(drop) };
+    let last = async {
+        machine.has_started(2).await;
+        assert_eq!(used.readiness(), Readiness::Ready);
+        drop(used);
+    };
+    tokio::join!(next, last).0.unwrap();
     assert_eq!(machine.running(), ["b"]);
     machine.pool.stop().await;
 }
@@ -110,19 +139,22 @@ async fn a_model_that_is_used_is_waited_for() {
 async fn who_waits_for_memory_is_served_before_those_who_come_later() {
     let machine = Machine::with_memory_for(1);
     let used = machine.open("a").await.unwrap();
-    let next = machine.open("b");
-    tokio::pin!(next);
-    let waited = tokio::time::timeout(Duration::from_secs(1), &mut next).await;
-    assert!(waited.is_err());
-    // It runs, and would never be free if everybody who asks for it got it.
-    let later = machine.open("a");
-    tokio::pin!(later);
-    let waited = tokio::time::timeout(Duration::from_millis(100), &mut later).await;
-    assert!(waited.is_err());
-    drop(used);
-    let (next, later) = tokio::join!(async { next.await.map(drop) }, later);
-    next.unwrap();
-    later.unwrap();
+    let served = Mutex::new(Vec::new());
+    let open = async |model| {
+        let opened = machine.open(model).await.unwrap();
+        served.lock().unwrap().push(model);
+        drop(opened);
+    };
+    let later = async {
+        machine.has_started(2).await;
+        while machine.pool.ending.try_lock().is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // It runs, and would never be free if everybody who asks for it got it.
+        tokio::join!(open("a"), async { drop(used) });
+    };
+    tokio::join!(open("b"), later);
+    assert_eq!(*served.lock().unwrap(), ["b", "a"]);
     assert_eq!(machine.running(), ["a"]);
     machine.pool.stop().await;
 }
@@ -133,7 +165,7 @@ async fn a_model_that_fits_nowhere_is_refused_and_tried_again_with_its_next_use(
     for _ in 0..2 {
         let refused = machine.open("a").await;
         assert!(
-            matches!(&refused, Err(EngineError::NoRoom(reason)) if reason == "it needs 8 GiB"),
+            matches!(&refused, Err(EngineError::NoRoom(reason)) if reason == "it needs 8 bytes"),
             "{refused:?}"
         );
         assert!(matches!(
@@ -148,6 +180,33 @@ async fn a_model_that_fits_nowhere_is_refused_and_tried_again_with_its_next_use(
     assert!(machine.open("a").await.is_err());
     fs::remove_dir(&other).unwrap();
     machine.open("a").await.unwrap();
+    machine.pool.stop().await;
+}
+
+#[tokio::test]
+async fn a_model_that_would_not_fit_alone_ends_no_other() {
+    let machine = Machine::with_memory_for(2);
+    for model in ["a", "b"] {
+        machine.open(model).await.unwrap();
+    }
+    let refused = machine.open("huge").await;
+    assert!(
+        matches!(&refused, Err(EngineError::NoRoom(_))),
+        "{refused:?}"
+    );
+    assert_eq!(machine.running(), ["a", "b", "huge"]);
+    machine.pool.stop().await;
+}
+
+#[tokio::test]
+async fn models_are_loaded_one_after_the_other() {
+    let machine = Machine::with_memory_for(3);
+    let opened = tokio::join!(machine.open("a"), machine.open("b"), machine.open("c"));
+    for one in [opened.0, opened.1, opened.2] {
+        one.unwrap();
+    }
+    assert_eq!(machine.starts(), 3);
+    assert!(!machine.folder.path().join("overlaps").exists());
     machine.pool.stop().await;
 }
 

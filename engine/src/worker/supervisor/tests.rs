@@ -135,6 +135,14 @@ fn pauses_double_up_to_a_limit() {
     assert_eq!(pauses, [100, 200, 400, 30_000]);
 }
 
+fn ready() -> Report {
+    Report::Ready {
+        needed: 0,
+        mapped: 0,
+        offloads: false,
+    }
+}
+
 /// A shell command that says these to its daemon.
 fn saying(reports: &[Report]) -> String {
     let frames = reports
@@ -147,10 +155,7 @@ fn saying(reports: &[Report]) -> String {
 #[tokio::test]
 async fn a_worker_that_answers_no_question_is_found_to_hang() {
     let hello = Report::Hello { version: VERSION };
-    let script = format!(
-        "{}; exec sleep 1000",
-        saying(&[hello, Report::Ready { mapped: 0 }])
-    );
+    let script = format!("{}; exec sleep 1000", saying(&[hello, ready()]));
     let worker = start("/bin/sh", &["-c", &script]);
     worker.ready().await.unwrap();
     for outcome in [
@@ -170,17 +175,17 @@ async fn a_worker_that_answers_no_question_is_found_to_hang() {
 }
 
 #[tokio::test]
-async fn a_model_that_has_run_and_does_not_fit_for_a_moment_is_tried_again() {
+async fn a_model_that_has_run_and_cannot_be_loaded_for_a_moment_is_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let hello = || Report::Hello { version: VERSION };
-    let reason = "8 GiB are needed".into();
-    // Ready and gone, then no memory, then ready for good.
+    let reason = "the file ends in the middle".into();
+    // Ready and gone, then no whole file, then ready for good.
     let script = format!(
         "cd {}; if mkdir first 2>/dev/null; then {}; exit 1; elif mkdir second 2>/dev/null; then {}; exit 0; fi; {}; exec sleep 1000",
         folder.path().display(),
-        saying(&[hello(), Report::Ready { mapped: 0 }]),
+        saying(&[hello(), ready()]),
         saying(&[hello(), Report::Failed { reason }]),
-        saying(&[hello(), Report::Ready { mapped: 0 }]),
+        saying(&[hello(), ready()]),
     );
     let worker = start("/bin/sh", &["-c", &script]);
     let mut readiness = worker.readiness.clone();
@@ -217,10 +222,7 @@ async fn a_program_that_cannot_be_started_just_now_is_tried_again() {
 
 /// A worker whose driver fails: it ends after these words, unless it is told to leave the device alone. Then it makes a folder.
 fn with_a_broken_device(folder: &std::path::Path, last: &[Report]) -> Worker {
-    let well = [
-        Report::Hello { version: VERSION },
-        Report::Ready { mapped: 0 },
-    ];
+    let well = [Report::Hello { version: VERSION }, ready()];
     let script = format!(
         "if dd bs=4096 count=1 2>/dev/null | grep -q '\"gpu_layers\":0'; then mkdir {}/well; {}; exec sleep 1000; fi; {}; exit 1",
         folder.display(),
@@ -233,13 +235,17 @@ fn with_a_broken_device(folder: &std::path::Path, last: &[Report]) -> Worker {
 #[tokio::test]
 async fn where_the_graphics_processor_fails_the_processor_computes() {
     let hello = || Report::Hello { version: VERSION };
-    let ready = Report::Ready { mapped: 0 };
     let reason = "out of memory".to_owned();
+    let offloaded = Report::Ready {
+        needed: 0,
+        mapped: 0,
+        offloads: true,
+    };
     for last in [
         vec![hello(), Report::Offloading],
         vec![hello(), Report::Offloading, Report::Failed { reason }],
         // Its first step ends it, again and again.
-        vec![hello(), Report::Offloading, ready.clone()],
+        vec![hello(), Report::Offloading, offloaded],
     ] {
         let folder = tempfile::tempdir().unwrap();
         let worker = with_a_broken_device(folder.path(), &last);
@@ -256,7 +262,7 @@ async fn where_the_graphics_processor_fails_the_processor_computes() {
     }
     // Where there is no device, nothing else is tried.
     let folder = tempfile::tempdir().unwrap();
-    let worker = with_a_broken_device(folder.path(), &[hello(), ready]);
+    let worker = with_a_broken_device(folder.path(), &[hello(), ready()]);
     let mut readiness = worker.readiness.clone();
     let given_up = readiness.wait_for(|now| matches!(now, Readiness::Failed(_)));
     tokio::time::timeout(Duration::from_secs(60), given_up)
