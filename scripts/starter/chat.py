@@ -21,7 +21,7 @@ KINDS |= {"stuck_choice", "asks_view", "asks_experience", "asks_advice"}
 # What goes on from these.
 DETAILS = {"detail_good", "detail_bad", "detail_plain"}
 # Share of the kinds among what is said.
-BY_KIND = 0.25
+BY_KIND = 0.18
 # After the persona was asked how it is, and asked back.
 BACK = "i_am_good_and_you"
 ASKING_HOW = {"how_are_you", "greet"}

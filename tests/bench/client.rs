@@ -65,8 +65,13 @@ impl Client {
         history: History,
     ) -> anyhow::Result<Self> {
         let extras = vec![json!({}); models.len()];
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            // Some servers close a connection after a streamed answer, too late for whoever has taken it again.
+            .pool_max_idle_per_host(0)
+            .build()?;
         Ok(Self {
-            http: reqwest::Client::builder().no_proxy().build()?,
+            http,
             url: format!("{}/chat/completions", url.trim_end_matches('/')),
             models,
             extras,
