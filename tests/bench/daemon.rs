@@ -91,7 +91,7 @@ async fn measure(cli: &Cli) {
     for (name, share) in [("median", 0.5), ("99th percentile", 0.99), ("worst", 1.0)] {
         let place = (share * took.len() as f64).ceil() as usize;
         let milliseconds = 1e3 * took[place.max(1) - 1].as_secs_f64();
-        println!("answered in, {name:<15}{milliseconds:.1} ms");
+        println!("answered in, {name:<15} {milliseconds:.1} ms");
     }
     daemon.stop().await;
 }
