@@ -14,6 +14,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
 use chatfriends_personas::Language;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +57,13 @@ impl Web {
     /// # Errors
     /// When the listener fails.
     pub async fn run(self, ctx: Arc<Context>, stop: CancellationToken) -> std::io::Result<()> {
-        axum::serve(self.listener, router(ctx))
+        let listener = self.listener.tap_io(|tcp| {
+            // A few words at a time: otherwise each but the first would wait until the other side has acknowledged the one before.
+            if let Err(error) = tcp.set_nodelay(true) {
+                tracing::debug!(%error, "A connection sends small pieces late.");
+            }
+        });
+        axum::serve(listener, router(ctx))
             .with_graceful_shutdown(stop.cancelled_owned())
             .await
     }
