@@ -70,8 +70,7 @@ impl Brains {
             Brain::File(path) => Origin::File(path.clone()),
             Brain::Server(choice) => Origin::Server(Arc::new(server(choice)?)),
         };
-        let local = Pool::default();
-        let local = Arc::new(local);
+        let local = Arc::new(Pool::default());
         if let Origin::File(path) = &default {
             let settings = worker_settings(worker, path);
             local.start(&settings);

@@ -272,14 +272,18 @@ async fn the_request_says_everything_and_the_key_travels_in_the_header_only() {
     assert!(!format!("{server:?}").contains("geheim"));
 }
 
-#[tokio::test]
-async fn a_server_that_knows_openais_fields_only_is_asked_again_without_the_others() {
-    let fake = Fake::start(|body| {
-        let refusal = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n{\"error\":{\"message\":\"Unrecognized request argument supplied: top_k\"}}";
-        let answer = if body.get("top_k").is_some() { refusal.to_owned() } else { [OK, &text("ok"), &end("stop"), DONE].concat() };
+async fn that_does_not_know(field: &'static str) -> Fake {
+    Fake::start(move |body| {
+        let refusal = format!("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n{{\"error\":{{\"message\":\"Unrecognized request argument supplied: {field}\"}}}}");
+        let answer = if body.get(field).is_some() { refusal } else { [OK, &text("ok"), &end("stop"), DONE].concat() };
         vec![Part::Bytes(answer.into_bytes())]
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_server_that_knows_openais_fields_only_is_asked_again_without_the_others() {
+    let fake = that_does_not_know("top_k").await;
     let server = fake.server();
     assert_eq!(ask(&server, harmless()).await.0, "ok");
     assert_eq!(ask(&server, harmless()).await.0, "ok");
@@ -288,12 +292,7 @@ async fn a_server_that_knows_openais_fields_only_is_asked_again_without_the_othe
 
 #[tokio::test]
 async fn a_server_that_keeps_no_form_is_asked_for_the_rest_as_before() {
-    let fake = Fake::start(|body| {
-        let refusal = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n{\"error\":{\"message\":\"Unrecognized request argument supplied: grammar\"}}";
-        let answer = if body.get("grammar").is_some() { refusal.to_owned() } else { [OK, &text("ok"), &end("stop"), DONE].concat() };
-        vec![Part::Bytes(answer.into_bytes())]
-    })
-    .await;
+    let fake = that_does_not_know("grammar").await;
     let server = fake.server();
     let request = Request {
         grammar: Some(Grammar::Gbnf("root ::= \"a\"".into())),

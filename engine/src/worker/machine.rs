@@ -10,18 +10,19 @@ pub(crate) fn available() -> Option<u64> {
 
 /// Bytes of files that this process has mapped and that lie in memory.
 pub(crate) fn mapped() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssFile:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
+    bytes_of(
+        &std::fs::read_to_string("/proc/self/status").ok()?,
+        "RssFile:",
+    )
 }
 
 fn meminfo_available(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    bytes_of(meminfo, "MemAvailable:")
+}
+
+/// A figure of the kernel's, which tells kibibytes.
+fn bytes_of(told: &str, field: &str) -> Option<u64> {
+    let line = told.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
 }

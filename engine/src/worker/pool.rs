@@ -93,7 +93,7 @@ impl Pool {
             let worker = self.start(settings);
             let unfit = match worker.ready().await {
                 Ok(()) => return Ok(worker),
-                Err(EngineError::NoRoom(reason)) => EngineError::NoRoom(reason),
+                Err(unfit @ EngineError::NoRoom(_)) => unfit,
                 Err(error) => return Err(error),
             };
             if !self.would_fit_alone(&worker) {
@@ -171,7 +171,8 @@ impl Pool {
 
     /// Lets go of the models that are not `wanted`; each ends with its last use.
     pub fn keep(&self, wanted: impl Fn(&Path, &Readiness) -> bool) {
-        self.drop_where(|it| !wanted(&it.model, &it.worker.readiness()));
+        self.running()
+            .retain(|it| wanted(&it.model, &it.worker.readiness()));
     }
 
     /// Ends all workers.
@@ -181,10 +182,6 @@ impl Pool {
             it.worker.stop().await;
         });
         ends.collect::<JoinSet<()>>().join_all().await;
-    }
-
-    fn drop_where(&self, unwanted: impl Fn(&Running) -> bool) {
-        self.running().retain(|it| !unwanted(it));
     }
 
     fn running(&self) -> MutexGuard<'_, Vec<Running>> {

@@ -297,10 +297,14 @@ def test_what_cannot_be_merged_is_refused(
         merge.merge(made / "qwen2/base", tmp_path / "adapter", tmp_path / "out")
 
 
-def cut_off(base: Path) -> None:
-    """As a download that broke off leaves it."""
-    path = base / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-1000])
+def cut_off(name: str, count: int) -> Callable[[Path], None]:
+    """As a download or a copy that broke off leaves a file of a folder."""
+
+    def cut(folder: Path) -> None:
+        path = folder / name
+        path.write_bytes(path.read_bytes()[:-count])
+
+    return cut
 
 
 def quantised(base: Path) -> None:
@@ -312,12 +316,6 @@ def quantised(base: Path) -> None:
             | {"quantization_config": {"load_in_4bit": True}}
         )
     )
-
-
-def half_a_configuration_of_it(base: Path) -> None:
-    """As a download that broke off leaves it."""
-    path = base / "config.json"
-    path.write_bytes(path.read_bytes()[:-10])
 
 
 def index_of_nothing(base: Path) -> None:
@@ -333,10 +331,10 @@ def pickled(base: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (cut_off, "bytes where .* belong; fetch it again"),
+        (cut_off("model.safetensors", 1000), "bytes where .* belong; fetch it again"),
         (quantised, "is quantised"),
         (pickled, "as .bin files"),
-        (half_a_configuration_of_it, "config.json is no JSON"),
+        (cut_off("config.json", 10), "config.json is no JSON"),
         (index_of_nothing, "index.json does not say in which files"),
     ],
 )
@@ -349,12 +347,6 @@ def test_a_base_that_cannot_be_read_is_named(
         merge.merge(tmp_path / "base", made / "llama3/adapter", tmp_path / "out")
 
 
-def cut_off_weights(adapter: Path) -> None:
-    """As a copy that broke off leaves them."""
-    path = adapter / "adapter_model.safetensors"
-    path.write_bytes(path.read_bytes()[:-1000])
-
-
 def foreign_weights(adapter: Path) -> None:
     """As a page that was saved under their name."""
     (adapter / "adapter_model.safetensors").write_text("<html>Sign in</html>")
@@ -363,12 +355,6 @@ def foreign_weights(adapter: Path) -> None:
 def without_alpha(adapter: Path) -> None:
     """As somebody has edited it."""
     rename(adapter, lora_alpha=None)
-
-
-def half_a_configuration(adapter: Path) -> None:
-    """As a copy that broke off leaves it."""
-    path = adapter / "adapter_config.json"
-    path.write_bytes(path.read_bytes()[:-10])
 
 
 def half_a_record(adapter: Path) -> None:
@@ -384,10 +370,13 @@ def record_of_nothing(adapter: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (cut_off_weights, "adapter_model.safetensors is no safetensors file, or was"),
+        (
+            cut_off("adapter_model.safetensors", 1000),
+            "adapter_model.safetensors is no safetensors file, or was",
+        ),
         (foreign_weights, "adapter_model.safetensors is no safetensors file, or was"),
         (without_alpha, "adapter_config.json: lora_alpha is None"),
-        (half_a_configuration, "adapter_config.json is no JSON"),
+        (cut_off("adapter_config.json", 10), "adapter_config.json is no JSON"),
         (half_a_record, "base.json is no JSON"),
         (record_of_nothing, "base.json lacks the name or the fingerprint"),
     ],
