@@ -25,6 +25,9 @@ class Turn:
     content: str
     name: str | None = None
     """Who the person is, where several people speak."""
+    shown: str | None = None
+    """What the daemon shows before a person's words, as docs/PROMPT.md has it: memory, a summary, facts. None: the facts of the persona's
+    file, where it has some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Dialogue:
                 return f"two turns of {turn.role!r} follow each other, or it begins with the persona"
             if not turn.content.strip():
                 return f"a turn of {turn.role!r} has no words"
-            if HALF.search(turn.content + (turn.name or "")):
+            if HALF.search(turn.content + (turn.name or "") + (turn.shown or "")):
                 return f"a turn of {turn.role!r} holds half a character (an escape such as \\ud83c that stands alone)"
             expected = "assistant" if turn.role == "user" else "user"
         if len(self.turns) < 2 or expected != "user":
@@ -87,6 +90,7 @@ class Dialogue:
         row["messages"] = [
             {"role": turn.role, "content": turn.content}
             | ({"name": turn.name} if turn.name else {})
+            | ({} if turn.shown is None else {"shown": turn.shown})
             for turn in self.turns
         ]
         row["source"] = {"file": self.source.file, "row": self.source.row}
@@ -99,9 +103,10 @@ class Dialogue:
             Turn(
                 _field(message, "role", str),
                 _field(message, "content", str),
-                _field(message, "name", str)
-                if message.get("name") is not None
-                else None,
+                *(
+                    _field(message, key, str) if message.get(key) is not None else None
+                    for key in ("name", "shown")
+                ),
             )
             for message in _field(row, "messages", list)
         )

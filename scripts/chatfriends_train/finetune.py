@@ -385,6 +385,7 @@ def _arguments(settings: Preset, checkpoints: Path) -> transformers.TrainingArgu
         restore_callback_states_from_checkpoint=True,
         seed=settings.seed,
         data_seed=settings.seed,
+        group_by_length=settings.group_by_length,
         fp16=on_gpu and settings.dtype == "fp16",
         bf16=on_gpu and settings.dtype == "bf16",
         use_cpu=not on_gpu,

@@ -56,6 +56,8 @@ class Preset:
     """Cross-validation before the run that counts: so many parts of the training data by groups; 0 = none."""
     rehearsal: float = 0.0
     """Dialogues of the starter's own for each row of yours, so that it keeps what it can; the starter's base only."""
+    group_by_length: bool = False
+    """Rows of like length in one batch: less padding. For thousands of rows; of few, the same ones would always meet."""
     gradient_checkpointing: bool = True
     """Trades a third more time for memory."""
     seed: int = 7

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .dialogue import Dialogue, Turn
@@ -43,6 +44,8 @@ class Words:
                 f"the model {tokenizer.name_or_path} has no tokenizer.json, only a slow tokenizer; take a base that has one"
             )
         self.tokenizer = tokenizer
+        # A conversation is read again for each of its replies, and what a template writes stands in all of them.
+        self._own = lru_cache(maxsize=4096)(self._read)
         special = [
             (token.content, number, token.lstrip, token.rstrip)
             for number, token in tokenizer.added_tokens_decoder.items()
@@ -50,6 +53,7 @@ class Words:
         ]
         # The longest first, as the daemon takes them.
         self._special = sorted(special, key=lambda token: -len(token[0]))
+        self._begin_special = {token[0][0] for token in special}
         # Texts that the tokenizer makes one token of even in ordinary text. White space deceives nobody.
         self._defined = [
             token.content
@@ -65,13 +69,15 @@ class Words:
 
     def plain(self, text: str) -> list[int]:
         """The tokens of ordinary text; special tokens in it are not seen."""
-        return self._own(
-            f" {text}" if self._spared_space and text.startswith(" ") else text
-        )
+        return [
+            *self._own(
+                f" {text}" if self._spared_space and text.startswith(" ") else text
+            )
+        ]
 
-    def _own(self, text: str) -> list[int]:
+    def _read(self, text: str) -> tuple[int, ...]:
         """As Hugging Face has them."""
-        return list(
+        return tuple(
             self.tokenizer(
                 text, add_special_tokens=False, split_special_tokens=True, verbose=False
             ).input_ids
@@ -79,6 +85,8 @@ class Words:
 
     def special_at(self, text: str, place: int) -> tuple[str, int, bool, bool] | None:
         """The special token that stands at this place of a text of the template."""
+        if text[place] not in self._begin_special:
+            return None
         return next(
             (token for token in self._special if text.startswith(token[0], place)), None
         )
@@ -169,8 +177,10 @@ class Scene:
         def said(turn: Turn) -> str:
             if turn.role == "assistant":
                 return turn.content.strip()
-            facts = self.facts[turn.content] if self.persona.facts else ""
-            return facts + _spoken(turn.content, turn.name if len(names) > 1 else None)
+            shown = turn.shown
+            if shown is None:
+                shown = self.facts[turn.content] if self.persona.facts else ""
+            return shown + _spoken(turn.content, turn.name if len(names) > 1 else None)
 
         turns = self.dialogue.turns
         return above, [Message(turn.role, said(turn)) for turn in turns]
@@ -185,7 +195,8 @@ def scenes(
         of_persona.setdefault(one.persona, []).append(one)
     for same in of_persona.values():
         who = persona_of(same[0], find)
-        facts = who.facts_shown(words for one in same for words in one.asked())
+        asked = (turn for one in same for turn in one.turns if turn.role == "user")
+        facts = who.facts_shown(turn.content for turn in asked if turn.shown is None)
         yield from (Scene(one, who, facts) for one in same)
 
 

@@ -78,6 +78,9 @@ SHAPES = {
     ),
 }
 
+# Pairs of letters that the models say.
+PAIRS = 16
+
 
 def make(name: str, folder: Path, kind: str, adapters: int) -> list[Path]:
     """Writes the model in this type and so many adapters for it, and says where; what is there already stays."""
@@ -94,7 +97,7 @@ def make(name: str, folder: Path, kind: str, adapters: int) -> list[Path]:
                 initializer_range=shape.changes["hidden_size"] ** -0.5,
                 **shape.changes,
             )
-            silence_fillers(making)
+            speak_letters(making)
     convert.convert(base, f16, stored="f16")
     model = quantise.target(f16, folder, kind)
     quantise.quantise(f16, model, kind)
@@ -119,15 +122,43 @@ def made_beside(folder: Path) -> Iterator[Path]:
     give_name(making, folder)
 
 
-def silence_fillers(base: Path) -> None:
-    """Makes tokens that no text has, which fill the vocabulary up, never the likeliest: their reply would be empty."""
-    known = len(transformers.AutoTokenizer.from_pretrained(base))
+def speak_letters(base: Path) -> None:
+    """Makes a few letters the only tokens that are ever likely, so that a reply's text becomes the same tokens when it is read in the next
+    prompt, as words of a real model do. Of other random weights most replies are halves of characters, and little of them is known again."""
+    said = letters_apart(transformers.AutoTokenizer.from_pretrained(base), 2 * PAIRS)
     model = transformers.AutoModelForCausalLM.from_pretrained(
         base, torch_dtype=torch.bfloat16
     )
     with torch.no_grad():
-        model.get_output_embeddings().weight[known:] = 0
+        weight = model.get_output_embeddings().weight
+        likely = weight[said[:PAIRS]].clone()
+        # Small, not nothing: with tied weights it is the tokens' embedding, too.
+        weight.mul_(0.01)
+        # Of a row and its negative one is always above zero.
+        weight[said[:PAIRS]], weight[said[PAIRS:]] = likely, -likely
     model.save_pretrained(base)
+
+
+def letters_apart(
+    tokenizer: transformers.PreTrainedTokenizerBase, count: int
+) -> list[int]:
+    """So many tokens of one letter each, of which no two become another token where they stand together."""
+    chosen: list[int] = []
+
+    def stay(*tokens: int) -> bool:
+        text = "\n" + "".join(tokenizer.decode([token]) for token in tokens)
+        read = tokenizer.encode(text, add_special_tokens=False)
+        return tuple(read[-len(tokens) :]) == tokens
+
+    for token in range(len(tokenizer)):
+        letter = tokenizer.decode([token])
+        if len(letter) != 1 or not letter.isalpha() or not stay(token):
+            continue
+        if all(stay(token, other) and stay(other, token) for other in [*chosen, token]):
+            chosen.append(token)
+        if len(chosen) == count:
+            return chosen
+    raise ValueError(f"only {len(chosen)} letters stay apart in {tokenizer}")
 
 
 def main() -> None:

@@ -232,6 +232,10 @@ class Source:
             if made:
                 yield made
 
+    def dialogues_of(self, persona: str) -> Iterator[Dialogue]:
+        """A persona's dialogues, in random order."""
+        return filter(None, (self._whole(persona) for _ in itertools.count()))
+
     def unseen(self) -> Iterator[Dialogue]:
         """The dialogues that are held back, always the same forms of them."""
         random = Random(0)

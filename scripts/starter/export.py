@@ -1,31 +1,26 @@
-"""Writes one persona's dialogues as training data of `chatfriends-train`, for an adapter of the starter: `python -m starter.export PERSONA FOLDER`.
-
-Only what is said: memory and summaries are the daemon's, and the base has learnt to read them.
-"""
+"""Writes one persona's dialogues as training data of `chatfriends-train`, for an adapter of the starter: `python -m starter.export PERSONA FOLDER`."""
 
 import argparse
 import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from .data import Source
 from .dialogue import Dialogue
-from .prompt import User
+from .paths import STARTER
+from .prompt import User, language_of
 
 
-def rows(source: Source, persona: str) -> Iterator[dict]:
-    """Dialogues without notes, as docs/TRAINING.md describes a line. A persona with facts has none: its words are what stands in these."""
-    if source.personas[persona].facts:
-        raise ValueError(f"{persona} answers from facts, which such rows do not hold")
-    for number in itertools.count(1):
-        made = source.piece(persona)
-        if made and not any(user.memory or user.summary or user.recall for user in made.users()):
-            yield {"persona": persona, "group": f"{made.kind}-{number}", "messages": _messages(made), "source": {"file": "starter", "row": number}}
+def row(made: Dialogue, number: int) -> dict:
+    """A dialogue as docs/TRAINING.md describes a line."""
+    found = {"persona": made.persona, "group": f"{made.kind}-{number}", "messages": [_message(turn) for turn in made.turns], "source": {"file": "starter", "row": number}}
+    return found if made.system is None else found | {"system": made.system}
 
 
-def _messages(made: Dialogue) -> list[dict[str, str]]:
-    return [{"role": "user", "content": turn.text} if isinstance(turn, User) else {"role": "assistant", "content": turn} for turn in made.turns]
+def _message(turn: User | str) -> dict[str, str]:
+    if isinstance(turn, str):
+        return {"role": "assistant", "content": turn}
+    return {"role": "user", "content": turn.text, "shown": turn.render(language_of(turn.text)).removesuffix(turn.text)}
 
 
 def main() -> None:
@@ -33,12 +28,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Writes a persona's dialogues as training data for an adapter of the starter.")
     parser.add_argument("persona")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=6000, help="dialogues to train on; a fiftieth more stand in validation.jsonl, of the same kind")
+    parser.add_argument("--count", type=int, default=8000, help="dialogues to train on; a hundredth more stand in validation.jsonl, of the same kind")
     arguments = parser.parse_args()
+    # They need torch, and the rows themselves do not.
+    from . import gguf_file
+    from .train import LENGTHS, encode
+
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    made = rows(Source(seed=1), arguments.persona)
-    for split, count in (("train", arguments.count), ("validation", arguments.count // 50)):
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in itertools.islice(made, count)]
+    source = Source(seed=1)
+    persona = source.personas[arguments.persona]
+    _, tokenizer = gguf_file.read(STARTER)
+    drawn = source.dialogues_of(persona.id)
+    fitting = (one for one in drawn if len(encode(tokenizer, one.messages(persona)).tokens) <= LENGTHS[-1])
+    made = (row(one, number) for number, one in enumerate(fitting, 1))
+    for split, count in (("train", arguments.count), ("validation", arguments.count // 100)):
+        lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in itertools.islice(made, count)]
         (arguments.folder / f"{split}.jsonl").write_text("".join(lines), "utf-8")
 
 

@@ -47,8 +47,17 @@ def replied(content: Any) -> list[dict[str, Any]]:
         line().replace(b"\n", b"\r\n") + b"\r\n",
         b"\xef\xbb\xbf" + line(),
         line(system=None),
+        line(messages=[row()["messages"][0] | {"shown": None}, row()["messages"][1]]),
     ],
-    ids=["one", "empty last line", "empty first line", "CRLF", "mark", "null"],
+    ids=[
+        "one",
+        "empty last line",
+        "empty first line",
+        "CRLF",
+        "mark",
+        "null",
+        "none shown",
+    ],
 )
 def test_what_editors_leave_is_read(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "train.jsonl"

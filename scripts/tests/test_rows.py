@@ -131,6 +131,28 @@ def test_facts_stand_before_the_words_as_the_daemon_shows_them(
     ]
 
 
+def test_what_the_data_say_was_shown_takes_the_place_of_facts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def known(_: str, __: Path, messages: list[str]) -> list[tuple[str, ...]]:
+        asked.extend(messages)
+        return [() for _ in messages]
+
+    monkeypatch.setattr(daemon, "facts", known)
+    guide = Persona("guide", "A guide.", facts=("…",), folder=tmp_path)
+    first = Turn("user", "<memory> Hi", shown="<memory>\nname: Yun\n</memory>\n")
+    turns = (first, Turn("assistant", "Hi, Yun."), Turn("user", "Lunch?"), Turn("assistant", "Later."))  # fmt: skip
+    dialogue = Dialogue("guide", "group", turns, Source("talk.txt", 1))
+    (scene,) = rows.scenes([dialogue], lambda _: guide)
+    assert asked == ["Lunch?"]
+    said = [one.content for one in scene.messages(())[1]]
+    assert said[0] == "<memory>\nname: Yun\n</memory>\n‹memory> Hi"
+    assert said[2] == "<facts>\nnone\n</facts>\nLunch?"
+    assert Dialogue.from_json(dialogue.to_json()) == dialogue
+
+
 def test_whoever_has_no_file_needs_a_text_in_the_data() -> None:
     def nobody(identity: str) -> Persona:
         raise Problem(f"there is no persona {identity!r}")

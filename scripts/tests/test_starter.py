@@ -26,7 +26,7 @@ from starter import (
 )  # noqa: E402
 from starter.data import SHARES, Source  # noqa: E402
 from starter.dialogue import Dialogue, repeats_the_person, spoken, squeezed  # noqa: E402
-from starter.prompt import MEMORY_KEYS, User, is_korean  # noqa: E402
+from starter.prompt import MEMORY_KEYS, User, is_korean, language_of  # noqa: E402
 
 COUNT = 4000
 
@@ -343,14 +343,22 @@ def test_friends_answer_in_english_and_the_rest_in_the_language_of_the_file() ->
                 assert all(is_korean(reply) == korean for reply in turn), one.place
 
 
-def test_a_persona_s_dialogues_become_training_data(source: Source) -> None:
-    rows = list(itertools.islice(export.rows(source, "mechuri"), 200))
-    for row in rows:
-        made = TrainingDialogue.from_json(row)
-        assert made.persona == "mechuri" and made.system is None
-        assert not any("<memory>" in turn.content for turn in made.turns)
-    with pytest.raises(ValueError, match="campus answers from facts"):
-        next(export.rows(source, "campus"))
+@pytest.mark.parametrize("persona", ["mechuri", "campus"])
+def test_a_persona_s_dialogues_become_training_data(
+    source: Source, persona: str
+) -> None:
+    shown = set()
+    for made in itertools.islice(source.dialogues_of(persona), 200):
+        found = TrainingDialogue.from_json(export.row(made, 1))
+        assert found.persona == persona
+        prompt = "".join(turn.shown or "" for turn in found.turns)
+        shown |= {tag for tag in ("memory", "summary", "facts") if f"<{tag}>" in prompt}
+        asked = [turn for turn in found.turns if turn.role == "user"]
+        for turn, user in zip(asked, made.users(), strict=True):
+            assert (turn.shown or "") + turn.content == user.render(
+                language_of(user.text)
+            )
+    assert {"memory", "facts" if persona == "campus" else "summary"} <= shown
 
 
 def test_what_is_held_back_is_never_drawn(source: Source) -> None:

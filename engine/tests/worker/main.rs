@@ -28,6 +28,8 @@ mod references;
 #[cfg(feature = "llama")]
 mod replies;
 mod rig;
+#[cfg(feature = "llama")]
+mod work;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -49,6 +51,7 @@ fn trials() -> Vec<Trial> {
         adapter::trials(),
         jobs::trials(),
         references::trials(),
+        work::trials(),
     ]
     .into_iter()
     .flatten()

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..dialogue import Dialogue, Turn
+from ..dialogue import Dialogue
 from .text import is_korean
 
 KINDS = {
@@ -119,7 +119,12 @@ def scan(dialogue: Dialogue, names: StandIns) -> tuple[list[Finding], Dialogue]:
     for name in dict.fromkeys(turn.name for turn in dialogue.turns if turn.name):
         masked(name)
     turns = tuple(
-        Turn(turn.role, masked(turn.content), turn.name and names.masked(turn.name))
+        replace(
+            turn,
+            content=masked(turn.content),
+            name=turn.name and names.masked(turn.name),
+            shown=turn.shown and masked(turn.shown),
+        )
         for turn in dialogue.turns
     )
     system = masked(dialogue.system) if dialogue.system else dialogue.system

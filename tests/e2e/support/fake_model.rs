@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
@@ -118,6 +119,8 @@ impl FakeModel {
 
     async fn serve(context: usize, strict: bool) -> Self {
         let (listener, address) = serving::listen().await;
+        // As model servers have it: otherwise each piece of a reply but the first waits until the one before has been acknowledged.
+        let listener = listener.tap_io(|tcp| tcp.set_nodelay(true).unwrap());
         let state = Arc::new(Served {
             context,
             strict,
