@@ -40,6 +40,10 @@ const STEP: Duration = Duration::from_millis(500);
 const LEAST_CHUNK: usize = 32;
 /// A shorter tail is computed again as quickly as it is copied.
 const LEAST_TAIL: usize = 32;
+/// A step that has read so many tokens of prompts ends with the first prompt that is whole. In the simulation of eight who write 36 tokens at
+/// the same moment half then have their first word after 0.69 s instead of 0.91, and the last after 1.44 s instead of 1.38; ending each step
+/// with the first whole prompt took 0.78 and 1.67 s.
+const ENOUGH_READ: usize = 64;
 /// Until the pace is known.
 const FIRST_CHUNK: usize = 128;
 
@@ -488,7 +492,7 @@ impl Scheduler {
     }
 
     /// The next step, for the chats of one adapter: one token for everyone who is generating, then prompts, first come first served, those in
-    /// the background last.
+    /// the background last, until enough is read and one of them is whole.
     /// The caller must decode it, or call [`Scheduler::lose_everything`].
     pub(crate) fn next_step(&mut self) -> Step {
         let adapter = self.rotation.next(&self.waiting_adapters());
@@ -541,6 +545,10 @@ impl Scheduler {
             }
             self.shares.charge(&work.job.whose, (until - from) as u64);
             slot.kept.extend(&work.job.prompt[from..until]);
+            // Whoever's prompt is whole need not wait for the others' to be read.
+            if slot.prompt_left() == 0 && entries.len() - generating >= ENOUGH_READ {
+                break;
+            }
         }
         if entries.len() > generating {
             self.rotation.end_turn();

@@ -290,3 +290,22 @@ fn a_hundred_chats_that_take_turns_find_their_tails_again() {
         );
     }
 }
+
+#[test]
+fn of_eight_who_write_at_once_most_do_not_wait_for_all() {
+    let mut world = World::new(LIMITS, 6);
+    for _ in 0..2 {
+        world.waits.clear();
+        for person in 0..LIMITS.slots {
+            world.says(person, 0, world.now);
+        }
+        while !world.open.is_empty() {
+            world.step();
+        }
+    }
+    let (middle, worst) = (world.wait(0.5, |_| true), world.wait(1.0, |_| true));
+    assert!(
+        middle.as_secs_f64() < 0.55 * worst.as_secs_f64(),
+        "{middle:?} of {worst:?}"
+    );
+}
