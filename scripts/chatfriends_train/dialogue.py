@@ -67,16 +67,14 @@ class Dialogue:
                 return f"a turn of {turn.role!r} has no words"
             if HALF.search(turn.content + (turn.name or "") + (turn.shown or "")):
                 return f"a turn of {turn.role!r} holds half a character (an escape such as \\ud83c that stands alone)"
+            if turn.shown and (turn.role != "user" or not turn.shown.endswith("\n")):
+                return "`shown` stands before words of the person, and ends with a line break"
             expected = "assistant" if turn.role == "user" else "user"
         if len(self.turns) < 2 or expected != "user":
             return "it does not end with words of the persona"
         if HALF.search(self.system or ""):
             return "the system text holds half a character (an escape such as \\ud83c that stands alone)"
         return None
-
-    def asked(self) -> list[str]:
-        """The person's messages."""
-        return [turn.content for turn in self.turns if turn.role == "user"]
 
     def with_group(self, group: str) -> Self:
         """The same in another group."""

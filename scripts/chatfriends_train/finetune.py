@@ -10,7 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -645,7 +645,13 @@ def _is_done(out: Path, needed: dict[str, Any]) -> bool:
 def _noted(out: Path) -> dict[str, Any] | None:
     """What a run in OUT depends on; none where none was begun."""
     path = out / RECORD
-    return json.loads(path.read_text("utf-8")) if path.is_file() else None
+    if not path.is_file():
+        return None
+    noted = json.loads(path.read_text("utf-8"))
+    # A setting that was not there yet had the value that it has now where none is given.
+    spared = {one.name: one.default for one in fields(Preset)}
+    spared = {name: value for name, value in spared.items() if value is not MISSING}
+    return noted | {"preset": spared | noted.get("preset", {})}
 
 
 def _figures(rows: Sequence[Row]) -> dict[str, Any]:

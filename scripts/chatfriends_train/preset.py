@@ -104,6 +104,11 @@ class Preset:
             found.append(
                 f"early_stopping is {self.early_stopping}; it must be 0 where keep is last"
             )
+        if self.group_by_length and self.epochs > 1:
+            found.append(
+                f"group_by_length is on and epochs is {self.epochs:g}; it must be off above 1, since a run that was stopped in a later epoch "
+                "would not go on in its order"
+            )
         if not self.targets:
             found.append("targets is empty; name the modules that get matrices")
         return found

@@ -69,6 +69,18 @@ def test_what_editors_leave_is_read(tmp_path: Path, data: bytes) -> None:
     ("data", "said"),
     [
         (line(messages=replied(5)), "the field 'content' is 5; it must be a text"),
+        (
+            line(
+                messages=[row()["messages"][0], row()["messages"][1] | {"shown": "x\n"}]
+            ),
+            "`shown` stands before words of the person",
+        ),
+        (
+            line(
+                messages=[row()["messages"][0] | {"shown": "x"}, row()["messages"][1]]
+            ),
+            "`shown` stands before words of the person, and ends with a line break",
+        ),
         (line(messages="hi"), "the field 'messages' is 'hi'; it must be a list"),
         (line(messages=["hi"]), "'hi' stands where an object {…} belongs"),
         (line(system=5), "the field 'system' is 5; it must be a text"),

@@ -98,6 +98,10 @@ def test_numbers_without_a_point_are_numbers() -> None:
             "mine.toml: learning_rate is nan; it must be a finite number",
         ),
         ({"epochs": math.inf}, "mine.toml: epochs is inf; it must be a finite number"),
+        (
+            {"group_by_length": True, "epochs": 2.0},
+            "mine.toml: group_by_length is on and epochs is 2; it must be off above 1",
+        ),
         ({"targets": []}, "mine.toml: targets is empty"),
         ({"folds": 1}, "mine.toml: folds is 1; it must be 0 or at least 2"),
         (

@@ -1,4 +1,4 @@
-//! How a store answers that remembers many people: `cargo bench --bench store`. docs/BENCHMARKS.md says how far it was measured.
+//! How a store answers that remembers many people: `cargo bench --bench store`. docs/BENCHMARKS.md has results.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
