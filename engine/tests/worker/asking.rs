@@ -10,7 +10,11 @@ use chatfriends_engine::{
 use crate::rig::{settings, start};
 
 pub(crate) async fn ready() -> Worker {
-    let worker = start(settings());
+    ready_with(settings()).await
+}
+
+pub(crate) async fn ready_with(settings: WorkerSettings) -> Worker {
+    let worker = start(settings);
     worker.ready().await.expect("the starter model must load");
     worker
 }
@@ -58,13 +62,12 @@ pub(crate) fn in_chat(chat: &str, request: Request) -> Request {
 /// A worker with room for long replies. In the starter's own context they would end within a second; in 8,192 tokens they take many
 /// seconds, and in 65,536 minutes.
 pub(crate) async fn ready_for_long(slots: u32, context: u32) -> Worker {
-    let worker = start(WorkerSettings {
+    ready_with(WorkerSettings {
         slots,
         context: Some(context),
         ..settings()
-    });
-    worker.ready().await.expect("the starter model must load");
-    worker
+    })
+    .await
 }
 
 /// A reply that takes all the room there is, at its first text.

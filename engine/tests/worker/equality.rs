@@ -8,8 +8,8 @@ use chatfriends_engine::{
 };
 use libtest_mimic::Trial;
 
-use crate::asking::{ask, in_chat, message, request};
-use crate::rig::{settings, start, trial};
+use crate::asking::{ask, in_chat, message, ready_with, request};
+use crate::rig::{settings, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -76,13 +76,12 @@ impl Chat {
 }
 
 async fn worker(slots: u32, flash_attention: FlashAttention) -> Worker {
-    let worker = start(WorkerSettings {
+    ready_with(WorkerSettings {
         slots,
         flash_attention,
         ..settings()
-    });
-    worker.ready().await.expect("the starter model must load");
-    worker
+    })
+    .await
 }
 
 fn replies(chats: Vec<Chat>) -> Vec<String> {

@@ -8,8 +8,10 @@ use chatfriends_engine::{
 };
 use libtest_mimic::Trial;
 
-use crate::asking::{ask, begin_endless, in_chat, message, ready, ready_for_long, request};
-use crate::rig::{settings, start, trial};
+use crate::asking::{
+    ask, begin_endless, in_chat, message, ready, ready_for_long, ready_with, request,
+};
+use crate::rig::{settings, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -231,13 +233,11 @@ async fn a_reply_is_what_it_was_generated_as() {
 }
 
 async fn a_chat_that_lost_its_slot_goes_on_where_it_was_until_it_is_forgotten() {
-    let with_slots = async |slots| {
-        let worker = start(WorkerSettings {
+    let with_slots = |slots| {
+        ready_with(WorkerSettings {
             slots,
             ..settings()
-        });
-        worker.ready().await.unwrap();
-        worker
+        })
     };
     let (worker, roomy) = (with_slots(1).await, with_slots(2).await);
     let opening = in_chat("a", request("내 이름은 윤이야. 만나서 반가워."));

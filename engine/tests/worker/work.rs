@@ -6,8 +6,8 @@ use chatfriends_engine::{Generate, Request, Role, Usage, Worker, WorkerSettings}
 use futures::future::join_all;
 use libtest_mimic::Trial;
 
-use crate::asking::{ask, in_chat, message, request};
-use crate::rig::{settings, start, trial};
+use crate::asking::{ask, in_chat, message, ready_with, request};
+use crate::rig::{settings, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -30,13 +30,12 @@ const TURNS: usize = 3;
 const PERSONA: &str = "You are Joey, who loves sandwiches and his friends, and who answers in one or two short sentences, \
     warmly and with a joke. You never share food, you know little about history, and you always ask back.";
 
-async fn with_slots(slots: usize) -> Worker {
-    let worker = start(WorkerSettings {
-        slots: u32::try_from(slots).unwrap(),
+async fn with_a_slot_for_each() -> Worker {
+    ready_with(WorkerSettings {
+        slots: CHATS as u32,
         ..settings()
-    });
-    worker.ready().await.expect("the starter model must load");
-    worker
+    })
+    .await
 }
 
 fn opening(chat: usize) -> Request {
@@ -68,7 +67,7 @@ async fn talk(worker: &Worker, chat: usize) -> Vec<Usage> {
 }
 
 async fn chats_compute_what_is_new_and_nothing_else() {
-    let worker = with_slots(CHATS).await;
+    let worker = with_a_slot_for_each().await;
     // As the daemon does it at its start.
     ask(&worker, opening(CHATS)).await;
     let persona = worker.count(vec![PERSONA.to_owned()]).await.unwrap()[0];
@@ -88,7 +87,7 @@ async fn chats_compute_what_is_new_and_nothing_else() {
 }
 
 async fn eight_at_once_take_less_than_one_by_one() {
-    let worker = with_slots(CHATS).await;
+    let worker = with_a_slot_for_each().await;
     let one_by_one = async || {
         let begun = Instant::now();
         for chat in 0..CHATS {

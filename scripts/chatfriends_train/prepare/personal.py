@@ -123,7 +123,6 @@ def scan(dialogue: Dialogue, names: StandIns) -> tuple[list[Finding], Dialogue]:
             turn,
             content=masked(turn.content),
             name=turn.name and names.masked(turn.name),
-            shown=turn.shown and masked(turn.shown),
         )
         for turn in dialogue.turns
     )
