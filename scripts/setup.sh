@@ -98,6 +98,24 @@ setup_cpu() {
   [ "$folder" = cpu ] || export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/${folder,,}
 }
 
+# What llama.cpp's Vulkan code is built with, and Mesa's software device to run it on. Sets `vulkan_driver` to that.
+setup_vulkan() {
+  if command -v apt-get >/dev/null; then
+    local packages=()
+    command -v glslc >/dev/null || packages+=(glslc)
+    has_file '/usr/share/cmake/SPIRV-Headers/*' || has_file '/usr/lib/cmake/SPIRV-Headers/*' || packages+=(spirv-headers)
+    has_file '/usr/lib/*/libvulkan.so' || packages+=(libvulkan-dev)
+    has_file '/usr/share/vulkan/icd.d/lvp_icd*.json' || packages+=(mesa-vulkan-drivers)
+    [ "${#packages[@]}" = 0 ] || apt_install "${packages[@]}"
+  fi
+  command -v glslc >/dev/null || fail "missing: glslc. Install it, the Vulkan and SPIR-V headers, and Mesa's Vulkan drivers"
+  grep -qs VK_EXT_layer_settings "${VULKAN_SDK:-/usr}/include/vulkan/vulkan_core.h" ||
+    fail "the Vulkan headers in ${VULKAN_SDK:-/usr}/include are missing or older than llama.cpp wants (1.3.275; Debian 12 has 1.3.239): unpack newer ones, \
+such as Debian 13's libvulkan-dev, and name their folder (the one with include/vulkan) in VULKAN_SDK"
+  # shellcheck disable=SC2034 # scripts/test reads it.
+  vulkan_driver=$(compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' | head -n1) || fail "missing: Mesa's software device for Vulkan (lavapipe)"
+}
+
 # Where packages are not installed for you: name what is missing and the command that installs it.
 setup_other() {
   local missing=()

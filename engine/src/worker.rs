@@ -84,7 +84,12 @@ pub struct Worker {
 impl Worker {
     /// Starts this program's own `engine` command as the worker. Must be called inside a tokio runtime.
     pub fn start(settings: WorkerSettings) -> Self {
-        Self::supervise(own_worker(), settings, supervisor::Limits::default())
+        Self::supervise(
+            own_worker(),
+            settings,
+            supervisor::Limits::default(),
+            watch::Sender::default(),
+        )
     }
 
     /// Starts another program that ends up in [`run_worker`]; for tests and wrappers such as a sandbox.
@@ -100,10 +105,17 @@ impl Worker {
             },
             settings,
             supervisor::Limits::default(),
+            watch::Sender::default(),
         )
     }
 
-    fn supervise(program: Program, settings: WorkerSettings, limits: supervisor::Limits) -> Self {
+    /// `lives` counts how often a worker has become ready.
+    fn supervise(
+        program: Program,
+        settings: WorkerSettings,
+        limits: supervisor::Limits,
+        lives: watch::Sender<u64>,
+    ) -> Self {
         let (calls, incoming) = mpsc::channel(64);
         let (readiness_in, readiness) =
             watch::channel(Readiness::Waiting("the model is being loaded".into()));
@@ -120,6 +132,7 @@ impl Worker {
             proven: false,
             device: supervisor::Device::default(),
             needed: needed_in,
+            lives,
             mapping: None,
         };
         let task = tokio::spawn(supervisor.run(stop.clone()));

@@ -63,6 +63,7 @@ fn work() -> Result<(), String> {
     };
     serve(&settings, mapped, &commands, counting, output).or_else(|end| match end {
         End::NoRoom(shortage) => output.say(&Report::NoRoom(shortage)),
+        End::Misset(reason) => output.say(&Report::Misset { reason }),
         End::Hopeless(reason) => output.say(&Report::Failed { reason }),
         End::Broken(reason) => Err(reason),
     })
@@ -76,6 +77,12 @@ pub(super) enum End {
         expect(dead_code, reason = "without llama.cpp nothing takes memory")
     )]
     NoRoom(Shortage),
+    /// The settings ask for what is not there.
+    #[cfg_attr(
+        not(feature = "llama"),
+        expect(dead_code, reason = "without llama.cpp nothing is looked for")
+    )]
+    Misset(String),
     /// The model cannot be used; trying again would not help.
     Hopeless(String),
     /// Something that a new process may be spared.

@@ -21,6 +21,13 @@ pub(super) const ENVIRONMENT: [(&str, &str); 2] = [
     ("GGML_NO_BACKTRACE", "1"),
 ];
 
+/// What keeps llama.cpp from asking drivers for devices. It would at its start, whatever is then offloaded, and a driver may end the process.
+const NO_DEVICES: [(&str, &str); 3] = [
+    ("GGML_DISABLE_VULKAN", "1"),
+    ("CUDA_VISIBLE_DEVICES", "-1"),
+    ("HIP_VISIBLE_DEVICES", "-1"),
+];
+
 /// Words older than this at the worker's death are about something else.
 const RECENT: Duration = Duration::from_secs(5);
 
@@ -51,12 +58,15 @@ pub(crate) enum Heard {
 }
 
 impl Link {
-    /// Starts the program. Its output is the line, its error output becomes log lines.
-    pub(crate) fn start(program: &Program) -> std::io::Result<Self> {
+    /// Starts the program, which may ask for `devices` or never does. Its output is the line, its error output becomes log lines.
+    pub(crate) fn start(program: &Program, devices: bool) -> std::io::Result<Self> {
         let mut command = tokio::process::Command::new(&program.path);
         // Ctrl-C in a terminal goes to the whole group; the daemon ends its worker itself, after the open replies.
         #[cfg(unix)]
         command.process_group(0);
+        if !devices {
+            command.envs(NO_DEVICES);
+        }
         let mut child = command
             .args(&program.args)
             .envs(ENVIRONMENT)

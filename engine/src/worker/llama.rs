@@ -78,6 +78,8 @@ pub(super) struct Llama {
 pub(super) enum Unloadable {
     /// It does not fit into the memory that is free.
     NoRoom(Shortage),
+    /// The settings name a device that is not there.
+    Misset(String),
     /// Nobody could load it here.
     Faulty(String),
 }
@@ -153,17 +155,18 @@ impl Llama {
                 lacking.join(", ")
             )));
         }
+        let may_offload = settings.gpu_layers != GpuLayers::Count(0);
+        if HAS_DEVICES && may_offload {
+            offloads();
+        }
         let backend =
             LlamaBackend::init().map_err(|error| format!("llama.cpp could not start: {error}"))?;
         let plan = Plan::new(gguf, settings);
         let layers = gguf.block_count.unwrap_or(0);
-        let devices = if settings.gpu_layers == GpuLayers::Count(0) {
-            Vec::new()
+        let devices = if may_offload {
+            choose_devices(&settings.devices).map_err(Unloadable::Misset)?
         } else {
-            if HAS_DEVICES {
-                offloads();
-            }
-            choose_devices(&settings.devices)?
+            Vec::new()
         };
         // Those pages could be had, and their owners would read their files again at every step.
         let available = machine::available().map(|free| free.saturating_sub(mapped));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::supervisor::{Limits, Program};
@@ -21,6 +22,7 @@ pub struct Pool {
     limits: Limits,
     /// In the order in which they were last opened.
     running: Mutex<Vec<Running>>,
+    lives: watch::Sender<u64>,
     /// Held by who waits for a model to load, and by who waits for others to end. Tokio's locks let everybody through in the order of
     /// coming.
     loading: tokio::sync::Mutex<()>,
@@ -45,6 +47,7 @@ impl Default for Pool {
             program: own_worker(),
             limits: Limits::default(),
             running: Mutex::default(),
+            lives: watch::Sender::default(),
             loading: tokio::sync::Mutex::default(),
             ending: tokio::sync::Mutex::default(),
         }
@@ -68,6 +71,7 @@ impl Pool {
                     self.program.clone(),
                     settings.clone(),
                     self.limits.clone(),
+                    self.lives.clone(),
                 )),
             },
         };
@@ -167,6 +171,12 @@ impl Pool {
     pub fn workers(&self) -> Vec<Arc<Worker>> {
         let running = self.running();
         running.iter().map(|it| Arc::clone(&it.worker)).collect()
+    }
+
+    /// How often a worker has become ready: for the first time, or again after its death. One that is new knows nothing of what was computed
+    /// before.
+    pub fn lives(&self) -> watch::Receiver<u64> {
+        self.lives.subscribe()
     }
 
     /// Lets go of the models that are not `wanted`; each ends with its last use.

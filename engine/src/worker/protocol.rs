@@ -9,7 +9,7 @@ use super::settings::WorkerSettings;
 use crate::generate::{ChatKey, EngineError, Event, Model, Request, Shortage};
 
 /// Raised with every change of the messages below.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// No honest message is longer; a length beyond it means that the stream is not ours.
 pub(crate) const MAX_FRAME: usize = 16 << 20;
@@ -60,6 +60,8 @@ pub(crate) enum Report {
         mapped: u64,
         offloads: bool,
     },
+    /// The settings name a device that is not there, though drivers can be asked; the worker ends.
+    Misset { reason: String },
     /// The model cannot be loaded, now or later; the worker ends.
     Failed { reason: String },
     /// The model does not fit into the memory that is free; the worker ends.
@@ -247,6 +249,9 @@ mod tests {
                 needed: 1 << 41,
                 mapped: 1 << 40,
                 offloads: true,
+            },
+            Report::Misset {
+                reason: "CUDA7".into(),
             },
             Report::Failed {
                 reason: "없음".into(),

@@ -487,8 +487,8 @@ impl Scheduler {
         }
     }
 
-    /// The next step, for the chats of one adapter: one token for everyone who is generating, then prompts, first come first served, those in
-    /// the background last, until enough is read and one of them is whole.
+    /// The next step, for the chats of one adapter: one token for everyone who is generating, then prompts: half of the room for the
+    /// shortest, the rest first come first served, those in the background last, until enough is read and one of them is whole.
     /// The caller must decode it, or call [`Scheduler::lose_everything`].
     pub(crate) fn next_step(&mut self) -> Step {
         let adapter = self.rotation.next(&self.waiting_adapters());
@@ -529,11 +529,35 @@ impl Scheduler {
             let work = slot.work.as_ref();
             work.map(|work| (work.job.background, work.admitted))
         });
-        for (index, slot) in prompts {
+        let left: Vec<usize> = prompts.iter().map(|(_, slot)| slot.prompt_left()).collect();
+        let mut granted = vec![0; prompts.len()];
+        // What is short need not wait until all that came before is read, as long as that gets half of the step.
+        let mut ahead = room / 2;
+        let mut shortest: Vec<usize> = (0..prompts.len()).collect();
+        shortest.sort_by_key(|place| left[*place]);
+        for place in shortest {
+            let (_, slot) = &prompts[place];
+            if slot.work.as_ref().is_some_and(|work| !work.job.background) {
+                granted[place] = left[place].min(ahead);
+                ahead -= granted[place];
+            }
+        }
+        room -= granted.iter().sum::<usize>();
+        let mut read = 0;
+        for (place, left) in left.iter().enumerate() {
+            let more = room.min(left - granted[place]);
+            granted[place] += more;
+            room -= more;
+            read += granted[place];
+            // Whoever's prompt is whole need not wait for the others' to be read.
+            if granted[place] == *left && read >= enough {
+                break;
+            }
+        }
+        for ((index, slot), tokens) in prompts.into_iter().zip(granted) {
             let Some(work) = &slot.work else { continue };
             let from = slot.kept.len();
-            let until = work.job.prompt.len().min(from + room);
-            room -= until - from;
+            let until = from + tokens;
             for (position, token) in work.job.prompt.iter().enumerate().take(until).skip(from) {
                 entries.push(Entry {
                     slot: index,
@@ -542,12 +566,8 @@ impl Scheduler {
                     draw: position + 1 == work.job.prompt.len(),
                 });
             }
-            self.shares.charge(&work.job.whose, (until - from) as u64);
+            self.shares.charge(&work.job.whose, tokens as u64);
             slot.kept.extend(&work.job.prompt[from..until]);
-            // Whoever's prompt is whole need not wait for the others' to be read.
-            if slot.prompt_left() == 0 && entries.len() - generating >= enough {
-                break;
-            }
         }
         if entries.len() > generating {
             self.rotation.end_turn();

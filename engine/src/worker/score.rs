@@ -173,7 +173,7 @@ fn load(settings: &WorkerSettings) -> Result<(Llama, gguf::Gguf), String> {
     base.check_model().map_err(|error| error.to_string())?;
     let llama = Llama::load(&base, settings, 0, || {}).map_err(|error| match error {
         Unloadable::NoRoom(shortage) => shortage.reason,
-        Unloadable::Faulty(reason) => reason,
+        Unloadable::Misset(reason) | Unloadable::Faulty(reason) => reason,
     })?;
     Ok((llama, base))
 }

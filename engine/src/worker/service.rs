@@ -48,6 +48,7 @@ pub(super) fn serve(
     };
     let llama = Llama::load(&gguf, settings, mapped, offloads).map_err(|error| match error {
         Unloadable::NoRoom(shortage) => End::NoRoom(shortage),
+        Unloadable::Misset(reason) => End::Misset(reason),
         Unloadable::Faulty(reason) => End::Hopeless(reason),
     })?;
     let ready = llama.ready();

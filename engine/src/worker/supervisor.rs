@@ -111,6 +111,8 @@ pub(crate) struct Supervisor {
     pub(crate) device: Device,
     /// Bytes of the machine's memory that it takes; of the last one that was ready.
     pub(crate) needed: watch::Sender<u64>,
+    /// How often one has become ready; others count in it, too.
+    pub(crate) lives: watch::Sender<u64>,
     /// The part of them that the system counts as free.
     pub(crate) mapping: Option<Mapping>,
 }
@@ -138,6 +140,8 @@ enum Ended {
     NoRoom(Shortage),
     /// It could not be started with a device; without one it may.
     Unloaded(String),
+    /// The settings ask for what is not there.
+    Misset(String),
     /// A new one would fail in the same way.
     Hopeless(String),
 }
@@ -153,7 +157,9 @@ impl Supervisor {
         loop {
             let (reason, shortest_pause) = match self.live(&stop).await {
                 Ended::Stopped => break,
-                Ended::Hopeless(reason) => return self.refuse_all(&stop, reason).await,
+                Ended::Misset(reason) | Ended::Hopeless(reason) => {
+                    return self.refuse_all(&stop, reason).await;
+                }
                 Ended::NoRoom(Shortage { reason, .. }) => {
                     tracing::warn!(%reason, model = %self.settings.model.display(), "A model has no room.");
                     self.turn_away(&stop, None, &EngineError::NoRoom(reason))
@@ -210,7 +216,8 @@ impl Supervisor {
 
     /// One worker from its start to its end.
     async fn live(&mut self, stop: &CancellationToken) -> Ended {
-        let mut link = match Link::start(&self.program) {
+        let devices = self.settings.gpu_layers != GpuLayers::Count(0);
+        let mut link = match Link::start(&self.program, devices) {
             Ok(link) => link,
             Err(error) => {
                 let reason = format!(
@@ -250,7 +257,7 @@ impl Supervisor {
                 self.set(Readiness::NoRoom(shortage.clone()));
                 &shortage.reason
             }
-            Ended::Hopeless(reason) => {
+            Ended::Misset(reason) | Ended::Hopeless(reason) => {
                 self.set(Readiness::Failed(reason.clone()));
                 reason
             }
@@ -303,6 +310,11 @@ impl Supervisor {
                         stage = Stage::Loading;
                         due = Instant::now() + self.limits.load;
                     }
+                    // It was there before: its driver has lost it.
+                    Heard::Report(Report::Misset { reason }) if self.proven => {
+                        return Ended::Unloaded(reason);
+                    }
+                    Heard::Report(Report::Misset { reason }) => return Ended::Misset(reason),
                     Heard::Report(Report::Failed { reason }) if self.proven => {
                         return Ended::Unable(reason);
                     }
@@ -318,6 +330,7 @@ impl Supervisor {
                         self.proven = true;
                         self.device = if offloads { Device::Used } else { Device::Unused };
                         self.set(Readiness::Ready);
+                        self.lives.send_modify(|lives| *lives += 1);
                     }
                     Heard::Report(report) if stage == Stage::Ready => waiting.settle(report),
                     Heard::Report(_) => return Ended::Died("it spoke out of turn".into()),
@@ -641,6 +654,7 @@ impl Waiting {
             Report::Hello { .. }
             | Report::Offloading
             | Report::Ready { .. }
+            | Report::Misset { .. }
             | Report::Failed { .. }
             | Report::NoRoom(_) => {
                 tracing::warn!("The engine's worker introduced itself twice.");

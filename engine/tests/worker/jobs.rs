@@ -1,7 +1,7 @@
 //! Measuring and quantising, each in a process of its own, with the starter model.
 
 use std::io::Write as _;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use chatfriends_engine::{Job, Quantization};
 use libtest_mimic::Trial;
@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 
 use crate::rig::starter;
 
+/// A test without a runtime.
+pub(crate) fn trial(name: &str, test: fn()) -> Trial {
+    Trial::test(name, move || {
+        test();
+        Ok(())
+    })
+}
+
 pub(crate) fn trials() -> Vec<Trial> {
-    let trial = |name: &str, test: fn()| {
-        Trial::test(name, move || {
-            test();
-            Ok(())
-        })
-    };
     vec![
         trial(
             "scores_do_not_depend_on_how_a_text_is_cut",
@@ -37,9 +39,12 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn run(job: &Job, lines: &[Value]) -> Output {
-    let mut child = job
-        .command()
-        .unwrap()
+    finish(job.command().unwrap(), lines)
+}
+
+/// Runs a job's process to its end.
+pub(crate) fn finish(mut command: Command, lines: &[Value]) -> Output {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -68,7 +73,7 @@ pub(crate) fn answers(job: &Job, lines: &[Value]) -> Vec<Value> {
         .collect()
 }
 
-fn score() -> Job {
+pub(crate) fn score() -> Job {
     Job::Score {
         model: starter(),
         adapter: None,

@@ -24,6 +24,8 @@ mod jobs;
 #[cfg(feature = "llama")]
 mod life;
 #[cfg(feature = "llama")]
+mod offload;
+#[cfg(feature = "llama")]
 mod references;
 #[cfg(feature = "llama")]
 mod replies;
@@ -52,6 +54,7 @@ fn trials() -> Vec<Trial> {
         jobs::trials(),
         references::trials(),
         work::trials(),
+        offload::trials(),
     ]
     .into_iter()
     .flatten()

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::jobs::answers;
 
 /// Largest difference of a log-probability, in nats, where only the cache and some weights are rounded to 16 bits. It was 0.003 at
-/// most; processors that add in another order may differ a little more. What an adapter changes is 0.17 at least.
-const CLOSE: f64 = 0.01;
+/// most; processors that add in another order may differ a little more, and devices were 0.011 off. What an adapter changes is 0.17 at least.
+const CLOSE: f64 = if cfg!(feature = "vulkan") { 0.02 } else { 0.01 };
 /// With weights of 8 bits it was 0.05 at most.
 const EIGHT_BITS: f64 = 0.15;
 /// With 5 bits, to which Q4_K_M falls back in rows so short, it was 0.3 at most.
@@ -90,7 +90,7 @@ fn check(note: &Path) {
         let difference = differs(&model, Some(adapter), &reference["adapter"]);
         is_within("with its adapter it", difference, CLOSE);
         // Otherwise this would not notice an adapter that is not applied.
-        assert!(differs(&model, None, &reference["adapter"]) > 10.0 * CLOSE);
+        assert!(differs(&model, None, &reference["adapter"]) > 0.1);
     }
     for (quantization, tolerance, falls_back) in [
         (Quantization::Q8_0, EIGHT_BITS, false),

@@ -115,8 +115,11 @@ async fn the_one_that_was_opened_longest_ago_ends_for_the_next() {
         machine.open(model).await.unwrap();
     }
     assert_eq!(machine.running(), ["a", "c"]);
+    assert_eq!(*machine.pool.lives().borrow(), 3);
     machine.open("b").await.unwrap();
     assert_eq!(machine.running(), ["c", "b"]);
+    // It knows nothing of what was computed before.
+    assert_eq!(*machine.pool.lives().borrow(), 4);
     machine.pool.stop().await;
 }
 

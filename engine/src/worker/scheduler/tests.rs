@@ -570,6 +570,38 @@ fn others_keep_streaming_while_a_long_prompt_is_read() {
 }
 
 #[test]
+fn what_is_short_does_not_wait_for_what_is_long() {
+    let mut rig = Rig::new(Limits {
+        context: 1000,
+        queue: 40,
+        ..LIMITS
+    });
+    rig.submit(rig.job(1, None, &vec![1; 300], 1));
+    for call in 2..30 {
+        rig.submit(rig.job(call, None, &[2; 18], 1));
+    }
+    // Short ones without end, one in each step at least, and half of each step for who came first.
+    for _ in 0..10 {
+        let before = rig.cache[0].len();
+        let (ended, _) = rig.step();
+        assert!(!ended.is_empty(), "{:?}", rig.last);
+        assert_eq!(rig.cache[0].len(), before + 20);
+    }
+    // What nobody waits for goes before nobody.
+    let mut rig = Rig::new(Limits {
+        context: 1000,
+        ..LIMITS
+    });
+    rig.submit(rig.job(1, None, &vec![1; 100], 1));
+    rig.submit(Job {
+        background: true,
+        ..rig.job(2, None, &[2; 5], 1)
+    });
+    rig.step();
+    assert_eq!(rig.cache[0].len(), 40);
+}
+
+#[test]
 fn a_slow_machine_gets_smaller_chunks() {
     let mut rig = Rig::new(Limits {
         context: 2000,

@@ -23,7 +23,12 @@ fn start_within(handshake: Duration, path: &str, args: &[&str]) -> Worker {
         path: path.into(),
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
     };
-    Worker::supervise(program, WorkerSettings::new("/nonexistent.gguf"), limits)
+    Worker::supervise(
+        program,
+        WorkerSettings::new("/nonexistent.gguf"),
+        limits,
+        watch::Sender::default(),
+    )
 }
 
 async fn check_fails(worker: Worker, expected: &str) {
@@ -260,15 +265,21 @@ async fn where_the_graphics_processor_fails_the_processor_computes() {
             .unwrap_or_else(|_| panic!("{last:?}"));
         worker.stop().await;
     }
-    // Where there is no device, nothing else is tried.
-    let folder = tempfile::tempdir().unwrap();
-    let worker = with_a_broken_device(folder.path(), &[hello(), ready()]);
-    let mut readiness = worker.readiness.clone();
-    let given_up = readiness.wait_for(|now| matches!(now, Readiness::Failed(_)));
-    tokio::time::timeout(Duration::from_secs(60), given_up)
-        .await
-        .expect("it must give up")
-        .unwrap();
-    assert!(!folder.path().join("well").exists());
-    worker.stop().await;
+    // Where there is no device, or another one was meant, nothing else is tried.
+    let reason = "there is no CUDA7".to_owned();
+    for last in [
+        vec![hello(), ready()],
+        vec![hello(), Report::Offloading, Report::Misset { reason }],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let worker = with_a_broken_device(folder.path(), &last);
+        let mut readiness = worker.readiness.clone();
+        let given_up = readiness.wait_for(|now| matches!(now, Readiness::Failed(_)));
+        tokio::time::timeout(Duration::from_secs(60), given_up)
+            .await
+            .expect("it must give up")
+            .unwrap();
+        assert!(!folder.path().join("well").exists());
+        worker.stop().await;
+    }
 }
