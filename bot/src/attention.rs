@@ -24,7 +24,7 @@ use crate::identity::Audience;
 use crate::platforms::event::{Attachment, Event, Message};
 use crate::platforms::reaction::Reaction;
 use crate::rules::{Answers, EffectiveRules};
-use crate::safety;
+use crate::safety::Safety;
 
 /// For so long a message may become a call by being changed.
 const LATE_CALL: TimeDelta = TimeDelta::hours(1);
@@ -73,6 +73,8 @@ pub struct Heard<'a> {
     pub rules: &'a EffectiveRules,
     /// The personas that can be there.
     pub library: &'a Library,
+    /// What words of distress are.
+    pub safety: &'a Safety,
 }
 
 impl Heard<'_> {
@@ -83,7 +85,7 @@ impl Heard<'_> {
             || self.hears_all()
             || self.is_addressed()
             || self.named().is_some();
-        !self.event.by.is_bot && safety::is_acute(&self.message.text) && meant
+        !self.event.by.is_bot && self.safety.is_acute(&self.message.text) && meant
     }
 
     /// Decides about it; `answered` is the message of the bot's that it answers.

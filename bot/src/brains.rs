@@ -10,6 +10,7 @@ use chatfriends_engine::{
     Worker, WorkerSettings,
 };
 use chatfriends_personas::{Library, Persona, SamplingChoice};
+use tokio::sync::watch;
 
 use crate::identity::Conversation;
 use crate::settings::{Brain, EngineSettings, ServerChoice};
@@ -168,6 +169,12 @@ impl Brains {
             Origin::File(path) => self.local.runs(&path),
             Origin::Server(_) => true,
         }
+    }
+
+    /// How often a worker on this machine has become ready, the first time and after each death.
+    #[must_use]
+    pub fn lives(&self) -> watch::Receiver<u64> {
+        self.local.lives()
     }
 
     /// Lets go of the engines of models that no persona brings any more; each ends with the last reply that uses it. One that has failed

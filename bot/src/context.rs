@@ -11,6 +11,7 @@ use crate::catalogue::Catalogue;
 use crate::commands::Audit;
 use crate::compaction::Compactor;
 use crate::dialogue::Dialogues;
+use crate::disclosure::Disclosure;
 use crate::gate::Gate;
 use crate::identity::{Conversation, Level, Owner, Scope};
 use crate::inbound::Inbound;
@@ -70,6 +71,8 @@ pub struct Context {
     pub webhook: Webhook,
     /// Which places go on under another id.
     pub moves: Moves,
+    /// Who was told that this is an AI.
+    pub disclosure: Disclosure,
     /// What is remembered.
     pub memory: Memory,
     /// Summaries in the background.

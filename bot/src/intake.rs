@@ -22,7 +22,6 @@ use crate::outlet::Show;
 use crate::paces::Paces;
 use crate::platforms::Messenger;
 use crate::platforms::event::{Event, Happening, Message};
-use crate::safety;
 use crate::store::StoreError;
 use crate::underway::{Dealing, Underway};
 
@@ -175,7 +174,7 @@ impl Intake {
         match &mut event.happened {
             // It was changed, and is answered now.
             Happening::Message(_) if is_called => return Ok(None),
-            Happening::Edited(message) if safety::is_acute(&message.text) => {
+            Happening::Edited(message) if self.ctx.settings.safety.is_acute(&message.text) => {
                 // What it had said is still to be forgotten.
                 let words = std::mem::take(&mut message.text);
                 if !is_called {

@@ -18,6 +18,7 @@ pub mod compose;
 pub mod context;
 pub mod delivery;
 pub mod dialogue;
+pub mod disclosure;
 pub mod failure;
 pub mod gate;
 pub mod gone;

@@ -62,6 +62,8 @@ pub enum Sentence {
         needs: Rank,
     },
     Introduction,
+    TalksWithAi,
+    StillTalksWithAi,
     Privacy,
     SafetyProtocol,
     Stats {
@@ -362,6 +364,14 @@ impl Sentence {
                     }
                     Rank::ManagesAll => "서버나 그룹 전체를 관리하는 사람만 할 수 있어요.",
                 },
+            ),
+            Self::TalksWithAi => both(
+                "You are talking with an AI, not with a person, and what it says can be wrong. /privacy tells what is kept, /safety whom to call when things are hard.",
+                "사람이 아니라 AI와 이야기하고 계세요. 하는 말이 틀릴 때도 있어요. 무엇을 보관하는지는 ‘/개인정보’, 힘들 때 전화할 곳은 ‘/안전’에 있어요.",
+            ),
+            Self::StillTalksWithAi => both(
+                "You have been talking for three hours. Remember that this is an AI, not a person; a break may do you good.",
+                "세 시간 동안 이야기하셨어요. 상대는 사람이 아니라 AI라는 걸 기억해 주세요. 잠깐 쉬었다 오는 것도 좋아요.",
             ),
             Self::Introduction => both(
                 "I am an AI, not a person. I keep what you tell me here so that I can remember it, in this place only; /memory shows it and deletes it. I can be wrong. /help shows what I can do, /privacy what I keep, /safety whom to call when things are hard.",

@@ -19,6 +19,7 @@ use crate::commands::Audit;
 use crate::compaction::Compactor;
 use crate::context::Context;
 use crate::dialogue::Dialogues;
+use crate::disclosure::Disclosure;
 use crate::failure::Failure;
 use crate::gate::Gate;
 use crate::identity::Platform;
@@ -35,6 +36,7 @@ use crate::platforms::telegram::webhook::Webhook;
 use crate::platforms::{discord, telegram};
 use crate::reasons::Reasons;
 use crate::rules::PlaceRules;
+use crate::safety;
 use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::store::sled::SledStore;
@@ -150,6 +152,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         )
         .await?,
     );
+    tokio::task::spawn_blocking(safety::prepare);
     let (catalogue, faults) = Catalogue::open(&settings.personas_path);
     for fault in faults {
         tracing::warn!(%fault, "A persona file is broken and not used.");
@@ -184,6 +187,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         moves,
         invitations: Invitations::new(Arc::clone(&store)),
         webhook: Webhook::new(Arc::clone(&store)),
+        disclosure: Disclosure::new(Arc::clone(&store)),
         store,
         brains,
         compaction: Compactor::new(memory.clone(), settings.summariser, settings.summary_tokens),
@@ -283,7 +287,7 @@ fn welcome(address: SocketAddr) {
     println!("  stop with Ctrl-C\n");
 }
 
-/// Checks every persona against its model before anyone talks to it, at the start and after each edit.
+/// Checks every persona against its model before anyone talks to it, at the start, after each edit, and when an engine is new.
 async fn check_personas(ctx: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
     let check = async {
         let mut told = false;
@@ -297,11 +301,15 @@ async fn check_personas(ctx: Arc<Context>, stop: CancellationToken) -> anyhow::R
                 break;
             }
         }
+        let mut lives = ctx.brains.lives();
         loop {
+            lives.mark_unchanged();
             ctx.brains.keep(&ctx.catalogue.now());
             check_all(&ctx).await;
             tokio::select! {
                 () = ctx.catalogue.edited() => {}
+                // The engines hold the other end as long as the daemon lives.
+                Ok(()) = lives.changed() => {}
                 never = warm_all(&ctx) => never,
             }
         }

@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::identity::Level;
 use crate::quiet::QuietHours;
 use crate::rules::{Answers, Quiet, Rules};
+use crate::safety::{Contact, Safety};
 
 /// The reference of all settings, compiled in.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -57,8 +58,8 @@ pub struct Settings {
     pub telegram: Option<TelegramSettings>,
     /// What one message and one reply may take.
     pub limits: Limits,
-    /// Whose lines the English help card names: an ISO 3166 code in upper case.
-    pub country: String,
+    /// What brings the help card, and what stands on it.
+    pub safety: Safety,
     /// What is logged.
     pub log_filter: String,
     /// How it is logged.
@@ -349,16 +350,7 @@ impl Reader {
         let message_characters = self.within("limits.message_characters", 1, 100_000);
         let reply_seconds = self.within("limits.reply_seconds", 1, 3600);
         let waiting_per_person = self.within("limits.waiting_per_person", 1, 1000);
-        let country = self.take::<String>("safety.country").and_then(|code| {
-            if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-                Some(code.to_ascii_uppercase())
-            } else {
-                self.fault(
-                    "safety.country",
-                    &format!("{code:?} is not a two-letter country code"),
-                )
-            }
-        });
+        let safety = self.safety();
         let log_filter = self.take::<String>("log.filter").and_then(|filter| {
             match EnvFilter::try_new(&filter) {
                 Ok(_) => Some(filter),
@@ -384,7 +376,7 @@ impl Reader {
                 reply: Duration::from_secs(u64::from(reply_seconds?)),
                 waiting_per_person: waiting_per_person? as usize,
             },
-            country: country?,
+            safety: safety?,
             log_filter: log_filter?,
             log_format: log_format?,
         })
@@ -516,6 +508,25 @@ impl Reader {
         };
         let secret = Some(secret).filter(|it| !it.is_empty()).map(Secret);
         Some(WebhookSettings { url, secret })
+    }
+
+    fn safety(&mut self) -> Option<Safety> {
+        let country = self.take::<String>("safety.country").and_then(|code| {
+            if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+                Some(code.to_ascii_uppercase())
+            } else {
+                self.fault(
+                    "safety.country",
+                    &format!("{code:?} is not a two-letter country code"),
+                )
+            }
+        });
+        let phrases = self.take::<Vec<String>>("safety.phrases");
+        let contacts = self.take::<Vec<Contact>>("safety.contacts");
+        match Safety::new(country?, &phrases?, contacts?) {
+            Ok(safety) => Some(safety),
+            Err(error) => self.fault("safety.phrases", &error),
+        }
     }
 
     fn routes(&mut self) -> Option<BTreeMap<Level, Rules>> {

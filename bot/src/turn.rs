@@ -16,7 +16,7 @@ use crate::commands;
 use crate::compose::{Draft, Ingredients, Prompt, Room, Share, TooLong, Voices};
 use crate::context::Context;
 use crate::gate::{self, Admitted, PlaceInLine};
-use crate::identity::{Audience, Conversation, PersonId, Rank, Scope};
+use crate::identity::{Audience, Conversation, Owner, PersonId, Rank, Scope};
 use crate::inbound::{Inbound, Manner, Wishes};
 use crate::lanes::{InLane, Whose};
 use crate::memory::{Known, Said, Turn, TurnId};
@@ -24,7 +24,6 @@ use crate::messages::Sentence;
 use crate::metrics::{self, Count};
 use crate::outlet::{Ending, Finished, Outlet, Show, TroubleKind};
 use crate::reasons::{Reason, Watch};
-use crate::safety;
 use crate::speak::{Silent, Spoke, over, speak};
 use crate::store::StoreError;
 
@@ -72,7 +71,7 @@ async fn take(ctx: Arc<Context>, inbound: Inbound, past: Past, out: Outlet) -> O
     metrics::count(Count::Messages);
     // Before the gate, the persona, the engine and the store: the card comes whatever is too long, full or broken, and is kept nowhere.
     let words = gate::clean_text(&inbound.text);
-    if let Some(card) = safety::card_for(&words, &ctx.settings.country) {
+    if let Some(card) = ctx.settings.safety.card_for(&words) {
         metrics::count(Count::HelpCards);
         out.notice(card.say(Language::of(&words))).await;
         return None;
@@ -144,7 +143,9 @@ async fn answer(
     let spoke = stage
         .speak(prompt, &wishes(admitted), Attempt::First)
         .await?;
-    stage.keep(turn, spoke, window).await
+    let finish = stage.keep(turn, spoke, window).await?;
+    stage.disclose().await;
+    Ok(finish)
 }
 
 /// Answers the last message of the conversation with a persona once more, differently, in place of the earlier reply; `Ok(None)` when nothing
@@ -379,6 +380,27 @@ impl<'a> Stage<'a> {
         match self.scope.owner.audience {
             Audience::Private => Voices::One,
             Audience::Place(_) => Voices::Several,
+        }
+    }
+
+    /// Says that this is an AI, when it is time to. Whoever made a program tells those who use it.
+    async fn disclose(&self) {
+        if matches!(self.admitted.inbound().manner, Manner::Program(_)) {
+            return;
+        }
+        let Owner {
+            audience, person, ..
+        } = &self.scope.owner;
+        match self.ctx.disclosure.due(audience, person, now_ms()).await {
+            Ok(Some(sentence)) => {
+                let sentence = sentence.say(self.admitted.language());
+                self.out.notice(sentence).await;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "It cannot be known who was told that this is an AI."
+            ),
         }
     }
 

@@ -120,7 +120,7 @@ async fn telegram_an_earlier_message_is_changed_without_an_offer() {
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let said = chat.says(&yun, "I live in Busan.");
-    chat.until_count(1).await;
+    chat.until_disclosures(1).await;
     chat.says(&yun, "Hello again");
     chat.until_count(2).await;
     drop(daemon);
@@ -186,7 +186,7 @@ async fn telegram_words_of_distress_are_answered_and_kept_nowhere() {
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let said = chat.says(&yun, "I live in Busan.");
-    chat.until_count(1).await;
+    chat.until_disclosures(1).await;
     chat.edits(&yun, said, "I want to kill myself");
     chat.until_count(2).await;
     assert_eq!(daemon.counted("chatfriends_help_cards_total").await, 1);

@@ -302,10 +302,12 @@ async fn what_one_commands_is_done_and_told_in_order() {
 #[tokio::test]
 async fn a_reply_that_was_asked_for_by_command_can_be_made_again() {
     let (model, telegram, _home, daemon) = on_telegram().await;
+    telegram.set_pace(None);
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     chat.says(&yun, "hello");
     let first = chat.until_text("Okay.").await;
+    chat.until_disclosures(1).await;
     chat.until_button(first.id, "regenerate").await;
     model.replies(|_| "By command.".to_owned());
     chat.says(&yun, "/regenerate");

@@ -11,6 +11,8 @@ mod amend;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod disclosure;
+#[cfg(test)]
 mod discord;
 #[cfg(test)]
 mod fakes;

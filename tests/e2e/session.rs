@@ -34,6 +34,13 @@ impl Session {
         let words = words.trim().replace('\n', "  \n> ");
         write!(self.0, "\n> **{who}** {words}\n").expect("a string takes it");
     }
+
+    /// What stands below a place's first reply.
+    fn told(&mut self, that_it_is_an_ai: &[String]) {
+        for sentence in that_it_is_an_ai {
+            self.line("🤖", sentence);
+        }
+    }
 }
 
 /// Somebody in a chat of Telegram.
@@ -233,6 +240,7 @@ async fn a_student_a_friend_group_and_a_moderator() {
     session.scene("A friend group talks there");
     session.stage("Discord, #lounge");
     yun.talks(&mut session, "Joey, how are you doing?").await;
+    session.told(&lounge.until_disclosures(1).await);
     yun.talks(&mut session, "Joey, my name is Yun").await;
     ana.talks(&mut session, "Monica, do you have any plan tonight?")
         .await;
@@ -296,6 +304,7 @@ async fn a_student_a_friend_group_and_a_moderator() {
     suho.commands(&mut session, "/persona set mechuri").await;
     hana.talks(&mut session, "메추리야 저녁 메뉴 추천해줘")
         .await;
+    session.told(&group.until_disclosures(1).await);
     hana.talks(&mut session, "메추리야, 다른 메뉴는?").await;
 
     if let Ok(file) = std::env::var("CHATFRIENDS_RECORD") {

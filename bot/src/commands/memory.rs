@@ -7,6 +7,7 @@ use chatfriends_personas::{Language, PersonaId};
 use super::persona::names;
 use super::{Action, Answer, Argument, Call, Command, Done, Kind, Outcome};
 use crate::identity::{Owner, PlaceKind, Rank, Scope};
+use crate::inbound::Inbound;
 use crate::memory::{Fact, Held};
 use crate::messages::Sentence;
 use crate::outlet::Show;
@@ -170,6 +171,10 @@ async fn forget_all(call: &Call<'_>) -> Outcome {
         turns += call.ctx.memory.forget_all(&scope.owner).await?.turns;
         call.ctx.let_go(&scope.owner, &heard_in).await;
     }
+    let Inbound {
+        audience, person, ..
+    } = call.admitted.inbound();
+    call.ctx.disclosure.forget(audience, person).await?;
     call.tell(Sentence::MemoryAllForgotten { turns }).await
 }
 

@@ -3,7 +3,6 @@
 use super::{Action, Answer, Call, Command, Outcome};
 use crate::identity::{PlaceKind, Rank};
 use crate::messages::Sentence;
-use crate::safety;
 
 pub(super) const COMMAND: Command = Command {
     name: ["safety", "안전"],
@@ -27,7 +26,7 @@ pub(super) const COMMAND: Command = Command {
 };
 
 async fn run(call: Call<'_>) -> Outcome {
-    let card = safety::card(&call.ctx.settings.country);
+    let card = call.ctx.settings.safety.card();
     let lines = [
         Sentence::SafetyProtocol.say(call.language),
         card.say_to_who_asked(call.language),

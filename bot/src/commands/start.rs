@@ -1,7 +1,9 @@
 //! `/start`: who this is, that it is an AI, and what it keeps. Telegram sends it when somebody opens the chat.
 
 use super::{Action, Answer, Argument, Call, Command, Kind, Outcome};
+use crate::clock::now_ms;
 use crate::identity::{PlaceKind, Rank};
+use crate::inbound::Inbound;
 use crate::messages::Sentence;
 
 pub(super) const COMMAND: Command = Command {
@@ -39,5 +41,11 @@ async fn run(call: Call<'_>) -> Outcome {
         format!("{}: {}", persona.name, persona.greeting),
         Sentence::Introduction.say(call.language),
     ];
+    let Inbound {
+        audience, person, ..
+    } = call.admitted.inbound();
+    (call.ctx.disclosure)
+        .was_told(audience, person, now_ms())
+        .await?;
     call.say(lines.join("\n\n")).await
 }

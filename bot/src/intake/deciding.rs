@@ -18,6 +18,7 @@ use crate::platforms::event::{Event, Happening, Message};
 use crate::platforms::reaction::{Reaction, verdict};
 use crate::platforms::{Button, MessageId};
 use crate::rules::{Answers, EffectiveRules};
+use crate::safety::Safety;
 use crate::store::StoreError;
 
 impl Intake {
@@ -285,27 +286,30 @@ impl Intake {
 }
 
 /// What holds where an event happened.
-struct Place {
+struct Place<'a> {
     rules: EffectiveRules,
     library: Arc<Library>,
+    safety: &'a Safety,
 }
 
-impl Place {
-    fn of(ctx: &Context, event: &Event) -> Self {
+impl<'a> Place<'a> {
+    fn of(ctx: &'a Context, event: &Event) -> Self {
         let levels = &event.venue.levels;
         let library = ctx.library_at(levels);
         Self {
             rules: ctx.rules_among(levels, &library),
             library,
+            safety: &ctx.settings.safety,
         }
     }
 
-    fn heard<'a>(&'a self, event: &'a Event, message: &'a Message) -> Heard<'a> {
+    fn heard<'b>(&'b self, event: &'b Event, message: &'b Message) -> Heard<'b> {
         Heard {
             event,
             message,
             rules: &self.rules,
             library: &self.library,
+            safety: self.safety,
         }
     }
 }

@@ -13,7 +13,6 @@ use crate::messages::making::Making;
 use crate::outlet::Form;
 use crate::platforms::event::{Author, Event, Happening};
 use crate::platforms::text::fence::fenced;
-use crate::safety;
 use crate::store::StoreError;
 
 impl Intake {
@@ -48,7 +47,7 @@ impl Intake {
         let leader = batch.leader();
         let text = inbound(batch).text;
         // Before anything else, as everywhere: what is said in distress is no answer and is kept nowhere.
-        if let Some(card) = safety::card_for(&text, &self.ctx.settings.country) {
+        if let Some(card) = self.ctx.settings.safety.card_for(&text) {
             return Ok(told(card.say(Language::of(&text))).await);
         }
         let dialogues = &self.ctx.dialogues;

@@ -21,7 +21,6 @@ use crate::metrics::{self, Count};
 use crate::outlet::{Outlet, Show};
 use crate::platforms::event::{Event, Happening};
 use crate::platforms::{Address, Reach};
-use crate::safety;
 use crate::store::StoreError;
 use crate::turn;
 use crate::underway::Dealing;
@@ -116,7 +115,7 @@ impl Intake {
                     return Ok(None);
                 };
                 metrics::count(Count::HelpCards);
-                let card = safety::card(&self.ctx.settings.country).say(*language);
+                let card = self.ctx.settings.safety.card().say(*language);
                 Some((told(card).await, self.job(batch)))
             }
             Task::Stop { of, persona } => {

@@ -11,7 +11,7 @@ use super::daemon::Daemon;
 use super::fake_discord::FakeDiscord;
 use super::fake_model::FakeModel;
 use super::fake_telegram::FakeTelegram;
-use super::in_time;
+use super::{in_time, is_disclosure};
 
 /// Where a program lives. Daemons that are started one after another share the store in it.
 pub(crate) struct Home {
@@ -174,10 +174,11 @@ impl Ran {
         }
     }
 
-    /// The standard output of a program that ended well.
+    /// The standard output of a program that ended well, but for the line that says that this is an AI.
     pub(crate) fn sound(self) -> String {
         assert_eq!(self.code, 0, "{self:?}");
-        self.stdout
+        let lines = self.stdout.split_inclusive('\n');
+        lines.filter(|line| !is_disclosure(line)).collect()
     }
 
     /// The standard error of a program that failed in this way.

@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use super::{PATIENCE, in_time};
+use super::{PATIENCE, in_time, is_disclosure};
 
 /// Someone at a daemon: the headers of their requests.
 #[derive(Clone)]
@@ -230,11 +230,21 @@ impl Events {
         }
     }
 
-    /// The next thing shown.
-    pub(crate) async fn next(&mut self) -> Option<Value> {
+    /// The next thing shown, whatever it is.
+    pub(crate) async fn next_of_all(&mut self) -> Option<Value> {
         self.next_data()
             .await
             .map(|data| serde_json::from_str(&data).expect("an event is JSON"))
+    }
+
+    /// The next thing shown.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            let show = self.next_of_all().await?;
+            if !(show["show"] == "notice" && show["text"].as_str().is_some_and(is_disclosure)) {
+                return Some(show);
+            }
+        }
     }
 
     /// Whether nothing has come that was not read yet.

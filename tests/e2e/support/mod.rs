@@ -34,6 +34,13 @@ pub(crate) async fn in_time<T>(what: &str, coming: impl Future<Output = T>) -> T
     }
 }
 
+/// Whether this is the sentence below everybody's first reply, which only its own tests are about. Others look past it.
+pub(crate) fn is_disclosure(text: &str) -> bool {
+    let begins = |sentence| text.starts_with(sentence);
+    begins("You are talking with an AI, not with a person")
+        || begins("사람이 아니라 AI와 이야기하고 계세요.")
+}
+
 /// Hours that are now, wherever the clock stands.
 pub(crate) fn these_hours() -> String {
     let hour = |hours| (Utc::now() + TimeDelta::hours(hours)).format("%H:%M");

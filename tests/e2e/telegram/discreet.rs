@@ -52,6 +52,7 @@ async fn whoever_has_never_written_to_the_bot_is_invited_and_nobody_else_gets_in
     let (yun, min) = (telegram.person("Yun"), telegram.person("Min"));
     let group = telegram.group("club");
     tells(&telegram, &group, &min, "My name is Minnie.").await;
+    group.until_disclosures(1).await;
     let asked = group.says(&min, "/memory");
     let note = group.until_text("only tell you that in private").await;
     assert_eq!(note.reply_to, Some(asked));

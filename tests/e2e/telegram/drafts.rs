@@ -8,6 +8,7 @@ use crate::support::home::Home;
 #[tokio::test]
 async fn a_reply_grows_as_a_draft_and_is_posted_once() {
     let (model, telegram, _home, daemon) = on_telegram().await;
+    telegram.set_pace(None);
     let yun = telegram.person("Yun");
     let chat = telegram.private(&yun);
     let pen = model.next_written();
@@ -24,6 +25,7 @@ async fn a_reply_grows_as_a_draft_and_is_posted_once() {
     let shown = chat.until_text("Once upon a time").await;
     assert_eq!(shown.edits.len(), 1, "it was not edited");
     assert_eq!(shown.marked("bold"), ["upon"]);
+    chat.until_disclosures(1).await;
     // The next one is another draft.
     let pen = model.next_written();
     chat.says(&yun, "and then?");

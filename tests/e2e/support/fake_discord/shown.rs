@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::is_disclosure;
 use super::people::Channel;
 use super::world::{Id, MessageState, World};
 
@@ -62,6 +63,18 @@ impl Channel {
                 .filter(is_ours)
                 .collect()
         })
+    }
+
+    /// Waits until the bot has told so many times that it is an AI.
+    pub(crate) async fn until_disclosures(&self, many: usize) -> Vec<String> {
+        let what = format!("it is said {many} times that this is an AI");
+        let told = self.served.until(&what, |world| {
+            let all = world.all_shown_in(self.id).into_iter();
+            let told = all.map(|shown| shown.content);
+            let told: Vec<String> = told.filter(|text| is_disclosure(text)).collect();
+            (told.len() >= many).then_some(told)
+        });
+        told.await
     }
 
     /// A message that was not deleted.
@@ -181,6 +194,11 @@ impl World {
     }
 
     fn shown_in(&self, channel: Id) -> Vec<Shown> {
+        let all = self.all_shown_in(channel).into_iter();
+        all.filter(|shown| !is_disclosure(&shown.content)).collect()
+    }
+
+    fn all_shown_in(&self, channel: Id) -> Vec<Shown> {
         let Some(channel) = self.channels.get(&channel) else {
             return Vec::new();
         };

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::super::PATIENCE;
+use super::super::{PATIENCE, is_disclosure};
 use super::chat::Chat;
 use super::room::{Post, Room, text_of};
 use super::text;
@@ -48,6 +48,22 @@ pub(crate) struct Answered {
 impl Chat {
     /// The bot's messages in order; deleted ones are gone.
     pub(crate) fn messages(&self) -> Vec<Shown> {
+        let all = self.all_messages().into_iter();
+        all.filter(|shown| !is_disclosure(&shown.text)).collect()
+    }
+
+    /// Waits until the bot has told so many times that it is an AI.
+    pub(crate) async fn until_disclosures(&self, many: usize) -> Vec<String> {
+        let told = || {
+            let all = self.all_messages().into_iter().map(|shown| shown.text);
+            all.filter(|text| is_disclosure(text)).collect::<Vec<_>>()
+        };
+        let seen = self.shared.until_seen(|| told().len() >= many);
+        super::super::in_time("it is said that this is an AI", seen).await;
+        told()
+    }
+
+    fn all_messages(&self) -> Vec<Shown> {
         self.look(|room| {
             let posts = room.posts.iter().filter(|post| post.by_bot);
             posts
