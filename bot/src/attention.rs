@@ -85,7 +85,7 @@ impl Heard<'_> {
             || self.hears_all()
             || self.is_addressed()
             || self.named().is_some();
-        !self.event.by.is_bot && self.safety.is_acute(&self.message.text) && meant
+        !self.event.by.is_bot && meant && self.safety.is_acute(&self.message.text)
     }
 
     /// Decides about it; `answered` is the message of the bot's that it answers.

@@ -96,12 +96,7 @@ impl List {
         let pattern = match script {
             Script::Korean => korean(phrase).replace(' ', ""),
             Script::English => {
-                let words = words(
-                    &phrase
-                        .nfkc()
-                        .flat_map(char::to_lowercase)
-                        .collect::<String>(),
-                );
+                let words = english(phrase).swap_remove(0);
                 let words: Vec<&str> = words
                     .split(' ')
                     .filter(|it| !matches!(*it, "" | "."))

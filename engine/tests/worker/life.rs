@@ -190,7 +190,11 @@ async fn an_unknown_device_is_named() {
             devices: vec!["CUDA7".into()],
             ..settings()
         },
-        "there is no device \"CUDA7\"; llama.cpp sees ",
+        if cfg!(feature = "vulkan") {
+            "there is no device \"CUDA7\"; llama.cpp sees Vulkan0, CPU"
+        } else {
+            "there is no device \"CUDA7\"; llama.cpp sees CPU"
+        },
     )
     .await;
     check_fails(

@@ -34,9 +34,9 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Largest difference of a log-probability, in nats: devices keep less of each number between two layers.
-const CLOSE: f64 = 0.5;
+const CLOSE: f64 = 0.3;
 /// The same in the mean.
-const CLOSE_IN_THE_MEAN: f64 = 0.15;
+const CLOSE_IN_THE_MEAN: f64 = 0.1;
 
 fn a_device_computes_what_the_processor_does() {
     let text = "Hey, how are you doing today? I made soup, and nobody came. 오늘 점심으로 뭐 먹을까? 비가 와서 따뜻한 게 좋겠어.";
