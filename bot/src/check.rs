@@ -10,7 +10,7 @@ use chatfriends_personas::{Library, Persona};
 use crate::brains;
 use crate::platforms::{discord, telegram};
 use crate::settings::{Brain, Settings};
-use crate::store::sled::SledStore;
+use crate::store::disk::DiskStore;
 
 /// Prints a line for each thing looked at; `false` when the daemon would not work with one of them.
 ///
@@ -26,7 +26,7 @@ pub async fn check(settings: &Settings) -> bool {
         }
     };
     report("settings", Ok("all keys are known and in range".to_owned()));
-    let in_use = SledStore::is_in_use(&settings.store_path.join("memory"));
+    let in_use = DiskStore::is_in_use(&settings.store_path);
     report("store.path", store(&settings.store_path, in_use));
     report("web.listen", address(settings, in_use).await);
     report("default model", default_model(settings).await);

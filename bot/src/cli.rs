@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 use crate::logging;
 use crate::settings::Settings;
-use crate::{bench, check, inspect, run, terminal};
+use crate::{backups, bench, check, inspect, run, terminal};
 
 /// Personas for the chat apps people already have open.
 #[derive(Debug, Parser)]
@@ -56,6 +56,20 @@ enum Action {
     /// Look at what is remembered, while no daemon runs on the store.
     #[command(subcommand)]
     Memory(MemoryAction),
+    /// Write everything that is remembered into one file, beside a running daemon or without one.
+    Backup {
+        /// Where to; otherwise it is kept in the folder of the store's own backups.
+        #[arg(value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Put a backup in the place of what is remembered: at once, or with the next start of a daemon that runs.
+    Restore {
+        /// A file that `chatfriends backup` has written.
+        #[arg(value_name = "FILE")]
+        backup: PathBuf,
+    },
+    /// Ask the running daemon whether it is ready; for a container's health check.
+    Healthcheck,
     /// Look at model files, measure them and make them smaller.
     #[command(subcommand)]
     Model(ModelAction),
@@ -252,6 +266,15 @@ async fn act(cli: Cli) -> Result<ExitCode, Failure> {
             inspect::export(&settings, &whose, format).await?;
         }
         Action::Memory(MemoryAction::Forget(whose)) => inspect::forget(&settings, &whose).await?,
+        Action::Backup { to } => backups::back_up(&settings, to.as_deref()).await?,
+        Action::Restore { backup } => backups::restore(&settings, &backup).await?,
+        Action::Healthcheck => {
+            return Ok(if backups::is_healthy(&settings).await? {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
         Action::Model(_) | Action::Engine { .. } => {
             unreachable!("handled before the settings are read")
         }

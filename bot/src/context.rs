@@ -27,6 +27,7 @@ use crate::platforms::telegram::webhook::Webhook;
 use crate::reasons::Reasons;
 use crate::rules::{Effective, EffectiveRules, PlaceRules};
 use crate::settings::Settings;
+use crate::store::disk::DiskStore;
 use crate::store::{Store, StoreError};
 use crate::studio::Studio;
 use crate::tally::Tally;
@@ -57,6 +58,8 @@ pub struct Context {
     pub dialogues: Dialogues,
     /// Where chat apps keep what concerns them alone.
     pub store: Arc<dyn Store>,
+    /// The same store, for its files.
+    pub disk: DiskStore,
     /// The rules of places.
     pub rules: PlaceRules,
     /// What generates.
@@ -92,11 +95,17 @@ impl Context {
         Ok(conversations)
     }
 
-    /// Lets go of what is known beside the memory when something of it was forgotten: why replies were as they were, and what engines have
-    /// computed of these conversations.
+    /// Lets go of what is known beside the memory when something of it was forgotten: why replies were as they were, what engines have
+    /// computed of these conversations, and the bytes that still lie in the store's files.
     pub async fn let_go(&self, owner: &Owner, conversations: &BTreeSet<Conversation>) {
         self.reasons.forget(owner);
         self.brains.forget(conversations).await;
+        if let Err(error) = self.store.purge().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "What was forgotten stays in the store's files until they are rewritten next, within a day."
+            );
+        }
     }
 
     /// Who can answer where these levels stand one in another: those of files, and those made by command there.

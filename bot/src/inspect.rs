@@ -15,7 +15,8 @@ use crate::failure::Failure;
 use crate::identity::{Audience, Owner};
 use crate::memory::{Held, Memory, MemoryLimits};
 use crate::settings::Settings;
-use crate::store::sled::SledStore;
+use crate::store::Store as _;
+use crate::store::disk::DiskStore;
 use crate::web::Visitor;
 
 /// `persona list`.
@@ -197,7 +198,8 @@ pub async fn export(
 /// When the store cannot be opened or written, or nothing is kept of them.
 #[expect(clippy::print_stdout, reason = "what happened must be said")]
 pub async fn forget(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
-    let memory = open(settings).await?;
+    let store = DiskStore::open(&settings.store_path, settings.store_cache_mib).await?;
+    let memory = Memory::new(Arc::new(store.clone()), MemoryLimits::default());
     for (owner, _) in held_of(settings, &memory, whose).await? {
         let forgotten = memory.forget_all(&owner).await?;
         println!(
@@ -205,6 +207,8 @@ pub async fn forget(settings: &Settings, whose: &Whose) -> Result<(), Failure> {
             owner.persona, forgotten.turns
         );
     }
+    store.purge().await?;
+    store.look_after().await?;
     Ok(())
 }
 
@@ -273,10 +277,6 @@ fn catalogue(settings: &Settings) -> Catalogue {
 }
 
 async fn open(settings: &Settings) -> Result<Memory, Failure> {
-    let store = SledStore::open(
-        &settings.store_path.join("memory"),
-        settings.store_cache_mib,
-    )
-    .await?;
+    let store = DiskStore::open(&settings.store_path, settings.store_cache_mib).await?;
     Ok(Memory::new(Arc::new(store), MemoryLimits::default()))
 }

@@ -5,6 +5,7 @@
 pub mod amend;
 pub mod attention;
 pub mod back_off;
+pub mod backups;
 pub mod bench;
 pub mod brains;
 pub mod bursts;
@@ -42,6 +43,7 @@ pub mod reasons;
 pub mod rules;
 pub mod run;
 pub mod safety;
+pub mod service_manager;
 pub mod settings;
 pub mod speak;
 pub mod starter;

@@ -37,9 +37,10 @@ use crate::platforms::{discord, telegram};
 use crate::reasons::Reasons;
 use crate::rules::PlaceRules;
 use crate::safety;
+use crate::service_manager;
 use crate::settings::{self, Settings};
 use crate::store::Store;
-use crate::store::sled::SledStore;
+use crate::store::disk::DiskStore;
 use crate::studio::Studio;
 use crate::tally::Tally;
 use crate::turn;
@@ -88,6 +89,16 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
         "inbox",
         prune_inbox(Arc::clone(&ctx), stop.clone()),
     );
+    spawn(
+        &mut tasks,
+        "service manager",
+        service_manager::keep_told(Arc::clone(&ctx), stop.clone()),
+    );
+    let keeper = ctx.disk.clone().keep(stop.clone());
+    spawn(&mut tasks, "store", async move {
+        keeper.await;
+        anyhow::Ok(())
+    });
     if let Some(settings) = ctx.settings.discord.clone() {
         let adapter = move |ctx, stop| {
             let settings = settings.clone();
@@ -145,13 +156,8 @@ pub async fn daemon(settings: Settings) -> Result<(), Failure> {
 /// # Errors
 /// When the store or a file that is needed cannot be opened.
 pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
-    let store: Arc<dyn Store> = Arc::new(
-        SledStore::open(
-            &settings.store_path.join("memory"),
-            settings.store_cache_mib,
-        )
-        .await?,
-    );
+    let disk = DiskStore::open(&settings.store_path, settings.store_cache_mib).await?;
+    let store: Arc<dyn Store> = Arc::new(disk.clone());
     tokio::task::spawn_blocking(safety::prepare);
     let (catalogue, faults) = Catalogue::open(&settings.personas_path);
     for fault in faults {
@@ -189,6 +195,7 @@ pub async fn open(settings: Settings) -> Result<Arc<Context>, Failure> {
         webhook: Webhook::new(Arc::clone(&store)),
         disclosure: Disclosure::new(Arc::clone(&store)),
         store,
+        disk,
         brains,
         compaction: Compactor::new(memory.clone(), settings.summariser, settings.summary_tokens),
         memory,

@@ -11,7 +11,9 @@ use chatfriends_personas::{Language, PersonaId};
 use futures::StreamExt as _;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
+use crate::backups::local_client;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::inbound::Manner;
@@ -43,17 +45,18 @@ pub async fn chat(
         Ok(ctx) => Link::Here(ctx),
         Err(Failure::Store(StoreError::Locked { .. })) => Link::There {
             daemon: format!("http://{listen}"),
-            // What is said must not take the way through a proxy to reach this machine.
-            http: reqwest::Client::builder()
-                .no_proxy()
-                .build()
-                .context("an HTTP client could not be made")?,
+            http: local_client()?,
         },
         Err(failure) => return Err(failure),
     };
     if let (Link::Here(ctx), Some(persona)) = (&link, &persona) {
         inspect::known(&ctx.catalogue.now(), persona.as_str())?;
     }
+    let stop = CancellationToken::new();
+    let keeper = match &link {
+        Link::Here(ctx) => Some(tokio::spawn(ctx.disk.clone().keep(stop.clone()))),
+        Link::There { .. } => None,
+    };
     let mut talk = Talk {
         unanswered: 0,
         link,
@@ -71,6 +74,12 @@ pub async fn chat(
     };
     let unanswered = talk.unanswered;
     talk.end().await;
+    stop.cancel();
+    if let Some(keeper) = keeper {
+        keeper
+            .await
+            .context("the store could not be kept in order")?;
+    }
     match outcome {
         // Nobody reads any more, as behind `| head -1`.
         Err(error) if is_closed_pipe(&error) => return Ok(()),

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use chatfriends::identity::{Audience, Conversation, Owner, PersonId, PlaceId, Platform, Scope};
 use chatfriends::memory::{Memory, MemoryLimits, Said, Spoken};
+use chatfriends::store::disk::DiskStore;
 use chatfriends::store::key::{self, Key};
-use chatfriends::store::sled::SledStore;
 use chatfriends::store::{Store, StoreError, Swap};
 use chatfriends_personas::PersonaId;
 use clap::{Parser, Subcommand};
@@ -90,7 +90,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
 }
 
 async fn fill(cli: &Cli, folder: &Path) -> anyhow::Result<()> {
-    let store = SledStore::open(folder, cli.cache).await?;
+    let store = DiskStore::open(folder, cli.cache).await?;
     for begin in (0..cli.people).step_by(TOGETHER as usize) {
         let records = Arc::new(InMemory::default());
         let memory = Memory::new(Arc::<InMemory>::clone(&records), MemoryLimits::default());
@@ -154,7 +154,7 @@ async fn live(memory: &Memory, number: u32) -> anyhow::Result<()> {
 async fn measure(cli: &Cli, folder: &Path) -> anyhow::Result<()> {
     let bytes = bytes_in(folder)?;
     let started = Instant::now();
-    let store = SledStore::open(folder, cli.cache).await?;
+    let store = DiskStore::open(folder, cli.cache).await?;
     let opened = started.elapsed();
     let opened_mib = memory_mib()?;
     let memory = Memory::new(Arc::new(store), MemoryLimits::default());

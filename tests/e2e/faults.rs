@@ -285,7 +285,7 @@ async fn a_second_daemon_on_the_same_store_ends_with_code_4() {
 }
 
 #[tokio::test]
-async fn a_damaged_store_ends_with_code_4_and_the_remedy() {
+async fn a_damaged_store_is_made_whole_again_and_says_so() {
     let model = FakeModel::start().await;
     for damage in ["emptied", "beginning lost", "garbage", "lost"] {
         let home = Home::with(&model);
@@ -297,8 +297,11 @@ async fn a_damaged_store_ends_with_code_4_and_the_remedy() {
                 .await;
         }
         assert_eq!(daemon.stop().await.0.code(), Some(0));
-        let file = home.path().join("data/memory/db");
-        let mut bytes = std::fs::read(&file).unwrap();
+        let mut databases = home.store_files();
+        databases.retain(|path| path.ends_with("db"));
+        assert_eq!(databases.len(), 1);
+        let file = &databases[0];
+        let mut bytes = std::fs::read(file).unwrap();
         let half = bytes.len() / 2;
         match damage {
             "emptied" => bytes.clear(),
@@ -307,18 +310,101 @@ async fn a_damaged_store_ends_with_code_4_and_the_remedy() {
                 .iter_mut()
                 .enumerate()
                 .for_each(|(index, byte)| *byte = (index * 31 % 251) as u8),
-            _ => std::fs::remove_file(&file).unwrap(),
+            _ => std::fs::remove_file(file).unwrap(),
         }
         if damage != "lost" {
-            std::fs::write(&file, &bytes).unwrap();
+            std::fs::write(file, &bytes).unwrap();
         }
-        let error = home.run(&["run"]).await.failed(4);
-        assert!(
-            error.contains("damaged") && error.contains("backup") && error.contains("because:"),
-            "{damage}: {error}"
-        );
-        assert!(!error.contains("RUST_BACKTRACE"), "{damage}: {error}");
+        let daemon = home.start().await;
+        assert_eq!(daemon.user("yun").talk("joey").await.len(), 20, "{damage}");
+        daemon
+            .until_logged("The store was damaged; it is whole again")
+            .await;
     }
+}
+
+#[tokio::test]
+async fn a_store_of_which_nothing_is_whole_ends_with_code_4_and_the_remedy() {
+    let model = FakeModel::start().await;
+    let home = Home::with(&model);
+    let daemon = home.start().await;
+    daemon.user("yun").say("joey", "hello").await;
+    assert_eq!(daemon.stop().await.0.code(), Some(0));
+    let backups = std::fs::read_dir(home.path().join("data/backups"));
+    let backups = backups.into_iter().flatten().map(|it| it.unwrap().path());
+    for file in home.store_files().into_iter().chain(backups) {
+        if !file.ends_with("begun") {
+            std::fs::write(file, "gone").unwrap();
+        }
+    }
+    let error = home.run(&["run"]).await.failed(4);
+    assert!(
+        error.contains("damaged")
+            && error.contains("chatfriends restore FILE")
+            && error.contains("because:"),
+        "{error}"
+    );
+    assert!(!error.contains("RUST_BACKTRACE"), "{error}");
+}
+
+#[tokio::test]
+async fn backups_are_made_beside_a_running_daemon_and_restored() {
+    let model = FakeModel::start().await;
+    let home = Home::with(&model);
+    let daemon = home.start().await;
+    let home = home.set("web.listen", daemon.address());
+    let yun = daemon.user("yun");
+    yun.say("joey", "My name is Yun.").await;
+    let kept = home.path().join("kept.backup");
+    let kept = kept.to_str().unwrap();
+    home.run(&["backup", kept]).await.sound();
+    let error = home.run(&["backup", kept]).await.failed(1);
+    assert!(error.contains("exists"), "{error}");
+    yun.say("joey", "I moved to Busan.").await;
+    assert_eq!(yun.talk("joey").await.len(), 2);
+
+    // Beside the daemon: with its next start.
+    let said = home.run(&["restore", kept]).await.sound();
+    assert!(said.contains("restart"), "{said}");
+    assert_eq!(yun.talk("joey").await.len(), 2);
+    daemon.stop().await;
+    let daemon = home.start().await;
+    let yun = daemon.user("yun");
+    assert_eq!(yun.talk("joey").await.len(), 1);
+    yun.say("joey", "Who am I?").await;
+    assert_eq!(model.last().block("memory"), ["name: Yun"]);
+    daemon.stop().await;
+
+    // And without one, on another machine.
+    let other = Home::with(&model);
+    other.run(&["restore", kept]).await.sound();
+    let daemon = other.start().await;
+    assert_eq!(daemon.user("yun").talk("joey").await.len(), 1);
+    drop(daemon);
+    std::fs::write(kept, "no backup").unwrap();
+    let error = home.run(&["restore", kept]).await.failed(4);
+    assert!(error.contains("no whole backup"), "{error}");
+}
+
+/// Searched for, byte by byte, in all that the store reads; earlier backups keep it for a week.
+#[tokio::test]
+async fn what_is_forgotten_leaves_the_files_of_a_running_daemon() {
+    let model = FakeModel::start().await;
+    let home = Home::with(&model);
+    let daemon = home.start().await;
+    let (yun, min) = (daemon.user("yun"), daemon.user("min"));
+    yun.say("joey", "My secret is a lighthouse-4711.").await;
+    min.say("joey", "Mine is a windmill-4712.").await;
+    assert!(!home.stored_in("lighthouse-4711").is_empty());
+    yun.say("joey", "/memory forget all").await;
+    eventually("the words are gone", async || {
+        home.stored_in("lighthouse-4711").is_empty()
+    })
+    .await;
+    assert!(!home.stored_in("windmill-4712").is_empty());
+    assert_eq!(min.talk("joey").await.len(), 1);
+    daemon.stop().await;
+    assert!(home.stored_in("lighthouse-4711").is_empty());
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ mod memory;
 mod safety;
 #[cfg(all(test, feature = "llama"))]
 mod seeds;
+#[cfg(all(test, target_os = "linux"))]
+mod service;
 #[cfg(all(test, feature = "llama"))]
 mod session;
 #[cfg(test)]

@@ -49,4 +49,8 @@ impl Store for InMemory {
         }
         Ok(())
     }
+
+    async fn purge(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

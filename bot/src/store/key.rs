@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 /// The place of a record: a table and any number of parts, ordered part by part.
 ///
 /// Invariant: two keys are equal only when all their parts are, and a key stands [`under`](Self::under) another only when it has all of that
 /// one's parts. Memory relies on it: a person's records are everything under that person's key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key(Vec<u8>);
 
 impl Key {

@@ -1,23 +1,32 @@
 //! The seam between the daemon and whatever keeps its records: ordered keys, bytes, and changes that happen together or not at all.
 //!
 //! It knows nothing of turns or facts; those who keep something define their own records ([`record`]) and keys ([`key`]).
-//! Only `sled.rs` names the database that is used today.
+//! The store on disk is [`disk`]: a database (`sled.rs`), the journal of what is written to it (`journal.rs`), and backups (`backup.rs`).
+//! `opening.rs` makes it whole again when one of them is not.
 
 use std::error::Error;
 use std::fmt::Debug;
+use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
 use key::Key;
 
+mod backup;
+#[cfg(test)]
+mod damage;
+pub mod disk;
+mod frame;
 #[cfg(test)]
 pub(crate) mod in_memory;
+mod journal;
 pub mod key;
+mod opening;
 pub mod record;
-pub mod sled;
+mod sled;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -37,6 +46,9 @@ pub trait Store: Send + Sync + Debug {
     ///
     /// A swap whose `was` is no longer true refuses the whole list with [`StoreError::Conflict`]: read again and decide anew.
     async fn commit(&self, swaps: Vec<Swap>) -> Result<(), StoreError>;
+
+    /// Wishes that what was removed, and what was replaced, leaves the store's files for good; soon, not at once.
+    async fn purge(&self) -> Result<(), StoreError>;
 }
 
 /// One change of one record, on the condition that nobody changed it meanwhile.
@@ -62,8 +74,8 @@ pub enum StoreError {
         /// The folder of the store.
         path: PathBuf,
     },
-    /// The database cannot be read: restore a backup.
-    #[error("the store in {} is damaged; move the folder aside and start anew, or restore a backup of it", path.display())]
+    /// Neither the database nor the journal and the backups beside it can be read: restore a backup from elsewhere.
+    #[error("the store in {} is damaged, and no journal and no backup beside it makes it whole; restore a backup from elsewhere with `chatfriends restore FILE`, or move the folder aside and start anew", path.display())]
     Damaged {
         /// The folder of the store.
         path: PathBuf,
@@ -111,7 +123,31 @@ pub enum StoreError {
         /// What the system or the database says.
         source: Cause,
     },
+    /// A file that is to be restored is none that `chatfriends backup` wrote, or no longer: take another one.
+    #[error("{} is no whole backup of chatfriends", path.display())]
+    NoBackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Cause,
+    },
     /// The daemon is stopping.
     #[error("the store is stopping")]
     Stopping,
+}
+
+impl From<io::Error> for StoreError {
+    fn from(source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { source },
+            _ => Self::Failed {
+                source: source.into(),
+            },
+        }
+    }
+}
+
+/// Makes the names in a folder safe on the disk: those of new files are only when their folder is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }

@@ -1,31 +1,35 @@
-//! The store on disk, in sled 0.34. The only file that names sled.
+//! The database: one folder of sled 0.34, which holds all records as they are now. The only file that names sled.
+//!
+//! It is quick to read and not to be trusted: what it loses comes back from the journal and the backups (`opening.rs`).
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
-use std::ops::Range;
+use std::ops::{Bound, Range};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use async_trait::async_trait;
-use sled::transaction::{ConflictableTransactionError, TransactionError};
-
+use super::backup::Page;
+use super::journal::{Change, Entry};
 use super::key::Key;
-use super::{Cause, Store, StoreError, Swap};
+use super::{Cause, StoreError};
 
 /// The newest format of keys and records that this program understands.
 const FORMAT: u32 = 1;
-/// sled opens a file whose beginning is lost as an empty database. This file beside it tells that case from a first start.
+/// Stands in a folder whose database is whole. sled opens a file whose beginning is lost as an empty database; beside this file that is a lost
+/// one, and no new one.
 const BEGUN: &str = "begun";
 const BEGUN_TEXT: &str = "A chatfriends store has been written here. An empty database beside this file is a lost one.\n";
+/// Stands in a folder whose database could not be read at some place, with the reason.
+const DAMAGED: &str = "damaged";
+/// Records read at a time when all are.
+const PAGE: usize = 256;
 
-/// A folder that holds a sled database. Cheap to clone; the folder is released when the last clone is dropped.
-#[derive(Debug, Clone)]
-pub struct SledStore(Arc<Opened>);
-
+/// One database in a folder of its own.
 #[derive(Debug)]
-struct Opened {
+pub(super) struct Database {
     path: PathBuf,
     db: sled::Db,
     /// The database file once more: sled's `flush` calls `sync_file_range`, which does not reach past the disk's own cache.
@@ -34,138 +38,134 @@ struct Opened {
     synced_blobs: Mutex<HashSet<OsString>>,
 }
 
-impl SledStore {
-    /// Opens the store in the folder `path`, which is made if need be. Of records that were read or written lately `cache_mib` MiB stay
-    /// in memory.
+/// The record that says what the others look like.
+fn format_key() -> Key {
+    Key::of("format")
+}
+
+/// The record that says which commit was the last.
+fn last_key() -> Key {
+    Key::of("last commit")
+}
+
+impl Database {
+    /// Whether the folder holds a database that was once whole.
+    pub(super) fn is_begun(path: &Path) -> bool {
+        path.join(BEGUN).exists()
+    }
+
+    /// Begins an empty database that is not whole yet; what stands in the folder is removed.
+    pub(super) fn begin(path: &Path, cache_mib: u32) -> Result<Self, StoreError> {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(unusable(path, error));
+            }
+            _ => {}
+        }
+        Self::open_sled(path, cache_mib)
+    }
+
+    /// Opens one that is whole.
     ///
     /// # Errors
-    /// [`StoreError::Locked`], [`Damaged`](StoreError::Damaged), [`Newer`](StoreError::Newer) or [`Unusable`](StoreError::Unusable).
-    pub async fn open(path: &Path, cache_mib: u32) -> Result<Self, StoreError> {
-        let path = path.to_owned();
-        let opened = blocking(path.clone(), move || Opened::open(path, cache_mib)).await?;
-        Ok(Self(Arc::new(opened)))
-    }
-
-    /// Whether a running program holds the store in the folder `path`. Nothing is written.
-    #[must_use]
-    pub fn is_in_use(path: &Path) -> bool {
-        refuse_second_daemon(path).is_err()
-    }
-
-    async fn with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Opened) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let opened = Arc::clone(&self.0);
-        blocking(self.0.path.clone(), move || work(&opened)).await
-    }
-}
-
-#[async_trait]
-impl Store for SledStore {
-    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        let key = key.clone();
-        self.with(move |opened| opened.get(&key)).await
-    }
-
-    async fn scan(&self, range: Range<Key>) -> Result<Vec<(Key, Vec<u8>)>, StoreError> {
-        self.with(move |opened| opened.scan(&range)).await
-    }
-
-    async fn last(&self, range: Range<Key>) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
-        self.with(move |opened| opened.last(&range)).await
-    }
-
-    async fn commit(&self, swaps: Vec<Swap>) -> Result<(), StoreError> {
-        self.with(move |opened| opened.commit(&swaps)).await
-    }
-}
-
-/// The one way to call sled: on a thread that may block, and with its panics caught, since sled answers some damage with them.
-async fn blocking<T: Send + 'static>(
-    path: PathBuf,
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) if error.is_panic() => Err(StoreError::Damaged {
-            path,
-            source: error.into(),
-        }),
-        Err(_) => Err(StoreError::Stopping),
-    }
-}
-
-impl Opened {
-    fn open(path: PathBuf, cache_mib: u32) -> Result<Self, StoreError> {
-        let unusable = |source| StoreError::Unusable {
-            path: path.clone(),
-            source,
-        };
-        fs::create_dir_all(&path).map_err(unusable)?;
-        refuse_second_daemon(&path)?;
-        let config = sled::Config::new()
-            .path(&path)
-            .cache_capacity(u64::from(cache_mib) << 20);
-        let db = config.open().map_err(|error| match error {
-            sled::Error::Io(source) => StoreError::Unusable {
-                path: path.clone(),
-                source,
-            },
-            other => failure(&path, other),
+    /// [`StoreError::Damaged`], [`Newer`](StoreError::Newer) or [`Unusable`](StoreError::Unusable).
+    pub(super) fn open(path: &Path, cache_mib: u32) -> Result<Self, StoreError> {
+        if let Ok(reason) = fs::read_to_string(path.join(DAMAGED)) {
+            return Err(damaged(path, &reason));
+        }
+        let opened = Self::open_sled(path, cache_mib).or_else(|error| match error {
+            StoreError::Damaged { .. } if drop_snapshots(path)? => Self::open_sled(path, cache_mib),
+            error => Err(error),
         })?;
-        let file = File::open(path.join("db")).map_err(unusable)?;
-        let opened = Self {
-            path: path.clone(),
+        opened.check_format()?;
+        Ok(opened)
+    }
+
+    fn open_sled(path: &Path, cache_mib: u32) -> Result<Self, StoreError> {
+        fs::create_dir_all(path).map_err(|error| unusable(path, error))?;
+        let config = sled::Config::new()
+            .path(path)
+            .cache_capacity(u64::from(cache_mib) << 20)
+            // The journal makes commits durable; this is for having little to replay.
+            .flush_every_ms(Some(1_000));
+        // sled answers some damage with a panic.
+        let db = catch_unwind(AssertUnwindSafe(|| config.open()))
+            .map_err(|_| damaged(path, "the database could not be understood"))?
+            .map_err(|error| match error {
+                sled::Error::Io(source) => unusable(path, source),
+                other => StoreError::Damaged {
+                    path: path.to_owned(),
+                    source: other.into(),
+                },
+            })?;
+        let file = File::open(path.join("db")).map_err(|error| unusable(path, error))?;
+        Ok(Self {
+            path: path.to_owned(),
             db,
             file,
             synced_blobs: Mutex::default(),
-        };
-        opened.check_format()?;
-        // The names of new files are safe only when their folder is.
-        sync_folder(&path).map_err(unusable)?;
-        Ok(opened)
+        })
     }
 
     /// Refuses what a later version wrote, and what is not, or no longer, a store of ours.
     fn check_format(&self) -> Result<(), StoreError> {
-        let key = Key::of("format");
-        let begun = self.path.join(BEGUN);
-        let damaged = |cause: &str| StoreError::Damaged {
-            path: self.path.clone(),
-            source: cause.into(),
+        let Some(raw) = self.get(&format_key())? else {
+            return Err(damaged(&self.path, "the database has lost its records"));
         };
-        match self.get(&key)? {
-            Some(raw) => {
-                let found = serde_json::from_slice(&raw)
-                    .map_err(|_| damaged("the record of the store's format is not a number"))?;
-                if found > FORMAT {
-                    return Err(StoreError::Newer {
-                        path: self.path.clone(),
-                        found,
-                        known: FORMAT,
-                    });
-                }
-            }
-            None if begun.exists() => return Err(damaged("the database has lost its records")),
-            None if !self.db.is_empty() => {
-                return Err(damaged(
-                    "there are records, but none that tells the store's format",
-                ));
-            }
-            None => self.commit(&[Swap {
-                key,
-                was: None,
-                becomes: Some(FORMAT.to_string().into_bytes()),
-            }])?,
+        let found = serde_json::from_slice(&raw).map_err(|_| {
+            damaged(
+                &self.path,
+                "the record of the store's format is not a number",
+            )
+        })?;
+        if found > FORMAT {
+            return Err(StoreError::Newer {
+                path: self.path.clone(),
+                found,
+                known: FORMAT,
+            });
         }
-        fs::write(&begun, BEGUN_TEXT).map_err(|source| StoreError::Unusable {
-            path: self.path.clone(),
-            source,
-        })
+        Ok(())
     }
 
-    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+    /// Writes what a new store begins with.
+    pub(super) fn write_format(&self) -> Result<(), StoreError> {
+        let format = FORMAT.to_string().into_bytes();
+        self.fill(vec![(format_key(), format)])
+    }
+
+    /// Marks a database that has all its records as whole, when they are safe.
+    pub(super) fn finish(&self) -> Result<(), StoreError> {
+        self.make_durable()?;
+        let marked = fs::write(self.path.join(BEGUN), BEGUN_TEXT)
+            .and_then(|()| File::open(self.path.join(BEGUN))?.sync_all())
+            .and_then(|()| super::sync_folder(&self.path))
+            .and_then(|()| self.path.parent().map_or(Ok(()), super::sync_folder));
+        marked.map_err(|error| unusable(&self.path, error))
+    }
+
+    /// Notes that it cannot be read, so that it is replaced when it is opened next.
+    pub(super) fn mark_damaged(&self, reason: &str) -> io::Result<()> {
+        fs::write(self.path.join(DAMAGED), reason)?;
+        super::sync_folder(&self.path)
+    }
+
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The number of the last commit that it holds.
+    pub(super) fn last(&self) -> Result<u64, StoreError> {
+        let Some(raw) = self.get(&last_key())? else {
+            return Ok(0);
+        };
+        let bytes = raw.try_into();
+        let bytes = bytes.map_err(|_| damaged(&self.path, "the last commit has no number"))?;
+        Ok(u64::from_be_bytes(bytes))
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
         let value = self
             .db
             .get(key.as_bytes())
@@ -173,54 +173,66 @@ impl Opened {
         Ok(value.map(|value| value.to_vec()))
     }
 
-    fn scan(&self, range: &Range<Key>) -> Result<Vec<(Key, Vec<u8>)>, StoreError> {
-        self.pairs(range).collect()
+    pub(super) fn scan(&self, range: &Range<Key>) -> Result<Page, StoreError> {
+        self.pairs(range.start.as_bytes()..range.end.as_bytes())
+            .collect()
     }
 
-    fn last(&self, range: &Range<Key>) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
-        self.pairs(range).next_back().transpose()
+    pub(super) fn last_of(&self, range: &Range<Key>) -> Result<Option<(Key, Vec<u8>)>, StoreError> {
+        self.pairs(range.start.as_bytes()..range.end.as_bytes())
+            .next_back()
+            .transpose()
     }
 
-    fn pairs(
-        &self,
-        range: &Range<Key>,
+    /// The next records behind a key, all of them when they are fewer than a page holds.
+    pub(super) fn page_behind(&self, key: Option<&Key>) -> Result<Page, StoreError> {
+        let start = key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_bytes()));
+        self.pairs((start, Bound::Unbounded)).take(PAGE).collect()
+    }
+
+    fn pairs<'a>(
+        &'a self,
+        range: impl std::ops::RangeBounds<&'a [u8]>,
     ) -> impl DoubleEndedIterator<Item = Result<(Key, Vec<u8>), StoreError>> {
-        let pairs = self.db.range(range.start.as_bytes()..range.end.as_bytes());
-        pairs.map(|pair| {
+        self.db.range(range).map(|pair| {
             pair.map(|(key, value)| (Key::from_bytes(&key), value.to_vec()))
                 .map_err(|error| failure(&self.path, error))
         })
     }
 
-    fn commit(&self, swaps: &[Swap]) -> Result<(), StoreError> {
-        let applied = self.db.transaction(|tree| {
-            for swap in swaps {
-                if tree.get(swap.key.as_bytes())?.as_deref() != swap.was.as_deref() {
-                    return Err(ConflictableTransactionError::Abort(()));
-                }
+    /// Makes a commit of the journal, whole or not at all. It may be lost until [`Self::make_durable`].
+    pub(super) fn apply(&self, entry: Entry) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for Change { key, becomes } in entry.changes {
+            match becomes {
+                Some(value) => batch.insert(key.as_bytes(), value),
+                None => batch.remove(key.as_bytes()),
             }
-            for Swap { key, becomes, .. } in swaps {
-                match becomes {
-                    Some(value) => tree.insert(key.as_bytes(), value.as_slice())?,
-                    None => tree.remove(key.as_bytes())?,
-                };
-            }
-            Ok(())
-        });
-        applied.map_err(|error| match error {
-            TransactionError::Abort(()) => StoreError::Conflict,
-            TransactionError::Storage(error) => failure(&self.path, error),
-        })?;
-        self.make_durable()
+        }
+        batch.insert(last_key().as_bytes(), &entry.number.to_be_bytes());
+        self.db
+            .apply_batch(batch)
             .map_err(|error| failure(&self.path, error))
     }
 
-    /// Invariant: a commit is acknowledged only behind this, and it is the only place that promises durability.
-    fn make_durable(&self) -> sled::Result<()> {
-        self.db.flush()?;
-        self.sync_blobs()?;
-        self.file.sync_data()?;
-        Ok(())
+    /// Puts records of another database here.
+    pub(super) fn fill(&self, page: Page) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in page {
+            batch.insert(key.as_bytes(), value);
+        }
+        self.db
+            .apply_batch(batch)
+            .map_err(|error| failure(&self.path, error))
+    }
+
+    /// Makes everything so far safe on the disk.
+    pub(super) fn make_durable(&self) -> Result<(), StoreError> {
+        let failed = |error| failure(&self.path, error);
+        self.db.flush().map_err(failed)?;
+        self.sync_blobs()
+            .and_then(|()| self.file.sync_data())
+            .map_err(|error| failed(error.into()))
     }
 
     fn sync_blobs(&self) -> io::Result<()> {
@@ -243,43 +255,48 @@ impl Opened {
             present.insert(name);
         }
         if !present.is_subset(&synced) {
-            sync_folder(&folder)?;
+            super::sync_folder(&folder)?;
         }
         *synced = present;
         Ok(())
     }
 }
 
-/// sled reports a taken lock as an error without a kind, so it is tried before.
-fn refuse_second_daemon(path: &Path) -> Result<(), StoreError> {
-    let Ok(file) = File::open(path.join("db")) else {
-        return Ok(());
+/// Removes sled's own snapshots, which only shorten the reading of its log and are what most often breaks (spacejam/sled#1527). `false` when
+/// there are none.
+fn drop_snapshots(path: &Path) -> Result<bool, StoreError> {
+    let mut found = false;
+    let mut remove = || -> io::Result<()> {
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with("snap.") {
+                fs::remove_file(entry.path())?;
+                found = true;
+            }
+        }
+        Ok(())
     };
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
-            path: path.to_owned(),
-        }),
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    remove().map_err(|error| unusable(path, error))?;
+    Ok(found)
+}
+
+fn unusable(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Unusable {
+        path: path.to_owned(),
+        source,
     }
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+fn damaged(path: &Path, cause: &str) -> StoreError {
+    StoreError::Damaged {
+        path: path.to_owned(),
+        source: cause.into(),
+    }
 }
 
 fn failure(path: &Path, error: sled::Error) -> StoreError {
     match error {
-        sled::Error::Io(source)
-            if matches!(
-                source.kind(),
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-            ) =>
-        {
-            StoreError::Full { source }
-        }
-        sled::Error::Io(source) => StoreError::Failed {
-            source: source.into(),
-        },
+        sled::Error::Io(source) => source.into(),
         damage @ (sled::Error::Corruption { .. } | sled::Error::ReportableBug(_)) => {
             StoreError::Damaged {
                 path: path.to_owned(),

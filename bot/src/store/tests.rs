@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::disk::DiskStore;
 use super::in_memory::InMemory;
 use super::key::Key;
 use super::record::{self, Record};
-use super::sled::SledStore;
 use super::*;
 
 const CACHE_MIB: u32 = 8;
@@ -174,6 +174,10 @@ impl Store for Contested {
         self.commits.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
+
+    async fn purge(&self) -> Result<(), StoreError> {
+        self.store.purge().await
+    }
 }
 
 #[tokio::test]
@@ -214,9 +218,9 @@ async fn old_records_are_removed_but_not_what_becomes_of_one_meanwhile() {
 
 /// Opens a store that was closed just now. A process that another test is starting holds copies of all open files for a moment, and with
 /// them the lock.
-async fn reopened(path: &Path) -> Result<SledStore, StoreError> {
+async fn reopened(path: &Path) -> Result<DiskStore, StoreError> {
     for _ in 0..500 {
-        match SledStore::open(path, CACHE_MIB).await {
+        match DiskStore::open(path, CACHE_MIB).await {
             Err(StoreError::Locked { .. }) => {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
@@ -227,7 +231,7 @@ async fn reopened(path: &Path) -> Result<SledStore, StoreError> {
 }
 
 /// The same where it must open.
-pub(crate) async fn opened_again(path: &Path) -> SledStore {
+pub(crate) async fn opened_again(path: &Path) -> DiskStore {
     reopened(path).await.unwrap()
 }
 
@@ -240,14 +244,14 @@ async fn the_store_of_the_tests_keeps_the_contract() {
 #[tokio::test]
 async fn sled_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
-    keeps_the_contract(&SledStore::open(folder.path(), CACHE_MIB).await.unwrap()).await;
+    keeps_the_contract(&DiskStore::open(folder.path(), CACHE_MIB).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sled_counts_every_step() {
     let folder = tempfile::tempdir().unwrap();
     counts_every_step(Arc::new(
-        SledStore::open(folder.path(), CACHE_MIB).await.unwrap(),
+        DiskStore::open(folder.path(), CACHE_MIB).await.unwrap(),
     ))
     .await;
 }
@@ -283,9 +287,9 @@ async fn what_was_committed_is_there_after_each_reopening() {
 #[tokio::test]
 async fn a_second_daemon_is_refused_and_the_first_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let first = SledStore::open(folder.path(), CACHE_MIB).await.unwrap();
+    let first = DiskStore::open(folder.path(), CACHE_MIB).await.unwrap();
     assert!(
-        matches!(SledStore::open(folder.path(), CACHE_MIB).await, Err(StoreError::Locked { path }) if path == folder.path())
+        matches!(DiskStore::open(folder.path(), CACHE_MIB).await, Err(StoreError::Locked { path }) if path == folder.path().join("memory"))
     );
     first.commit(vec![put("a", None, Some("1"))]).await.unwrap();
     drop(first);
@@ -295,7 +299,7 @@ async fn a_second_daemon_is_refused_and_the_first_goes_on() {
 #[tokio::test]
 async fn a_later_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let store = SledStore::open(folder.path(), CACHE_MIB).await.unwrap();
+    let store = DiskStore::open(folder.path(), CACHE_MIB).await.unwrap();
     let later = Swap {
         key: Key::of("format"),
         was: Some(b"1".to_vec()),
@@ -319,93 +323,23 @@ async fn folders_that_cannot_be_used_say_why() {
     let file = folder.path().join("file");
     fs::write(&file, "a file").unwrap();
     for path in [file.clone(), file.join("below")] {
-        let error = SledStore::open(&path, CACHE_MIB).await.unwrap_err();
+        let error = DiskStore::open(&path, CACHE_MIB).await.unwrap_err();
         assert!(matches!(&error, StoreError::Unusable { .. }), "{error:?}");
         assert!(error.to_string().contains("file"), "{error}");
     }
     // Where another database's files stand in the way.
     let strange = folder.path().join("strange");
-    fs::create_dir_all(strange.join("db")).unwrap();
+    fs::create_dir_all(strange.join("memory/lock")).unwrap();
     assert!(matches!(
-        SledStore::open(&strange, CACHE_MIB).await,
+        DiskStore::open(&strange, CACHE_MIB).await,
         Err(StoreError::Unusable { .. })
     ));
-}
-
-/// Fifty records, each unlike the others.
-fn records() -> Vec<(Key, Vec<u8>)> {
-    let value = |number: u32| format!("value {number:02} ").repeat(60).into_bytes();
-    (0..50)
-        .map(|number| (key(&format!("{number:02}")), value(number)))
-        .collect()
-}
-
-async fn filled(folder: &Path) {
-    let store = SledStore::open(folder, CACHE_MIB).await.unwrap();
-    for (key, value) in records() {
-        let (was, becomes) = (None, Some(value));
-        store
-            .commit(vec![Swap { key, was, becomes }])
-            .await
-            .unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_database_that_lost_its_records_is_damaged_and_not_new() {
-    let folder = tempfile::tempdir().unwrap();
-    filled(folder.path()).await;
-    fs::write(folder.path().join("db"), "").unwrap();
-    let error = reopened(folder.path()).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Damaged { .. }), "{error:?}");
-    assert!(error.to_string().contains("restore a backup"), "{error}");
-}
-
-/// sled takes the first damage for the place at which the power failed, and drops what was written after it without a word. More than that
-/// must not go wrong: what still reads is the beginning of what was written, unaltered.
-#[tokio::test]
-async fn overwritten_bytes_are_an_error_or_cost_what_follows_and_alter_nothing() {
-    for (at, length) in [
-        (0, 64),
-        (0, 100_000),
-        (20, 1),
-        (5_000, 1),
-        (30_000, 5_000),
-        (45_000, 1),
-        (200_000, 1_000),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        filled(folder.path()).await;
-        let file = folder.path().join("db");
-        let mut bytes = fs::read(&file).unwrap();
-        let end = bytes.len().min(at + length);
-        let harmed = at < end;
-        bytes[at.min(end)..end].fill(0xa5);
-        fs::write(&file, bytes).unwrap();
-        let read = match reopened(folder.path()).await {
-            Ok(store) => store.scan(Key::of("test").under()).await,
-            Err(error) => Err(error),
-        };
-        match read {
-            Ok(read) => {
-                assert!(
-                    records().starts_with(&read),
-                    "{length} bytes at {at}: {read:?}"
-                );
-                assert!(harmed || read.len() == records().len(), "{}", read.len());
-            }
-            Err(error) => assert!(
-                harmed && matches!(error, StoreError::Damaged { .. }),
-                "{length} bytes at {at}: {error:?}"
-            ),
-        }
-    }
 }
 
 #[tokio::test]
 async fn a_record_that_is_not_understood_names_its_table() {
     let folder = tempfile::tempdir().unwrap();
-    let store = SledStore::open(folder.path(), CACHE_MIB).await.unwrap();
+    let store = DiskStore::open(folder.path(), CACHE_MIB).await.unwrap();
     store
         .commit(vec![put("count", None, Some("not a number"))])
         .await

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::visitor::Visitor;
 
+use crate::backups;
 use crate::context::Context;
 use crate::platforms::telegram::webhook;
 
@@ -76,6 +77,7 @@ fn router(ctx: Arc<Context>) -> Router {
         .route("/livez", get(status::live))
         .route("/readyz", get(status::ready))
         .route("/metrics", get(status::metrics))
+        .route(backups::PATH, post(status::back_up))
         .fallback(status::not_found)
         .layer(axum::middleware::from_fn(guard::same_site_only))
         // Telegram comes through a public name, and shows a secret instead.

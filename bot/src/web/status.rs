@@ -1,5 +1,6 @@
 //! What operators and their tools look at: alive, ready, metrics.
 
+use std::ffi::OsStr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::backups::Made;
 use crate::context::Context;
 use crate::metrics;
 
@@ -43,6 +45,28 @@ pub(super) async fn ready(State(ctx): State<Arc<Context>>) -> Response {
 /// `/metrics`, for Prometheus.
 pub(super) async fn metrics() -> String {
     metrics::install().render()
+}
+
+/// Makes a backup in the store's folder. What is in it is not shown here, where everybody on this machine can ask.
+pub(super) async fn back_up(State(ctx): State<Arc<Context>>) -> Response {
+    let made = ctx.disk.back_up().await;
+    match made
+        .as_deref()
+        .map(|path| path.file_name().and_then(OsStr::to_str))
+    {
+        Ok(Some(name)) => Json(Made {
+            name: name.to_owned(),
+        })
+        .into_response(),
+        Ok(None) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(error) => {
+            tracing::error!(
+                error = error as &dyn std::error::Error,
+                "A backup could not be made."
+            );
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
+        }
+    }
 }
 
 /// Everything else.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
@@ -17,6 +18,20 @@ use super::{in_time, is_disclosure};
 pub(crate) struct Home {
     folder: Arc<TempDir>,
     settings: Vec<(String, String)>,
+}
+
+fn files_under(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    // A folder may go between its finding and its reading.
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(files_under(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
 }
 
 /// What a program that ran to its end has left.
@@ -65,6 +80,15 @@ impl Home {
         self
     }
 
+    /// As a service of a manager that listens at this socket and wants a sign of life within `watchdog`.
+    pub(crate) fn as_service(mut self, socket: &Path, watchdog: Duration) -> Self {
+        self.settings.extend([
+            ("NOTIFY_SOCKET".to_owned(), socket.display().to_string()),
+            ("WATCHDOG_USEC".to_owned(), watchdog.as_micros().to_string()),
+        ]);
+        self
+    }
+
     /// With a bot on this Discord.
     pub(crate) fn on_discord(self, discord: &FakeDiscord) -> Self {
         self.set("discord.token", discord.token())
@@ -79,6 +103,23 @@ impl Home {
 
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The files in which the store keeps what it has, without its backups.
+    pub(crate) fn store_files(&self) -> Vec<PathBuf> {
+        files_under(&self.path().join("data/memory"))
+    }
+
+    /// Those of them in which these words stand.
+    pub(crate) fn stored_in(&self, words: &str) -> Vec<PathBuf> {
+        let mut files = self.store_files();
+        files.retain(|path| {
+            // Files come and go while a daemon runs.
+            let bytes = std::fs::read(path).unwrap_or_default().to_ascii_lowercase();
+            let words = words.to_ascii_lowercase();
+            bytes.windows(words.len()).any(|at| at == words.as_bytes())
+        });
+        files
     }
 
     /// Writes a file, in a folder that is made if need be.

@@ -431,6 +431,10 @@ impl Store for Full {
             source: std::io::ErrorKind::StorageFull.into(),
         })
     }
+
+    async fn purge(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[tokio::test]

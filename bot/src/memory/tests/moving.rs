@@ -43,6 +43,10 @@ impl Store for Failing {
         }
         self.inner.commit(swaps).await
     }
+
+    async fn purge(&self) -> Result<(), StoreError> {
+        self.inner.purge().await
+    }
 }
 
 impl Failing {
