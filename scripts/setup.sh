@@ -98,20 +98,47 @@ setup_cpu() {
   [ "$folder" = cpu ] || export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/${folder,,}
 }
 
-# What llama.cpp's Vulkan code is built with, and Mesa's software device to run it on. Sets `vulkan_driver` to that.
+# Has what is built next compute on the graphics processor that CHATFRIENDS_GPU names the kind of. Sets `features` to what cargo is given for
+# it. Such a program has a folder of its own, or it and the one without would be built in turns.
+setup_gpu() {
+  features=()
+  case "${CHATFRIENDS_GPU:-}" in
+    "")
+      ! command -v nvidia-smi >/dev/null || say "There is an NVIDIA graphics processor: CHATFRIENDS_GPU=cuda ./scripts/run computes on it (README, \"A real model\")"
+      return
+      ;;
+    cuda) command -v "${CUDACXX:-nvcc}" >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || fail "CHATFRIENDS_GPU=cuda needs NVIDIA's CUDA toolkit, and nvcc was not found: \
+install it (on Debian and Ubuntu the package nvidia-cuda-toolkit, or NVIDIA's own) and put its bin folder into PATH" ;;
+    rocm) command -v hipcc >/dev/null || [ -x /opt/rocm/bin/hipcc ] || fail "CHATFRIENDS_GPU=rocm needs AMD's ROCm with its compiler, and hipcc was not found" ;;
+    vulkan) setup_vulkan ;;
+    metal) [ "$(uname -s)" = Darwin ] || fail "CHATFRIENDS_GPU=metal is for macOS" ;;
+    *) fail "CHATFRIENDS_GPU=$CHATFRIENDS_GPU is unknown; it can be cuda, rocm, vulkan or metal" ;;
+  esac
+  # shellcheck disable=SC2034 # scripts/run reads it.
+  features=(--features "$CHATFRIENDS_GPU")
+  export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/$CHATFRIENDS_GPU
+}
+
+# What llama.cpp's Vulkan code is built with.
 setup_vulkan() {
   if command -v apt-get >/dev/null; then
     local packages=()
     command -v glslc >/dev/null || packages+=(glslc)
     has_file '/usr/share/cmake/SPIRV-Headers/*' || has_file '/usr/lib/cmake/SPIRV-Headers/*' || packages+=(spirv-headers)
     has_file '/usr/lib/*/libvulkan.so' || packages+=(libvulkan-dev)
-    has_file '/usr/share/vulkan/icd.d/lvp_icd*.json' || packages+=(mesa-vulkan-drivers)
     [ "${#packages[@]}" = 0 ] || apt_install "${packages[@]}"
   fi
-  command -v glslc >/dev/null || fail "missing: glslc. Install it, the Vulkan and SPIR-V headers, and Mesa's Vulkan drivers"
+  command -v glslc >/dev/null || fail "missing: glslc. Install it, the Vulkan and SPIR-V headers"
   grep -qs VK_EXT_layer_settings "${VULKAN_SDK:-/usr}/include/vulkan/vulkan_core.h" ||
     fail "the Vulkan headers in ${VULKAN_SDK:-/usr}/include are missing or older than llama.cpp wants (1.3.275; Debian 12 has 1.3.239): unpack newer ones, \
 such as Debian 13's libvulkan-dev, and name their folder (the one with include/vulkan) in VULKAN_SDK"
+}
+
+# Mesa's software device for Vulkan. Sets `vulkan_driver` to it.
+setup_lavapipe() {
+  if command -v apt-get >/dev/null && ! has_file '/usr/share/vulkan/icd.d/lvp_icd*.json'; then
+    apt_install mesa-vulkan-drivers
+  fi
   # shellcheck disable=SC2034 # scripts/test reads it.
   vulkan_driver=$(compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' | head -n1) || fail "missing: Mesa's software device for Vulkan (lavapipe)"
 }

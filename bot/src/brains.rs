@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct Brains {
     /// How long a turn waits for an engine that is starting.
     patience: Duration,
     seats: Mutex<HashMap<SeatKey, Model>>,
+    /// How often something was forgotten.
+    forgotten: AtomicU64,
 }
 
 /// Where a model is.
@@ -85,6 +88,7 @@ impl Brains {
             worker: worker.clone(),
             patience,
             seats: Mutex::default(),
+            forgotten: AtomicU64::default(),
         })
     }
 
@@ -200,8 +204,27 @@ impl Brains {
             });
     }
 
-    /// Lets every engine let go of what it has computed of these conversations.
+    /// Lets every engine let go of what it has computed of these conversations. What is composed meanwhile may hold their words still: whoever
+    /// composes asks before and afterwards how often something was [`forgotten`](Self::forgotten).
     pub async fn forget(&self, conversations: &BTreeSet<Conversation>) {
+        self.forgotten.fetch_add(1, Ordering::Relaxed);
+        self.let_go(conversations).await;
+    }
+
+    /// How often something was forgotten.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
+    }
+
+    /// Lets go of what was computed of a conversation if something was forgotten since there were so many times.
+    pub async fn forget_if_since(&self, forgotten: u64, conversation: &Conversation) {
+        if self.forgotten() != forgotten {
+            self.let_go(&BTreeSet::from([conversation.clone()])).await;
+        }
+    }
+
+    async fn let_go(&self, conversations: &BTreeSet<Conversation>) {
         let chats: Vec<ChatKey> = conversations.iter().map(Conversation::chat_key).collect();
         for worker in self.local.workers() {
             worker.forget(chats.clone()).await;

@@ -4,12 +4,13 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use chatfriends_engine::Generate as _;
+use chatfriends_engine::{Generate as _, Gguf};
 use chatfriends_personas::{Library, Persona};
 
 use crate::brains;
 use crate::platforms::{discord, telegram};
-use crate::settings::{Brain, Settings};
+use crate::settings::{Brain, EngineSettings, Settings};
+use crate::starter;
 use crate::store::disk::DiskStore;
 
 /// Prints a line for each thing looked at; `false` when the daemon would not work with one of them.
@@ -139,9 +140,17 @@ fn store(path: &Path, in_use: bool) -> Result<String, String> {
 async fn default_model(settings: &Settings) -> Result<String, String> {
     match &settings.brain {
         Brain::Starter => {
-            Ok("the starter model, compiled in; scripts/README.md names better ones".to_owned())
+            let beyond = settings.engine.context.and_then(|_| {
+                let starter = starter::inspect().ok()?;
+                beyond_training(&settings.engine, &starter)
+            });
+            let found = "the starter model, compiled in; scripts/README.md names better ones";
+            Ok(with(found.to_owned(), beyond))
         }
-        Brain::File(path) => model(path, None),
+        Brain::File(path) => match default_fault(settings) {
+            Some(fault) => Err(fault),
+            None => model(path, None, &settings.engine),
+        },
         Brain::Server(choice) => {
             let answers = async { brains::server(choice)?.ready().await };
             match answers.await {
@@ -152,51 +161,204 @@ async fn default_model(settings: &Settings) -> Result<String, String> {
     }
 }
 
+/// What is wrong with the file that `model.default` names, with the key and the file that is meant; `None` where nothing is, or where another
+/// thing answers.
+#[must_use]
+pub fn default_fault(settings: &Settings) -> Option<String> {
+    let Brain::File(path) = &settings.brain else {
+        return None;
+    };
+    let fault = model_file(path).err()?;
+    let place = match std::path::absolute(path) {
+        Ok(absolute) if path.is_relative() && !path.exists() => format!(
+            "; a relative path begins in the folder in which the program is started, so this is {}",
+            absolute.display()
+        ),
+        _ => String::new(),
+    };
+    Some(format!("model.default: {fault}{place}"))
+}
+
+/// What is to be said of `engine.context` where it is more than the default model was trained with.
+#[must_use]
+pub fn default_beyond_training(settings: &Settings) -> Option<String> {
+    settings.engine.context?;
+    let model = match &settings.brain {
+        Brain::Starter => starter::inspect().ok()?,
+        Brain::File(path) => model_file(path).ok()?,
+        Brain::Server(_) => return None,
+    };
+    beyond_training(&settings.engine, &model)
+}
+
+fn beyond_training(engine: &EngineSettings, model: &Gguf) -> Option<String> {
+    let (context, trained) = (engine.context?, model.context_length?);
+    (context > trained).then(|| {
+        format!("engine.context is {context}, but the model was trained with {trained} tokens: conversations that grow longer get worse replies, so better set {trained}, or 0")
+    })
+}
+
 /// Looks at the files that a persona names, and tells what they are.
 ///
 /// # Errors
-/// What is wrong with one, and the remedy.
+/// What is wrong with one, in the words of the engine that would use it.
 pub fn persona_files(persona: &Persona, settings: &Settings) -> Result<String, String> {
     let mut found = vec![format!("{} facts", persona.facts.len())];
     if let Some(template) = &persona.template {
         chatfriends_engine::check_template(template).map_err(|error| error.to_string())?;
     }
     if let Some(path) = &persona.model {
-        found.push(model(Path::new(path), persona.template.as_deref())?);
+        let template = persona.template.as_deref();
+        found.push(model(Path::new(path), template, &settings.engine)?);
     }
     if let Some(adapter) = &persona.adapter {
         found.push(match (&persona.model, &settings.brain) {
-            (Some(base), _) => adapter_on(adapter, Path::new(base))?,
-            (None, Brain::File(base)) => adapter_on(adapter, base)?,
-            (None, Brain::Starter) => return Err(format!("{} needs the model that it was trained for; set model.default or the persona's model", adapter.display())),
-            (None, Brain::Server(_)) => return Err(format!("{} cannot be used with a model server", adapter.display())),
+            (Some(base), _) => adapter_on(adapter, || model_file(Path::new(base)))?,
+            (None, Brain::File(base)) => adapter_on(adapter, || model_file(base))?,
+            (None, Brain::Starter) => {
+                let found = adapter_on(adapter, || {
+                    starter::inspect().map_err(|error| error.to_string())
+                })?;
+                format!("{found} on the starter model, so it must have been trained for that one; for another, set model.default or the persona's model")
+            }
+            (None, Brain::Server(_)) => {
+                return Err(format!("a model server cannot apply the adapter {}: merge it into a model there, or use a local model", adapter.display()));
+            }
         });
     }
     Ok(found.join(", "))
 }
 
-fn model(path: &Path, template: Option<&str>) -> Result<String, String> {
-    let gguf = chatfriends_engine::inspect(path).map_err(|error| error.to_string())?;
-    gguf.check_model().map_err(|error| error.to_string())?;
+fn model(path: &Path, template: Option<&str>, engine: &EngineSettings) -> Result<String, String> {
+    let gguf = model_file(path)?;
     if gguf.chat_template.is_none() && template.is_none() {
         return Err(format!(
             "{} has no chat template; set `template` in the persona's file",
             path.display()
         ));
     }
-    Ok(format!(
+    let found = format!(
         "{} ({}, {:.0} million parameters)",
         path.display(),
         gguf.architecture,
         gguf.parameters as f64 / 1e6
-    ))
+    );
+    Ok(with(found, beyond_training(engine, &gguf)))
 }
 
-fn adapter_on(adapter: &Path, base: &Path) -> Result<String, String> {
-    let base = chatfriends_engine::inspect(base).map_err(|error| error.to_string())?;
+fn model_file(path: &Path) -> Result<Gguf, String> {
+    let gguf = chatfriends_engine::inspect(path).map_err(|error| error.to_string())?;
+    gguf.check_model().map_err(|error| error.to_string())?;
+    Ok(gguf)
+}
+
+/// The adapter's own file comes first: what is wrong with it is wrong on any model.
+fn adapter_on(
+    adapter: &Path,
+    base: impl FnOnce() -> Result<Gguf, String>,
+) -> Result<String, String> {
     let found = chatfriends_engine::inspect(adapter).map_err(|error| error.to_string())?;
     found
-        .check_adapter(&base)
+        .check_adapter(&base()?)
         .map_err(|error| error.to_string())?;
     Ok(format!("adapter {}", adapter.display()))
+}
+
+fn with(found: String, remark: Option<String>) -> String {
+    match remark {
+        Some(remark) => format!("{found}; {remark}"),
+        None => found,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatfriends_personas::PersonaId;
+
+    use super::*;
+
+    const REFERENCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/tests/references");
+
+    fn settings(toml: &str) -> Settings {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        std::fs::write(&file, toml).unwrap();
+        Settings::load(Some(&file)).unwrap()
+    }
+
+    /// A persona with an adapter and no model of its own.
+    fn adapted(adapter: &Path) -> Persona {
+        let id = PersonaId::new("joey").unwrap();
+        let mut joey = Persona::clone(Library::shipped().get(&id).unwrap());
+        joey.adapter = Some(adapter.to_owned());
+        joey
+    }
+
+    /// The daemon said the true fault of the file, and `check` that a model was missing.
+    #[test]
+    fn an_adapter_for_the_starter_is_looked_at_itself() {
+        let starter = settings("");
+        let folder = tempfile::tempdir().unwrap();
+        let reference = |name: &str| Path::new(REFERENCES).join(name);
+        let check = |path: &Path, said: &str| {
+            let found = persona_files(&adapted(path), &starter);
+            let found = found.unwrap_or_else(|fault| fault);
+            assert!(found.contains(said), "{said:?} is missing in {found}");
+        };
+        check(
+            &folder.path().join("no.gguf"),
+            "no.gguf: there is no such file",
+        );
+        let whole = std::fs::read(reference("llama.adapter.gguf")).unwrap();
+        let cut = folder.path().join("cut.gguf");
+        std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+        check(&cut, "cut.gguf: the file is truncated");
+        check(
+            &reference("llama.gguf"),
+            "this is a whole model, not an adapter",
+        );
+        check(
+            &reference("qwen2.adapter.gguf"),
+            "this adapter was made for qwen2, but the model is llama",
+        );
+        check(
+            &reference("llama.adapter.gguf"),
+            "llama.adapter.gguf on the starter model, so it must have been trained for that one",
+        );
+    }
+
+    #[test]
+    fn a_wrong_default_names_its_key_and_the_file_that_is_meant() {
+        let fault = |path: &str| default_fault(&settings(&format!("[model]\ndefault = {path:?}")));
+        let here = std::env::current_dir().unwrap();
+        let meant = here.join("models/nothere.gguf").display().to_string();
+        assert_eq!(
+            fault("models/nothere.gguf"),
+            Some(format!(
+                "model.default: models/nothere.gguf: there is no such file; a relative path begins in the folder in which the program is started, so this is {meant}"
+            ))
+        );
+        assert_eq!(
+            fault(&meant),
+            Some(format!("model.default: {meant}: there is no such file"))
+        );
+        assert_eq!(fault("starter"), None);
+    }
+
+    #[test]
+    fn a_context_beyond_the_training_is_said_with_both_numbers() {
+        let beyond = |toml: &str| default_beyond_training(&settings(toml));
+        let said = beyond("[engine]\ncontext = 4096").unwrap();
+        assert!(
+            said.contains("engine.context is 4096") && said.contains("trained with 1024 tokens"),
+            "{said}"
+        );
+        let file = format!(
+            "[model]\ndefault = {:?}\n",
+            format!("{REFERENCES}/llama.gguf")
+        );
+        assert!(beyond(&format!("{file}[engine]\ncontext = 1000000")).is_some());
+        assert_eq!(beyond("[engine]\ncontext = 1024"), None);
+        assert_eq!(beyond("[engine]\ncontext = 0"), None);
+    }
 }

@@ -163,6 +163,12 @@ impl Level {
             raw: raw.to_owned(),
         }
     }
+
+    /// Where it is.
+    #[must_use]
+    pub fn platform(&self) -> Platform {
+        self.platform
+    }
 }
 
 impl std::fmt::Display for Level {

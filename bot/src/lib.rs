@@ -51,6 +51,8 @@ pub mod store;
 pub mod studio;
 pub mod tally;
 pub mod terminal;
+#[cfg(test)]
+mod torture;
 pub mod turn;
 pub mod underway;
 pub mod web;

@@ -5,7 +5,7 @@ use chatfriends_personas::Language;
 use self::making::Making;
 use crate::attention::Silence;
 use crate::commands::Source;
-use crate::identity::{LevelKind, PlaceKind, Rank};
+use crate::identity::{LevelKind, PlaceKind, Platform, Rank};
 use crate::outlet::{Ending, TroubleKind};
 use crate::rules::Answers;
 
@@ -34,7 +34,7 @@ pub enum Sentence {
     Fault,
     UnknownCommand {
         typed: String,
-        nearest: Option<&'static str>,
+        nearest: Option<String>,
     },
     UnknownPersona {
         typed: String,
@@ -112,6 +112,7 @@ pub enum Sentence {
     PersonaChoices,
     MemoryEmpty,
     MemoryHeld,
+    MemoryNothingNoted,
     MemorySummary,
     MemoryTurns {
         turns: usize,
@@ -119,6 +120,10 @@ pub enum Sentence {
     MemoryHowToForget,
     MemoryLineForgotten {
         line: String,
+    },
+    /// What still tells what was just forgotten, and how that goes away in this app.
+    MemoryWordsKept {
+        platform: Platform,
     },
     MemoryNoSuchLine {
         typed: String,
@@ -525,6 +530,10 @@ impl Sentence {
                 "This is what I remember about you here:",
                 "여기서 기억하고 있는 것들이에요:",
             ),
+            Self::MemoryNothingNoted => both(
+                "I have noted nothing about you here yet.",
+                "여기서 따로 적어 둔 것은 아직 없어요.",
+            ),
             Self::MemorySummary => both("From earlier talk:", "지난 이야기에서:"),
             Self::MemoryTurns { turns } => both(
                 format!("Kept in full: {}", counted(*turns, "exchange")),
@@ -537,6 +546,19 @@ impl Sentence {
             Self::MemoryLineForgotten { line } => {
                 both(format!("Forgotten: {line}"), format!("지웠어요: {line}"))
             }
+            // Telegram tells bots of no deletions.
+            Self::MemoryWordsKept {
+                platform: Platform::Discord,
+            } => both(
+                "The messages in which you said it stay in our conversation until you delete them here in Discord, or everything with /memory forget all.",
+                "그 말을 한 메시지는 대화에 남아 있어요. 디스코드에서 그 메시지를 지우거나 ‘/기억 삭제 전체’로 모두 지우면 사라져요.",
+            ),
+            Self::MemoryWordsKept {
+                platform: Platform::Telegram | Platform::Web,
+            } => both(
+                "The messages in which you said it stay in our conversation until you delete everything with /memory forget all.",
+                "그 말을 한 메시지는 대화에 남아 있어요. ‘/기억 삭제 전체’로 모두 지우면 사라져요.",
+            ),
             Self::MemoryNoSuchLine { typed } => both(
                 format!("There is no line {typed}. /memory shows the lines."),
                 format!("{typed}번 줄은 없어요. ‘/기억’에서 볼 수 있어요."),
@@ -562,8 +584,8 @@ impl Sentence {
                 "지금은 말하고 있지 않아요.",
             ),
             Self::WhyNothing => both(
-                "I have not replied to you here since my last restart.",
-                "다시 시작한 뒤로 여기서 답해 드린 기록이 없어요.",
+                "There is no reply to you here that I could explain. What a reply was based on I only keep until my next restart.",
+                "여기서 설명해 드릴 답이 없어요. 답이 무엇을 바탕으로 했는지는 제가 다시 시작할 때까지만 남아 있어요.",
             ),
             Self::WhyMadeBy { persona, model } => both(
                 format!("{persona} answered with the model {model}."),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chatfriends_engine::EngineError;
+use chatfriends_engine::{EngineError, Readiness};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -297,10 +297,25 @@ fn welcome(address: SocketAddr) {
 /// Checks every persona against its model before anyone talks to it, at the start, after each edit, and when an engine is new.
 async fn check_personas(ctx: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
     let check = async {
+        if let Some(warning) = check::default_beyond_training(&ctx.settings) {
+            tracing::warn!(
+                warning,
+                "The context is larger than the default model's own."
+            );
+        }
         let mut told = false;
         while let Err(error) = ctx.brains.ready().await {
             if !told {
-                tracing::error!(%error, "The default model cannot answer; the page is up and says so.");
+                // The engine knows the file, and not where its name stands.
+                let fault = check::default_fault(&ctx.settings);
+                let error = fault.unwrap_or_else(|| error.to_string());
+                let library = ctx.catalogue.now();
+                let personas = library.iter().filter(|it| it.model.is_none()).count();
+                tracing::error!(
+                    error,
+                    personas,
+                    "The default model cannot answer, nor can the personas without one of their own; the page is up and says so."
+                );
                 told = true;
             }
             // A server that is away may come back, and personas on models of their own need no other.
@@ -327,11 +342,20 @@ async fn check_personas(ctx: Arc<Context>, stop: CancellationToken) -> anyhow::R
     }
 }
 
-/// Names each persona that does not work, with the remedy. Of a model that is not running only its file is looked at.
+/// Names each persona that does not work, with the remedy. Of a model that is not running only its file is looked at. What is wrong with the
+/// default model is told by whoever waited for it, once for all that need it.
 async fn check_all(ctx: &Context) {
     let library = ctx.catalogue.now();
-    let mut online = 0;
+    let has_no_default = matches!(
+        ctx.brains.readiness(),
+        Readiness::Failed(_) | Readiness::NoRoom(_)
+    );
+    let (mut online, mut without_a_model) = (0, 0);
     for persona in library.iter() {
+        if has_no_default && persona.model.is_none() {
+            without_a_model += 1;
+            continue;
+        }
         let checked = if ctx.brains.runs(persona) {
             let seat = ctx.brains.seat(persona).await;
             seat.map(drop).map_err(|error| error.to_string())
@@ -345,7 +369,15 @@ async fn check_all(ctx: &Context) {
             }
         }
     }
-    tracing::info!(online, "Personas are online.");
+    if without_a_model > 0 {
+        tracing::warn!(
+            online,
+            without_a_model,
+            "Personas wait for the default model."
+        );
+    } else {
+        tracing::info!(online, "Personas are online.");
+    }
 }
 
 /// Lets the engines that run compute what the personas' prompts begin with, and returns never.
@@ -353,7 +385,10 @@ async fn warm_all(ctx: &Context) -> ! {
     let started = tokio::time::Instant::now();
     let mut read = 0;
     let library = ctx.catalogue.now();
-    for persona in library.iter().filter(|it| ctx.brains.runs(it)) {
+    let mut personas: Vec<_> = library.iter().filter(|it| ctx.brains.runs(it)).collect();
+    // Where not all can be kept, whoever most people meet first is.
+    personas.sort_by_key(|it| it.id != ctx.settings.default_persona);
+    for persona in personas {
         match turn::warm(ctx, persona).await {
             Ok(kept) => read += usize::from(kept),
             // Whoever talks with it waits a little longer then, and what is wrong has been told.

@@ -26,6 +26,9 @@ const TOKEN_VARIABLES: [(&str, &str); 2] = [
     ("telegram.token", "TELEGRAM_BOT_TOKEN"),
 ];
 
+/// The settings of whoever runs it, where they stand in the folder that the program is started in.
+const LOCAL: &str = "config/local.toml";
+
 /// What `web.listen` is in [`DEFAULTS`].
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
 
@@ -185,8 +188,7 @@ pub struct Limits {
 }
 
 /// Who writes summaries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SummariserChoice {
     /// The model, if it is capable.
     Auto,
@@ -197,8 +199,7 @@ pub enum SummariserChoice {
 }
 
 /// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
@@ -213,11 +214,36 @@ struct WrittenRoute {
     at: String,
     #[serde(default)]
     personas: Vec<String>,
-    answers: Option<Answers>,
+    answers: Option<String>,
     quiet: Option<String>,
     hourly_per_person: Option<u32>,
     hourly: Option<u32>,
 }
+
+/// The words of a setting that takes one of a few, each with what it means.
+type Choices<T> = [(&'static str, T)];
+
+const KV_TYPES: &Choices<KvType> = &[
+    ("f16", KvType::F16),
+    ("q8_0", KvType::Q8),
+    ("q4_0", KvType::Q4),
+];
+const FLASH_ATTENTION: &Choices<FlashAttention> = &[
+    ("auto", FlashAttention::Auto),
+    ("on", FlashAttention::On),
+    ("off", FlashAttention::Off),
+];
+const SUMMARISERS: &Choices<SummariserChoice> = &[
+    ("auto", SummariserChoice::Auto),
+    ("extractive", SummariserChoice::Extractive),
+    ("model", SummariserChoice::Model),
+];
+const LOG_FORMATS: &Choices<LogFormat> = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+const ANSWERS: &Choices<Answers> = &[
+    ("called", Answers::Called),
+    ("everything", Answers::Everything),
+    ("nothing", Answers::Nothing),
+];
 
 /// All faults of the settings, one a line.
 #[derive(Debug, thiserror::Error)]
@@ -266,7 +292,7 @@ impl Settings {
     /// Every fault at once: unreadable files, unknown keys with the nearest known one, values of a wrong type or out of range.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
         Self::from_sources(
-            Some(Path::new("config/local.toml")),
+            Some(Path::new(LOCAL)),
             file,
             Environment::default(),
             |name| std::env::var(name).ok().filter(|value| !value.is_empty()),
@@ -345,7 +371,7 @@ impl Reader {
         let routes = self.routes();
         let discord = self.discord();
         let telegram = self.telegram();
-        let summariser = self.take("memory.summariser");
+        let summariser = self.one_of("memory.summariser", SUMMARISERS);
         let summary_tokens = self.within("memory.summary_tokens", 32, 4096);
         let message_characters = self.within("limits.message_characters", 1, 100_000);
         let reply_seconds = self.within("limits.reply_seconds", 1, 3600);
@@ -357,7 +383,7 @@ impl Reader {
                 Err(error) => self.fault("log.filter", &format!("{filter:?}: {error}")),
             }
         });
-        let log_format = self.take("log.format");
+        let log_format = self.one_of("log.format", LOG_FORMATS);
         Some(Settings {
             listen: listen?,
             store_path: store_path?,
@@ -563,6 +589,10 @@ impl Reader {
                 Err(error) => self.note(&key("personas"), &error.to_string()),
             }
         }
+        let answers = answers.and_then(|written| match chosen(&written, ANSWERS) {
+            Ok(answers) => Some(answers),
+            Err(fault) => self.fault(&key("answers"), &fault),
+        });
         let quiet = match quiet.as_deref() {
             None => None,
             Some("never") => Some(Quiet::Never),
@@ -590,8 +620,8 @@ impl Reader {
         let devices = self.list("engine.devices");
         let slots = self.within("engine.slots", 1, 64);
         let context = self.within("engine.context", 0, 1_048_576);
-        let kv_type = self.take("engine.kv_type");
-        let flash_attention = self.take("engine.flash_attention");
+        let kv_type = self.one_of("engine.kv_type", KV_TYPES);
+        let flash_attention = self.one_of("engine.flash_attention", FLASH_ATTENTION);
         let threads = self.within("engine.threads", 0, 512);
         let cache_ram = self.within("engine.cache_ram", 0, 1 << 20);
         let mmap = self.take("engine.mmap");
@@ -600,6 +630,15 @@ impl Reader {
             return self.fault(
                 "engine.context",
                 "fewer than 256 tokens leave no room for a conversation; 0 takes the model's own",
+            );
+        }
+        // Every model would refuse it, one by one.
+        if let (Some(KvType::Q8 | KvType::Q4), Some(FlashAttention::Off)) =
+            (kv_type, flash_attention)
+        {
+            return self.fault(
+                "engine.kv_type",
+                "only \"f16\" does without flash attention; set engine.flash_attention to \"auto\" or \"on\"",
             );
         }
         Some(EngineSettings {
@@ -624,9 +663,50 @@ impl Reader {
                 // The crate's message repeats the key in some variants; ours names it once, first.
                 let text = error.to_string();
                 let text = text.replace(&format!(" for key `{key}`"), "");
-                self.fault(key, &text)
+                // It tells where the value stands in some variants only.
+                let from = self.origin(key).map(|origin| format!(" in {origin}"));
+                let text = from
+                    .and_then(|from| text.strip_suffix(&from))
+                    .unwrap_or(&text);
+                let message = format!("{text}{}", self.stands(key));
+                self.fault(key, &message)
             }
         }
+    }
+
+    /// One of a few words, in whatever case.
+    fn one_of<T: Copy>(&mut self, key: &'static str, choices: &Choices<T>) -> Option<T> {
+        let written = self.take::<String>(key)?;
+        match chosen(&written, choices) {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                let message = format!("{fault}{}", self.stands(key));
+                self.fault(key, &message)
+            }
+        }
+    }
+
+    /// Where the value of a key stands, as the end of a message; empty for what stands nowhere but in the defaults.
+    fn stands(&self, key: &str) -> String {
+        match self.origin(key) {
+            None => String::new(),
+            Some(THE_ENVIRONMENT) => {
+                let variable = key.to_uppercase().replace('.', "__");
+                format!(" in CHATFRIENDS__{variable}")
+            }
+            Some(file) => format!(" in {file}"),
+        }
+    }
+
+    fn origin(&self, key: &str) -> Option<&str> {
+        let mut value = &self.config.cache;
+        for part in key.split('.') {
+            let ValueKind::Table(table) = &value.kind else {
+                return None;
+            };
+            value = table.get(part)?;
+        }
+        value.origin()
     }
 
     fn path(&mut self, key: &'static str) -> Option<PathBuf> {
@@ -695,6 +775,31 @@ impl Reader {
             self.faults.push(format!("unknown key {key:?}{from}{hint}"));
         }
     }
+}
+
+/// What [`Environment`] calls itself.
+const THE_ENVIRONMENT: &str = "the environment";
+
+/// What a word means.
+///
+/// # Errors
+/// Which ones there are, when it is none of them.
+fn chosen<T: Copy>(written: &str, choices: &Choices<T>) -> Result<T, String> {
+    let mut all = choices.iter();
+    if let Some((_, meant)) = all.find(|(word, _)| word.eq_ignore_ascii_case(written)) {
+        return Ok(*meant);
+    }
+    let quoted: Vec<String> = choices
+        .iter()
+        .map(|(word, _)| format!("{word:?}"))
+        .collect();
+    let wanted = match quoted.as_slice() {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        all => all.concat(),
+    };
+    Err(format!(
+        "invalid value: string {written:?}, expected {wanted}"
+    ))
 }
 
 /// Full names and origins of all values below `value`.
@@ -839,6 +944,76 @@ mod tests {
                 "server-key"
             ]
         );
+    }
+
+    #[test]
+    fn a_word_that_a_setting_does_not_know_is_answered_with_those_it_does() {
+        check_faults(
+            r#"
+                [engine]
+                gpu_layers = "some"
+                kv_type = "q3"
+                flash_attention = "perhaps"
+                [memory]
+                summariser = "me"
+                [log]
+                format = "xml"
+                [[route]]
+                at = "discord:server/1"
+                answers = "loudly"
+            "#,
+            expect![[r#"
+                setting engine.gpu_layers: invalid value: string "some", expected "auto" or a number of layers in mine.toml
+                setting engine.kv_type: invalid value: string "q3", expected "f16", "q8_0" or "q4_0" in mine.toml
+                setting engine.flash_attention: invalid value: string "perhaps", expected "auto", "on" or "off" in mine.toml
+                setting route 1.answers (at "discord:server/1"): invalid value: string "loudly", expected "called", "everything" or "nothing"
+                setting memory.summariser: invalid value: string "me", expected "auto", "extractive" or "model" in mine.toml
+                setting log.format: invalid value: string "xml", expected "text" or "json" in mine.toml"#]],
+        );
+        let of_environment = [
+            ("CHATFRIENDS__ENGINE__KV_TYPE", "q3"),
+            ("CHATFRIENDS__ENGINE__MMAP", "maybe"),
+        ];
+        assert_eq!(
+            load("", &of_environment).unwrap_err().0,
+            [
+                r#"setting engine.kv_type: invalid value: string "q3", expected "f16", "q8_0" or "q4_0" in CHATFRIENDS__ENGINE__KV_TYPE"#,
+                r#"setting engine.mmap: invalid type: string "maybe", expected a boolean in CHATFRIENDS__ENGINE__MMAP"#,
+            ]
+        );
+        let known = "[engine]\nkv_type = \"Q8_0\"\nflash_attention = \"on\"";
+        let engine = load(known, &[]).unwrap().engine;
+        assert_eq!(
+            (engine.kv_type, engine.flash_attention),
+            (KvType::Q8, FlashAttention::On)
+        );
+    }
+
+    /// `check` found nothing wrong with it, and then no model could be loaded.
+    #[test]
+    fn a_quantised_cache_without_flash_attention_is_refused() {
+        check_faults(
+            "[engine]\nkv_type = \"q4_0\"\nflash_attention = \"off\"",
+            expect![[
+                r#"setting engine.kv_type: only "f16" does without flash attention; set engine.flash_attention to "auto" or "on""#
+            ]],
+        );
+        assert!(load("[engine]\nflash_attention = \"off\"", &[]).is_ok());
+    }
+
+    /// A persona's file showed up in `git status`.
+    #[test]
+    fn git_leaves_what_people_write_alone() {
+        let settings = load("", &[]).unwrap();
+        let ignored = include_str!("../../.gitignore");
+        for path in [
+            LOCAL.to_owned(),
+            format!("{}/", settings.personas_path.display()),
+            format!("{}/", settings.store_path.display()),
+        ] {
+            let line = format!("/{path}");
+            assert!(ignored.lines().any(|known| known == line), "{line}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use chatfriends_engine::Gguf;
 use sha2::{Digest as _, Sha256};
 
 /// A small model trained on the project's own text; see scripts/README.md for what it can and cannot do.
@@ -30,6 +31,17 @@ pub fn unpack(store: &Path) -> std::io::Result<PathBuf> {
         std::fs::rename(&unfinished, &file)?;
     }
     Ok(file)
+}
+
+/// What its file says of itself; nothing stays written.
+///
+/// # Errors
+/// When no temporary file can be written.
+pub fn inspect() -> anyhow::Result<Gguf> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(STARTER)?;
+    file.flush()?;
+    Ok(chatfriends_engine::inspect(file.path())?)
 }
 
 #[cfg(test)]

@@ -58,7 +58,8 @@ pub async fn chat(
         Link::There { .. } => None,
     };
     let mut talk = Talk {
-        unanswered: 0,
+        unanswered: Vec::new(),
+        line: 0,
         link,
         visitor,
         persona,
@@ -72,7 +73,7 @@ pub async fn chat(
     } else {
         talk.with_lines(&mut interrupts).await
     };
-    let unanswered = talk.unanswered;
+    let unanswered = std::mem::take(&mut talk.unanswered);
     talk.end().await;
     stop.cancel();
     if let Some(keeper) = keeper {
@@ -85,9 +86,10 @@ pub async fn chat(
         Err(error) if is_closed_pipe(&error) => return Ok(()),
         outcome => outcome?,
     }
-    if unanswered > 0 && !at_keyboard {
+    if !unanswered.is_empty() && !at_keyboard {
         return Err(Failure::Other(anyhow::anyhow!(
-            "lines without an answer: {unanswered}"
+            "lines without an answer: {}",
+            which(&unanswered)
         )));
     }
     Ok(())
@@ -109,8 +111,10 @@ struct Talk {
     persona: Option<PersonaId>,
     language: Language,
     shown: String,
-    /// Messages that got trouble in place of a reply.
-    unanswered: usize,
+    /// The line of standard input that is being said, counted from 1.
+    line: usize,
+    /// Those that got trouble in place of a reply.
+    unanswered: Vec<usize>,
 }
 
 impl Talk {
@@ -166,6 +170,7 @@ impl Talk {
             if bytes == 0 {
                 return Ok(());
             }
+            self.line += 1;
             match std::str::from_utf8(&line) {
                 Ok(text) if text.trim().is_empty() => {}
                 Ok(text) if LEAVE.contains(&text.trim()) => return Ok(()),
@@ -217,7 +222,7 @@ impl Talk {
                         ..
                     },
                 ) => {
-                    self.unanswered += 1;
+                    self.unanswered.push(self.line);
                     self.show(&show)?;
                 }
                 Some(show) => self.show(&show)?,
@@ -340,6 +345,16 @@ fn interrupts() -> std::io::Result<Interrupts> {
     return tokio::signal::windows::ctrl_c();
 }
 
+/// How many lines, and which: the first of them, where they are many.
+fn which(lines: &[usize]) -> String {
+    const SHOWN: usize = 20;
+    let shown = lines.iter().take(SHOWN).map(usize::to_string);
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let rest = if lines.len() > SHOWN { ", …" } else { "" };
+    let word = if lines.len() == 1 { "line" } else { "lines" };
+    format!("{} ({word} {shown}{rest} of standard input)", lines.len())
+}
+
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<std::io::Error>()
@@ -383,5 +398,19 @@ fn language_of_terminal() -> Language {
         Language::Korean
     } else {
         Language::English
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_without_an_answer_are_named() {
+        assert_eq!(which(&[3]), "1 (line 3 of standard input)");
+        assert_eq!(which(&[2, 5]), "2 (lines 2, 5 of standard input)");
+        let many: Vec<usize> = (1..=21).collect();
+        assert!(which(&many).starts_with("21 (lines 1, 2, 3,"));
+        assert!(which(&many).ends_with(", 19, 20, … of standard input)"));
     }
 }

@@ -328,6 +328,8 @@ struct Stage<'a> {
     seat: Seat,
     lane: InLane,
     watch: Watch,
+    /// How often something had been forgotten before anything was recalled.
+    forgotten: u64,
     _place_in_line: PlaceInLine,
 }
 
@@ -363,6 +365,7 @@ impl<'a> Stage<'a> {
             out,
             persona,
             watch: ctx.reasons.watch(&scope.owner),
+            forgotten: ctx.brains.forgotten(),
             scope,
             seat,
             lane,
@@ -456,8 +459,14 @@ impl<'a> Stage<'a> {
             self.lane.stop(),
             self.out,
         )
-        .await?;
-        let spoke = heard(self.ctx, spoke)?;
+        .await;
+        // The prompt may have reached the engine when it had let go of its words already.
+        let conversation = &self.scope.conversation;
+        self.ctx
+            .brains
+            .forget_if_since(self.forgotten, conversation)
+            .await;
+        let spoke = heard(self.ctx, spoke?)?;
         explain(&spoke, self.admitted.language(), self.out).await;
         reason.finish = Some(spoke.finish);
         self.ctx.reasons.keep(&self.scope, reason, &self.watch);
@@ -639,7 +648,8 @@ fn stops(persona: &Persona, wishes: &Wishes) -> Vec<String> {
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
     /// A sentence says it all.
-    #[error("refused: {0:?}")]
+    // Not the sentence itself, which may quote what was typed.
+    #[error("the message is answered with a sentence of the bot's own")]
     Told(Sentence),
     /// The store did not take it or could not be read.
     #[error(transparent)]

@@ -199,10 +199,12 @@ impl Gguf {
                 .number(&of_model("context_length"))
                 .and_then(|it| u32::try_from(it).ok()),
             block_count: block_count.and_then(|it| u32::try_from(it).ok()),
-            sliding_window: header
-                .number(&of_model("attention.sliding_window"))
-                .and_then(|it| u32::try_from(it).ok())
-                .filter(|window| *window > 0),
+            sliding_window: window_in_use(
+                &architecture,
+                header
+                    .number(&of_model("attention.sliding_window"))
+                    .and_then(|it| u32::try_from(it).ok()),
+            ),
             chat_template: header
                 .text("tokenizer.chat_template")
                 .map(ToOwned::to_owned),
@@ -267,6 +269,21 @@ impl Gguf {
 }
 
 /// Architectures that do not continue a text; drawing a token from one ends the process.
+/// The window with which llama.cpp computes, of the one that the header tells: it is not always the same (`src/models/*.cpp` of the version that
+/// the engine is built from).
+fn window_in_use(architecture: &str, told: Option<u32>) -> Option<u32> {
+    let window = match (architecture, told) {
+        // Set aside, since files differ in what they tell.
+        ("phi3", _) => None,
+        // What they have by themselves.
+        ("gemma2", None) => Some(4096),
+        ("llama4", None) => Some(8192),
+        ("exaone-moe", None) => Some(128),
+        (_, told) => told,
+    };
+    window.filter(|window| *window > 0)
+}
+
 fn is_encoder(architecture: &str) -> bool {
     architecture.contains("bert")
         || architecture.starts_with("t5")

@@ -104,7 +104,7 @@ pub(crate) fn persona(id: PersonaId, file: &str, text: &str) -> Result<Persona, 
                 .unwrap_or_default(),
         ),
     };
-    top.finish();
+    top.finish_beside("sampling", &Table::keys_of(sampling));
     report.finish()?;
     Ok(persona)
 }

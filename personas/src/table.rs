@@ -118,17 +118,32 @@ impl<'a> Table<'a> {
         self.optional(key, read).unwrap_or_default()
     }
 
+    /// The keys that `read` asks a table for.
+    pub(crate) fn keys_of<T>(read: impl FnOnce(&mut Table<'_>) -> T) -> Vec<&'static str> {
+        let (entries, report) = (DeTable::new(), Report::new("", ""));
+        let mut table = Table::of_file(&entries, &report);
+        read(&mut table);
+        table.asked
+    }
+
     /// Notes the keys that nobody asked for.
     pub(crate) fn finish(self) {
+        self.finish_beside("", &[]);
+    }
+
+    /// The same, for a table beside which there is another one with these keys.
+    pub(crate) fn finish_beside(self, other: &str, its_keys: &[&'static str]) {
         for key in self
             .entries
             .keys()
             .filter(|key| !self.asked.contains(&key.get_ref().as_ref()))
         {
-            let hint = nearest(key.get_ref(), self.asked.iter().copied());
-            let hint = hint
-                .map(|known| format!(" (did you mean {known:?}?)"))
-                .unwrap_or_default();
+            let known = self.asked.iter().chain(its_keys).copied();
+            let hint = match nearest(key.get_ref(), known) {
+                None => String::new(),
+                Some(known) if self.asked.contains(&known) => format!(" (did you mean {known:?}?)"),
+                Some(known) => format!(" ({known:?} stands in [{other}])"),
+            };
             self.report.add(
                 &key.span(),
                 format!("unknown key {:?}{hint}", key.get_ref()),

@@ -65,6 +65,18 @@ fn text_is_composed_and_kept() {
     );
 }
 
+/// It was taken for "template", which is further away.
+#[test]
+fn a_key_of_sampling_at_the_top_is_told_its_place() {
+    check(
+        &format!("{SOUND}temprature = 3\ntop_k = 40\ngreting = \"Hi\"\n"),
+        expect![[r#"
+            joey.toml:6: unknown key "temprature" ("temperature" stands in [sampling])
+            joey.toml:7: unknown key "top_k" ("top_k" stands in [sampling])
+            joey.toml:8: unknown key "greting" (did you mean "greeting"?)"#]],
+    );
+}
+
 /// White space was once refused as empty, but a reply that shall be one line ends at a line break.
 #[test]
 fn a_reply_may_end_at_white_space() {

@@ -4,6 +4,7 @@
 //! message and its answer is the daemon's, and the fake's.
 #![expect(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "it runs by hand, and its numbers are what was asked for"
 )]
 
@@ -16,10 +17,12 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::measured::{memory, quantile};
 use crate::support::daemon::Daemon;
 use crate::support::fake_model::FakeModel;
 use crate::support::home::Home;
 
+mod measured;
 #[path = "../e2e/support/mod.rs"]
 #[allow(
     dead_code,
@@ -50,19 +53,24 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    measure(&Cli::parse());
-    ExitCode::SUCCESS
+    match measure(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn measure(cli: &Cli) {
+async fn measure(cli: &Cli) -> anyhow::Result<()> {
     let model = FakeModel::start().await;
     model.replies(|_| "That sounds good!".to_owned());
     let daemon = Home::with(&model).start().await;
-    let began = memory_mib(&daemon);
+    let began = memory_mib(&daemon)?;
     let acquaintances = stream::iter(0..cli.people).map(|person| say(&daemon, person));
     acquaintances.buffer_unordered(16).count().await;
-    let idle = memory_mib(&daemon);
+    let idle = memory_mib(&daemon)?;
 
     let mut took = Vec::new();
     let mut random = StdRng::seed_from_u64(7);
@@ -76,24 +84,23 @@ async fn measure(cli: &Cli) {
         waiting.spawn(async move {
             let asked = Instant::now();
             person.asks("joey", "I had soup for lunch.").await;
-            asked.elapsed()
+            asked.elapsed().as_secs_f64()
         });
         while let Some(Ok(one)) = waiting.try_join_next() {
             took.push(one);
         }
     }
     took.extend(waiting.join_all().await);
-    took.sort_unstable();
 
     println!("people who have talked      {}", cli.people);
     println!("memory before and after     {began} MiB, {idle} MiB");
     println!("messages a second           {}", cli.rate);
     for (name, share) in [("median", 0.5), ("99th percentile", 0.99), ("worst", 1.0)] {
-        let place = (share * took.len() as f64).ceil() as usize;
-        let milliseconds = 1e3 * took[place.max(1) - 1].as_secs_f64();
+        let milliseconds = 1e3 * quantile(&took, share);
         println!("answered in, {name:<15} {milliseconds:.1} ms");
     }
     daemon.stop().await;
+    Ok(())
 }
 
 async fn say(daemon: &Daemon, person: u32) {
@@ -102,10 +109,6 @@ async fn say(daemon: &Daemon, person: u32) {
 }
 
 /// What the daemon takes of the machine's memory.
-fn memory_mib(daemon: &Daemon) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid()));
-    let status = status.unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kibibytes.unwrap_or_default() >> 10
+fn memory_mib(daemon: &Daemon) -> anyhow::Result<u64> {
+    Ok(memory(daemon.pid(), "VmRSS")? >> 20)
 }

@@ -9,6 +9,7 @@
 )]
 
 mod client;
+mod measured;
 mod report;
 mod server;
 mod workload;

@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::measured::quantile;
 use crate::server::Side;
-use crate::workload::{Report, quantile};
+use crate::workload::Report;
 
 /// Every run of both sides.
 #[derive(Debug, Default, Serialize)]

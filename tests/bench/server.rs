@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::client::{Client, History, PERSONA};
+use crate::measured::memory;
 
 /// Longest wait for a server to be ready: it may have to read some gigabytes.
 const READY: Duration = Duration::from_secs(600);
@@ -234,16 +235,9 @@ impl Server {
     /// MiB of its own that the server and the processes it started have in memory; of what is mapped from files nothing.
     pub(crate) fn memory(&self) -> anyhow::Result<f64> {
         let mut waiting = vec![self.child.id().context("the server has ended")?];
-        let mut kib = 0;
+        let mut bytes = 0;
         while let Some(id) = waiting.pop() {
-            let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-            let line = status
-                .lines()
-                .find_map(|line| line.strip_prefix("RssAnon:"));
-            let number = line.and_then(|line| line.split_whitespace().next());
-            kib += number
-                .and_then(|number| number.parse::<u64>().ok())
-                .unwrap_or(0);
+            bytes += memory(id, "RssAnon")?;
             for task in std::fs::read_dir(format!("/proc/{id}/task"))? {
                 let children = std::fs::read_to_string(task?.path().join("children"))?;
                 waiting.extend(
@@ -253,7 +247,7 @@ impl Server {
                 );
             }
         }
-        Ok(kib as f64 / 1024.0)
+        Ok(bytes as f64 / f64::from(1 << 20))
     }
 
     /// Ends it and waits for its end.

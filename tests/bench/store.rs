@@ -8,9 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use chatfriends::identity::{Audience, Conversation, Owner, PersonId, PlaceId, Platform, Scope};
 use chatfriends::memory::{Memory, MemoryLimits, Said, Spoken};
 use chatfriends::store::disk::DiskStore;
@@ -21,10 +21,12 @@ use clap::{Parser, Subcommand};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use in_memory::InMemory;
+use measured::{memory, quantile};
 
 #[path = "../../bot/src/store/in_memory.rs"]
 #[expect(clippy::unwrap_used, reason = "it is made for tests")]
 mod in_memory;
+mod measured;
 
 /// People whose records are written together: a commit for each would take days.
 const TOGETHER: u32 = 2_000;
@@ -165,7 +167,7 @@ async fn measure(cli: &Cli, folder: &Path) -> anyhow::Result<()> {
         let scope = scope(number)?;
         let started = Instant::now();
         let known = memory.recall(&scope, "What is my name?").await?;
-        took.push(started.elapsed());
+        took.push(started.elapsed().as_secs_f64());
         let name = format!("my name is Person{number} ");
         let said = known
             .window
@@ -176,26 +178,16 @@ async fn measure(cli: &Cli, folder: &Path) -> anyhow::Result<()> {
             "person {number} is not remembered"
         );
     }
-    took.sort_unstable();
     println!("people                    {}", cli.people);
     println!("on disk                   {} MiB", bytes >> 20);
     println!("store.cache               {} MiB", cli.cache);
     println!("to open it                {:.2} s", opened.as_secs_f64());
     println!("memory then               {opened_mib} MiB");
     for (name, share) in [("median", 0.5), ("99th percentile", 0.99), ("worst", 1.0)] {
-        println!(
-            "recall, {name:<18}{:.3} ms",
-            1e3 * at(&took, share).as_secs_f64()
-        );
+        println!("recall, {name:<18}{:.3} ms", 1e3 * quantile(&took, share));
     }
     println!("memory after {:>12} {} MiB", cli.recalls, memory_mib()?);
     Ok(())
-}
-
-/// The smallest value that so large a share of the sorted ones does not exceed.
-fn at(sorted: &[Duration], share: f64) -> Duration {
-    let place = (share * sorted.len() as f64).ceil() as usize;
-    sorted[place.max(1) - 1]
 }
 
 fn scope(number: u32) -> anyhow::Result<Scope> {
@@ -229,12 +221,5 @@ fn bytes_in(folder: &Path) -> anyhow::Result<u64> {
 
 /// What this process takes of the machine's memory.
 fn memory_mib() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kibibytes: u64 = kibibytes
-        .context("the system does not tell")?
-        .trim()
-        .parse()?;
-    Ok(kibibytes >> 10)
+    Ok(memory(std::process::id(), "VmRSS")? >> 20)
 }

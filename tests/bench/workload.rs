@@ -9,6 +9,7 @@ use rand::{Rng as _, SeedableRng as _};
 use serde::Serialize;
 
 use crate::client::{Client, Reply};
+use crate::measured::quantile;
 
 /// Words from which messages are put together: only their number matters.
 const WORDS: &[&str] = &[
@@ -234,12 +235,4 @@ fn message(random: &mut StdRng, words: usize) -> String {
     }
     said.push('.');
     said
-}
-
-/// The value below which this share of the values lies: the nearest one that was measured. 0 where there are none.
-pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let place = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(place.max(1) - 1).copied().unwrap_or(0.0)
 }

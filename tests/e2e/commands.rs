@@ -61,10 +61,29 @@ async fn an_unknown_command_names_the_nearest() {
     for (typed, nearest) in [
         ("/hlep", "help"),
         ("/regenrate", "regenerate"),
-        ("/persona set", "/persona [show (NAME) | list | set NAME"),
+        (
+            "/persona set",
+            "/persona set NAME (everywhere)\nNAME: one or several names\n",
+        ),
+        (
+            "/memory everything",
+            "/memory [show | forget WHICH | export]",
+        ),
         ("/persona joye", "joey"),
         ("/기역", "기억"),
-        ("/memory forget", "/memory ["),
+        ("/persona sett ross", "Did you mean /persona set?"),
+        ("/persona lsit", "Did you mean /persona list?"),
+        ("/페르소나 선텍 조이", "혹시 ‘/페르소나 선택’인가요?"),
+        ("/memory shwo", "Did you mean /memory show?"),
+        ("/기억 지우 2", "혹시 ‘/기억 삭제’인가요?"),
+        (
+            "/memory forget",
+            "/memory forget WHICH\nWHICH: numbers of lines as /memory shows them, such as 2 4, or all",
+        ),
+        (
+            "/기억 지워",
+            "/기억 삭제 번호\n번호: ‘/기억’에 나오는 줄 번호(예: 2 4), 또는 전체",
+        ),
     ] {
         let shown = yun.say("joey", typed).await;
         let said = shown.trouble() + &shown.notice();
@@ -134,6 +153,10 @@ async fn a_persona_is_told_about() {
         "config/personas/bori.toml",
         "name = \"보리\"\nlanguages = [\"ko\", \"en\"]\nsystem = \"s\"\ngreeting = \"g\"",
     );
+    home.write(
+        "config/personas/lisa.toml",
+        "name = \"Lisa\"\nlanguages = [\"en\"]\nsystem = \"s\"\ngreeting = \"g\"",
+    );
     let daemon = home.start().await;
     let yun = daemon.user("yun");
     for (typed, told) in [
@@ -152,6 +175,11 @@ async fn a_persona_is_told_about() {
     ] {
         assert_eq!(yun.say("", typed).await.notice(), told);
     }
+    // A name that is near a subcommand is a name.
+    assert_eq!(
+        yun.say("", "/persona lisa").await.notice(),
+        "From now on Lisa answers here."
+    );
     let unknown = yun.say("", "/persona show monika").await.trouble();
     assert!(unknown.contains("Did you mean monica?"), "{unknown}");
 }
@@ -217,7 +245,7 @@ async fn memory_is_shown_forgotten_and_exported() {
     );
     assert_eq!(
         yun.say("joey", "/memory forget 2").await.notice(),
-        "Forgotten: job: bartender"
+        "Forgotten: job: bartender\nThe messages in which you said it stay in our conversation until you delete everything with /memory forget all."
     );
     assert_eq!(yun.remembered("joey").await, ["name: Yun"]);
     yun.say("joey", "I like kimchi. I hate mushrooms.").await;
@@ -229,8 +257,8 @@ async fn memory_is_shown_forgotten_and_exported() {
             .contains("no line 9")
     );
     assert_eq!(
-        yun.say("joey", "/기억 삭제 2번, 3번").await.notice(),
-        "지웠어요: 좋아하는 것: kimchi\n지웠어요: 싫어하는 것: mushrooms"
+        yun.say("joey", "/기억 지워줘 2번, 3번").await.notice(),
+        "지웠어요: 좋아하는 것: kimchi\n지웠어요: 싫어하는 것: mushrooms\n그 말을 한 메시지는 대화에 남아 있어요. ‘/기억 삭제 전체’로 모두 지우면 사라져요."
     );
     assert_eq!(yun.remembered("joey").await, ["name: Yun"]);
 
@@ -261,7 +289,16 @@ async fn turns_are_told_where_nothing_else_is_known() {
     let yun = daemon.user("yun");
     yun.say("joey", "Hello there").await;
     let shown = yun.say("joey", "/memory").await.notice();
-    assert!(shown.contains("Kept in full: 1 exchange\n"), "{shown}");
+    assert!(
+        shown.starts_with("I have noted nothing about you here yet.\nKept in full: 1 exchange\n"),
+        "{shown}"
+    );
+    assert!(
+        yun.say("joey", "/기억")
+            .await
+            .notice()
+            .starts_with("여기서 따로 적어 둔 것은 아직 없어요.\n전체를 보관하는 대화: 1번\n")
+    );
     assert_eq!(
         yun.say("joey", "/stats").await.notice(),
         "We have had 1 exchange here, and I remember 0 things about you."
@@ -390,7 +427,7 @@ async fn why_shows_what_a_reply_was_made_from() {
         yun.say("joey", "/why")
             .await
             .notice()
-            .contains("I have not replied to you here")
+            .contains("There is no reply to you here that I could explain.")
     );
     yun.say("joey", "My name is Yun").await;
     assert!(

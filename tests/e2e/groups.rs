@@ -28,7 +28,7 @@ async fn why_explains_a_reply_to_the_one_who_was_answered_only() {
     assert!(why(&yun).await.contains("job: spy"));
     assert_eq!(
         why(&min).await,
-        "I have not replied to you here since my last restart."
+        "There is no reply to you here that I could explain. What a reply was based on I only keep until my next restart."
     );
     // A moderator may have it made again, and learns nothing by that.
     general.until_button(shown.id, "regenerate").await;
@@ -96,7 +96,7 @@ async fn an_administrator_who_types_a_command_is_one() {
     private.until_text("| create ID |").await;
     group.says(&boss, "/persona rollback");
     let usage = private.until_text("Usage: ").await;
-    assert!(usage.text.contains("create ID"), "{usage:?}");
+    assert!(usage.text.contains("/persona rollback NAME"), "{usage:?}");
     drop(daemon);
 }
 

@@ -372,6 +372,42 @@ async fn a_model_that_cannot_be_used_leaves_the_daemon_up_and_says_why() {
     }
 }
 
+/// Ten personas were each said to be offline, with the same words, and which key was meant was not said.
+#[tokio::test]
+async fn a_wrong_default_model_is_told_once_with_its_key() {
+    let home = Home::new().set("model.default", "models/nothere.gguf");
+    let daemon = home.start_without_waiting().await;
+    daemon
+        .until_logged("Personas wait for the default model.")
+        .await;
+    let log = daemon.stderr();
+    let told: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("model.default"))
+        .collect();
+    assert_eq!(told.len(), 1, "{log}");
+    for part in [
+        "model.default: models/nothere.gguf: there is no such file",
+        "/models/nothere.gguf\"",
+        "personas=10",
+    ] {
+        assert!(told[0].contains(part), "{part:?} is missing in {log}");
+    }
+    assert!(!log.contains("A persona cannot go online."), "{log}");
+    assert!(log.contains("without_a_model=10"), "{log}");
+}
+
+#[tokio::test]
+async fn a_context_beyond_the_training_is_warned_of() {
+    let home = Home::new().set("engine.context", 4096);
+    let daemon = home.start_without_waiting().await;
+    daemon
+        .until_logged("engine.context is 4096, but the model was trained with 1024 tokens")
+        .await;
+    let report = home.run(&["check"]).await.stdout;
+    assert!(report.contains("trained with 1024 tokens"), "{report}");
+}
+
 #[tokio::test]
 async fn a_model_can_be_measured_on_its_machine() {
     let home = Home::new();

@@ -43,4 +43,6 @@ mod telegram;
 #[cfg(test)]
 mod terminal;
 #[cfg(test)]
+mod torture;
+#[cfg(test)]
 mod web;

@@ -13,8 +13,10 @@ async fn told_until(manager: &UnixDatagram, words: &str) -> Vec<String> {
     let mut told = Vec::new();
     loop {
         let mut bytes = [0; 1_024];
-        let length = in_time(words, manager.recv(&mut bytes)).await.unwrap();
-        let text = String::from_utf8(bytes[..length].to_vec()).unwrap();
+        let length = in_time(words, manager.recv(&mut bytes))
+            .await
+            .expect("the socket can be read");
+        let text = String::from_utf8(bytes[..length].to_vec()).expect("it is text");
         told.extend(text.lines().map(str::to_owned));
         if text.contains(words) {
             return told;
@@ -28,7 +30,7 @@ async fn systemd_hears_that_it_is_ready_lives_and_stops() {
     let home = Home::with(&model);
     let socket = home.path().join("notify");
     let manager = UnixDatagram::bind(&socket).unwrap();
-    let home = home.as_service(&socket, Duration::from_millis(200));
+    let home = home.with_manager(&socket, Duration::from_millis(200));
     let daemon = home.start().await;
     assert_eq!(told_until(&manager, "READY=1").await, ["READY=1"]);
     told_until(&manager, "STATUS=ready").await;

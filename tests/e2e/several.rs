@@ -56,7 +56,7 @@ async fn what_any_persona_remembers_is_shown_handed_over_and_forgotten() {
 
     assert_eq!(
         yun.say("", "/memory forget 2").await.notice(),
-        "Forgotten: job: bartender"
+        "Forgotten: job: bartender\nThe messages in which you said it stay in our conversation until you delete everything with /memory forget all."
     );
     assert_eq!(
         [yun.remembered("joey").await, yun.remembered("monica").await],

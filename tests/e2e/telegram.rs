@@ -194,7 +194,7 @@ async fn in_groups_commands_are_named_in_latin_letters() {
     // What is told alone is still about the group.
     group.says(&yun, "/memory forget");
     private
-        .until_text("/memory [show | forget WHICH | export]")
+        .until_text("/memory forget 번호\n번호: ‘/memory’에 나오는 줄 번호")
         .await;
     group.says(&yun, "/memory forget 1");
     private.until_text("1번 줄은 없어요. ‘/memory’에서").await;

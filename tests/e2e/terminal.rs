@@ -111,7 +111,11 @@ async fn beside_a_running_daemon_it_is_the_same_conversation() {
     );
     assert_eq!(daemon.user("terminal:me").talk("joey").await.len(), 2);
     let stranger = home.chat(&["--persona", "nobody"], &["hello"]).await;
-    assert!(stranger.failed(1).contains("lines without an answer"));
+    assert!(
+        stranger
+            .failed(1)
+            .contains("lines without an answer: 1 (line 1 of standard input)")
+    );
     assert_eq!(daemon.stop().await.0.code(), Some(0));
     assert_eq!(home.chat(&[], &["third"]).await.sound(), "Okay.\n");
     assert!(model.last().contains("second"));
@@ -160,6 +164,30 @@ async fn check_calls_the_model_server() {
         report.code == 1 && report.stdout.contains(said),
         "{report:?}"
     );
+}
+
+#[tokio::test]
+async fn check_names_the_app_that_it_cannot_reach_and_the_remedy() {
+    let (model, nobody) = (FakeModel::start().await, Nobody::new());
+    let url = format!("http://{}/", nobody.address());
+    let home = Home::with(&model)
+        .set("discord.token", "token")
+        .set("discord.api_url", &url)
+        .set("telegram.token", "1:token")
+        .set("telegram.api_url", &url);
+    let report = home.run(&["check"]).await;
+    assert_eq!(report.code, 1);
+    for (app, name) in [("discord", "Discord"), ("telegram", "Telegram")] {
+        let fault = format!("FAULT   {app}: {name} cannot be reached: ");
+        let line = report.stdout.lines().find(|line| line.starts_with(&fault));
+        let line = line.unwrap_or_else(|| panic!("{fault:?} is missing in {}", report.stdout));
+        assert!(
+            line.contains("network")
+                && line.contains("HTTPS_PROXY")
+                && line.contains(&format!("{app}.api_url")),
+            "{line}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -219,11 +247,12 @@ async fn check_finds_nothing_wrong_and_everything_wrong() {
     let report = home.run(&["check"]).await;
     assert_eq!(report.code, 1);
     for part in [
-        "FAULT   default model: no/such.gguf",
+        "FAULT   default model: model.default: no/such.gguf: there is no such file; a relative path begins in the folder",
+        &home.path().join("no/such.gguf").display().to_string(),
         "joey.toml:2:",
         "klingon",
         "joey.toml:3:",
-        "FAULT   persona fine",
+        "FAULT   persona fine: no/such-adapter.gguf: there is no such file",
         "there is no persona \"baker\"",
         "Mend the faults above",
     ] {

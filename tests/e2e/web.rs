@@ -268,12 +268,18 @@ async fn bad_requests_are_refused_in_openai_s_form() {
         (
             json!({ "model": "joye", "messages": user("hi") }),
             404,
-            "persona",
+            "there is no persona \"joye\" (did you mean \"joey\"?); /v1/models lists them",
+        ),
+        // The remedy for people, a command, does nothing here.
+        (
+            json!({ "model": "nobody", "messages": user("hi"), "stream": true }),
+            404,
+            "there is no persona \"nobody\"; /v1/models lists them",
         ),
         (
             json!({ "model": "../joey", "messages": user("hi") }),
             404,
-            "persona",
+            "there is no persona \"../joey\"; /v1/models lists them",
         ),
         (
             json!({ "model": "joey", "messages": [] }),

@@ -1,8 +1,10 @@
 //! A command as it was given, and reading one that was typed.
 
+use chatfriends_personas::nearest;
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Argument, Command, EVERYWHERE, Kind, find};
+use crate::messages::Sentence;
 
 /// A command as it was given, by typing or by an app's own menu.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +26,56 @@ pub enum NoCommand {
         typed: String,
     },
     /// It is used otherwise.
-    Misused(&'static str),
+    Misused {
+        /// Its English name.
+        command: &'static str,
+        /// The English name of the action, where one was named.
+        action: Option<&'static str>,
+    },
+}
+
+/// A word behind a command that is none of its actions, but near one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Slip {
+    /// The word.
+    pub(super) word: String,
+    /// Whether others follow.
+    pub(super) goes_on: bool,
+    typed: String,
+    /// Command and action, in the language of the word.
+    meant: String,
+}
+
+impl Slip {
+    /// What is near to the word behind the command of this line, where that is no action.
+    pub(super) fn of(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let (first, word) = (words.next()?, words.next()?);
+        let command = find(first)?;
+        if command.action(word).is_some() {
+            return None;
+        }
+        let known = command.actions.iter().flat_map(|action| {
+            let also = command.also(action).iter();
+            action.name.into_iter().chain(also.copied())
+        });
+        let found = nearest(word, known.filter(|name| !name.is_empty()))?;
+        let action = command.action(found)?;
+        let language = usize::from(!found.is_ascii());
+        Some(Self {
+            word: word.to_owned(),
+            goes_on: words.next().is_some(),
+            typed: format!("/{first} {word}"),
+            meant: format!("{} {}", command.name[language], action.name[language]),
+        })
+    }
+
+    pub(super) fn sentence(self) -> Sentence {
+        Sentence::UnknownCommand {
+            typed: self.typed,
+            nearest: Some(self.meant),
+        }
+    }
 }
 
 impl Asked {
@@ -49,7 +100,10 @@ impl Asked {
             // "/persona joey" is the way people say it.
             None => command.shorthand(),
         };
-        let misused = NoCommand::Misused(command.name[0]);
+        let misused = NoCommand::Misused {
+            command: command.name[0],
+            action: named.map(|action| action.name[0]),
+        };
         let mut arguments = Vec::new();
         let mut expected = action.arguments;
         if let Some((
@@ -176,6 +230,9 @@ mod tests {
             "/persona set joey everywhere",
         );
         check("기억 삭제 전체", "/memory forget 전체");
+        check("기억 지워줘 2", "/memory forget 2");
+        check("기억 보여줘", "/memory show");
+        check("memory delete 2", "/memory forget 2");
         check("memory forget 2 4", "/memory forget 2 4");
         check("settings answer 전부", "/settings answer everything");
         check(
@@ -196,12 +253,36 @@ mod tests {
     }
 
     #[test]
+    fn a_mistyped_action_is_known_by_its_neighbour() {
+        for (line, meant) in [
+            ("persona sett ross", Some("persona set")),
+            ("페르소나 선텍 조이", Some("페르소나 선택")),
+            ("memory shwo", Some("memory show")),
+            ("기억 지우", Some("기억 삭제")),
+            ("settings anser called", Some("settings answer")),
+            ("persona set rosss", None),
+            ("persona joey", None),
+            ("memory", None),
+            ("stop it", None),
+        ] {
+            let found = Slip::of(line).map(|slip| slip.meant);
+            assert_eq!(found.as_deref(), meant, "{line}");
+        }
+    }
+
+    #[test]
     fn what_is_no_command_is_said() {
-        let misused = |command| Err(NoCommand::Misused(command));
-        assert_eq!(Asked::read("persona set"), misused("persona"));
-        assert_eq!(Asked::read("memory forget"), misused("memory"));
-        assert_eq!(Asked::read("memory show everything"), misused("memory"));
-        assert_eq!(Asked::read("settings answer loudly"), misused("settings"));
+        let misused = |command, action| Err(NoCommand::Misused { command, action });
+        for (line, command, action) in [
+            ("persona set", "persona", Some("set")),
+            ("memory forget", "memory", Some("forget")),
+            ("기억 지워", "memory", Some("forget")),
+            ("memory show everything", "memory", Some("show")),
+            ("memory shwo", "memory", None),
+            ("settings answer loudly", "settings", Some("answer")),
+        ] {
+            assert_eq!(Asked::read(line), misused(command, action), "{line}");
+        }
         assert_eq!(
             Asked::read("hlep"),
             Err(NoCommand::Unknown {

@@ -42,7 +42,10 @@ pub(super) const COMMAND: Command = Command {
             is_logged: false,
             arguments: &[Argument {
                 name: ["which", "번호"],
-                summary: ["numbers of lines, or all", "줄 번호들 또는 전체"],
+                summary: [
+                    "numbers of lines as /memory shows them, such as 2 4, or all",
+                    "‘/기억’에 나오는 줄 번호(예: 2 4), 또는 전체",
+                ],
                 kind: Kind::Text,
                 required: true,
             }],
@@ -88,7 +91,13 @@ async fn show(call: Call<'_>) -> Outcome {
     if all.is_empty() {
         return call.tell(Sentence::MemoryEmpty).await;
     }
-    let mut shown = vec![Sentence::MemoryHeld.say(call.language)];
+    let is_noted = all.iter().any(|(_, held)| lines(held).next().is_some());
+    let heading = if is_noted {
+        Sentence::MemoryHeld
+    } else {
+        Sentence::MemoryNothingNoted
+    };
+    let mut shown = vec![heading.say(call.language)];
     let mut number = 0;
     for (owner, held) in &all {
         if all.len() > 1 {
@@ -115,7 +124,10 @@ async fn show(call: Call<'_>) -> Outcome {
 
 async fn forget(call: Call<'_>) -> Outcome {
     let which = call.argument("which").unwrap_or_default();
-    if matches!(which, "all" | "전체") {
+    if matches!(
+        which.to_lowercase().as_str(),
+        "all" | "everything" | "전체" | "전부" | "모두"
+    ) {
         return forget_all(&call).await;
     }
     let all = call.held().await?;
@@ -149,6 +161,10 @@ async fn forget(call: Call<'_>) -> Outcome {
         call.ctx.let_go(owner, &heard_in).await;
         let line = line.say(call.language);
         told.push(Sentence::MemoryLineForgotten { line }.say(call.language));
+    }
+    if all.iter().any(|(_, held)| held.turns > 0) {
+        let platform = call.level().platform();
+        told.push(Sentence::MemoryWordsKept { platform }.say(call.language));
     }
     call.say(told.join("\n")).await
 }

@@ -34,6 +34,7 @@ use crate::messages::Sentence;
 use crate::outlet::{Finished, Outlet};
 use crate::turn::Trouble;
 
+use self::asked::Slip;
 pub use asked::{Asked, NoCommand};
 pub use audit::{Audit, Deed};
 pub use latin::in_latin;
@@ -173,6 +174,29 @@ pub static COMMANDS: &[Command] = &[
     safety::COMMAND,
 ];
 
+/// Other words for actions, as people say them: the command's and the action's English names, and the words. Menus show none of them.
+const ALSO: &[(&str, &str, &[&str])] = &[
+    (
+        "memory",
+        "forget",
+        &[
+            "delete",
+            "지워",
+            "지워줘",
+            "지우기",
+            "잊어",
+            "잊어줘",
+            "잊기",
+        ],
+    ),
+    ("memory", "show", &["list", "보여줘", "목록"]),
+    ("memory", "export", &["내보내", "받기"]),
+    ("persona", "set", &["choose", "고르기", "바꾸기"]),
+    ("persona", "show", &["보여줘"]),
+    ("persona", "delete", &["지우기"]),
+    ("settings", "show", &["보여줘"]),
+];
+
 /// The word that makes a rule hold for the whole server or group.
 const EVERYWHERE: Argument = Argument {
     name: ["everywhere", "전체"],
@@ -216,9 +240,16 @@ impl Command {
     }
 
     fn action(&self, name: &str) -> Option<&'static Action> {
-        self.actions
-            .iter()
-            .find(|action| action.name[0].eq_ignore_ascii_case(name) || action.name[1] == name)
+        self.actions.iter().find(|action| {
+            let is = |known: &&str| known.eq_ignore_ascii_case(name);
+            action.name.iter().any(is) || self.also(action).iter().any(is)
+        })
+    }
+
+    /// Other words for one of its actions.
+    fn also(&self, action: &Action) -> &'static [&'static str] {
+        let of = |entry: &&(&str, &str, _)| (entry.0, entry.1) == (self.name[0], action.name[0]);
+        ALSO.iter().find(of).map_or(&[], |(_, _, words)| words)
     }
 }
 
@@ -242,6 +273,21 @@ impl Action {
             }
         }));
         parts.join(" ").trim().to_owned()
+    }
+
+    /// How it is used, with what is to be put in the place of each argument.
+    fn explained(&self, command: &Command, language: Language) -> String {
+        let index = index(language);
+        let usage = format!("/{} {}", command.name(language), self.usage(language));
+        let mut lines = vec![usage.trim_end().to_owned()];
+        lines.extend(self.arguments.iter().map(|argument| {
+            let name = match argument.kind {
+                Kind::Everywhere => argument.name[index].to_owned(),
+                _ => argument.name[index].to_uppercase(),
+            };
+            format!("{name}: {}", argument.summary[index])
+        }));
+        lines.join("\n")
     }
 
     /// Who may do it with these arguments.
@@ -306,19 +352,25 @@ pub async fn run(
     out: &Outlet,
 ) -> Result<Option<Finished>, Trouble> {
     let language = admitted.language();
-    let asked = match &admitted.inbound().manner {
-        Manner::Command(asked) => asked.clone(),
+    let (asked, slip) = match &admitted.inbound().manner {
+        Manner::Command(asked) => (asked.clone(), None),
         Manner::Talk | Manner::Program(_) => {
-            Asked::read(line).map_err(|fault| told(&fault, admitted))?
+            let slip = Slip::of(line);
+            let asked = Asked::read(line).map_err(|fault| told(&fault, slip.clone(), admitted))?;
+            (asked, slip)
         }
     };
     let Some((_, action)) = asked.meant() else {
         let typed = asked.command;
-        return Err(told(&NoCommand::Unknown { typed }, admitted));
+        return Err(told(&NoCommand::Unknown { typed }, None, admitted));
     };
     // The one place where it is decided who may do what; an app's own menus only hide things.
     let needs = action.needs(&asked);
     if admitted.inbound().rank < needs {
+        let library = ctx.library_at(&admitted.inbound().levels);
+        if let Some(slip) = slip.filter(|slip| library.find(&slip.word).is_none()) {
+            return Err(Trouble::Told(slip.sentence()));
+        }
         tracing::info!(command = %asked.command, action = %asked.action, "Somebody without the right to a command tried it.");
         return Err(Trouble::Told(Sentence::NotAllowed { needs }));
     }
@@ -335,7 +387,16 @@ pub async fn run(
         language,
         out,
     };
-    let done = (action.run)(call).await?;
+    let done = (action.run)(call).await;
+    let done = done.map_err(|trouble| match (trouble, slip) {
+        // "/persona sett ross": what is no action was taken for a name.
+        (Trouble::Told(Sentence::UnknownPersona { typed, nearest }), Some(slip))
+            if typed == slip.word && (nearest.is_none() || slip.goes_on) =>
+        {
+            Trouble::Told(slip.sentence())
+        }
+        (trouble, _) => trouble,
+    })?;
     if action.is_logged && !matches!(done, Done::Asked) {
         ctx.audit.note(admitted.inbound(), &asked).await?;
     }
@@ -345,21 +406,27 @@ pub async fn run(
     })
 }
 
-fn told(fault: &NoCommand, admitted: &Admitted) -> Trouble {
-    let inbound = admitted.inbound();
+fn told(fault: &NoCommand, slip: Option<Slip>, admitted: &Admitted) -> Trouble {
+    let (inbound, language) = (admitted.inbound(), admitted.language());
     let place = PlaceKind::of(&inbound.levels);
-    Trouble::Told(match fault {
-        NoCommand::Unknown { typed } => Sentence::UnknownCommand {
-            nearest: nearest(typed, COMMANDS.iter().flat_map(|command| command.name)),
+    Trouble::Told(match (fault, slip) {
+        (NoCommand::Unknown { typed }, _) => Sentence::UnknownCommand {
+            nearest: nearest(typed, COMMANDS.iter().flat_map(|command| command.name))
+                .map(str::to_owned),
             typed: format!("/{typed}"),
         },
-        NoCommand::Misused(command) => Sentence::Usage {
-            usage: find(command).expect("it was found before").usage(
-                admitted.language(),
-                inbound.rank,
-                place,
-            ),
-        },
+        (NoCommand::Misused { .. }, Some(slip)) => slip.sentence(),
+        (NoCommand::Misused { command, action }, None) => {
+            let command = find(command).expect("it was found before");
+            let action = action.and_then(|action| command.action(action));
+            let action =
+                action.filter(|action| action.needs <= inbound.rank && action.works <= place);
+            let usage = match action {
+                Some(action) => action.explained(command, language),
+                None => command.usage(language, inbound.rank, place),
+            };
+            Sentence::Usage { usage }
+        }
     })
 }
 
@@ -485,6 +552,25 @@ mod tests {
                         "{argument:?}"
                     );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn other_words_mean_one_action_that_there_is() {
+        for (name, action, words) in ALSO {
+            let command = find(name).unwrap();
+            for word in *words {
+                let means = |action: &&Action| {
+                    action.name.contains(word) || command.also(action).contains(word)
+                };
+                let meant: Vec<&str> = command
+                    .actions
+                    .iter()
+                    .filter(means)
+                    .map(|it| it.name[0])
+                    .collect();
+                assert_eq!(meant, [*action], "{name} {word}");
             }
         }
     }

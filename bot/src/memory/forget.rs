@@ -92,7 +92,7 @@ impl Memory {
 
     /// Forgets facts, summary and turns of this person before this audience, in whichever of its conversations with this persona they were.
     ///
-    /// The store no longer has them; a database's file may hold their bytes until it uses the place again.
+    /// The store no longer has them; their bytes leave its files when that is wished ([`Store::purge`](crate::store::Store::purge)).
     ///
     /// # Errors
     /// When the store cannot be written. Then nothing was forgotten.

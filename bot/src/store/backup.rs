@@ -199,7 +199,7 @@ pub(super) fn time_for_names(ms: u64) -> String {
         )
 }
 
-/// Removes the backups that are too old, and of several of a day all but the newest; the newest two stay in any case.
+/// Removes the backups that are too old, and of several of a day all but the newest two; the newest stays in any case.
 pub(super) fn prune(folder: &Path) -> io::Result<()> {
     let now = now_ms();
     let mut days = Vec::new();
@@ -207,10 +207,44 @@ pub(super) fn prune(folder: &Path) -> io::Result<()> {
         let age = now.saturating_sub(kept.header.made_ms);
         let day = age / EVERY.as_millis() as u64;
         let is_old = age > KEPT.as_millis() as u64;
-        if place >= 2 && (is_old || days.contains(&day)) {
+        if (place >= 1 && is_old) || (place >= 2 && days.contains(&day)) {
             fs::remove_file(&kept.path)?;
         }
         days.push(day);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Backups made so many days ago, and which of them are left.
+    fn left(days: &[u64]) -> Vec<u64> {
+        let folder = tempfile::tempdir().unwrap();
+        let now = now_ms();
+        for (age, days) in days.iter().enumerate() {
+            let header = Header {
+                number: 100 - age as u64,
+                made_ms: now - days * EVERY.as_millis() as u64 - 1_000 * age as u64,
+            };
+            let nothing = std::iter::empty::<Result<Page, io::Error>>();
+            write(&name(folder.path(), header), header, nothing).unwrap();
+        }
+        prune(folder.path()).unwrap();
+        let all = all(folder.path()).unwrap();
+        all.iter().map(|kept| 100 - kept.header.number).collect()
+    }
+
+    #[test]
+    fn a_week_is_kept_a_day_each() {
+        assert_eq!(
+            left(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 30]),
+            [0, 1, 2, 3, 4, 5, 6]
+        );
+        // Of a day, two: one of them may be damaged.
+        assert_eq!(left(&[0, 0, 0, 1, 1]), [0, 1, 3]);
+        // What was forgotten may be in all but the newest.
+        assert_eq!(left(&[9, 10, 11]), [0]);
+    }
 }

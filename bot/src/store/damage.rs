@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -10,6 +12,7 @@ use super::disk::DiskStore;
 use super::key::Key;
 use super::tests::opened_again;
 use super::{Store, StoreError, Swap};
+use crate::torture;
 
 const CACHE_MIB: u32 = 8;
 
@@ -105,7 +108,7 @@ async fn any_one_file_may_be_damaged_and_nothing_is_lost() {
     for file in files_under(sound.path()) {
         let name = file.strip_prefix(sound.path()).unwrap();
         let length = fs::metadata(&file).unwrap().len() as usize;
-        for round in 0..8 {
+        for round in 0..8 * torture::times() {
             let folder = tempfile::tempdir().unwrap();
             copy(sound.path(), folder.path());
             let harmed = folder.path().join(name);
@@ -275,11 +278,14 @@ async fn copies_are_of_one_moment_and_nobody_waits_for_them() {
         put(&store, key(number), Some(value(number))).await;
     }
     let (first, second) = (Key::of("test").number(0), Key::of("zest").number(0));
-    let sum = |bytes: Vec<u8>| bytes.len();
-    let write = |store: DiskStore| {
+    let is_enough = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (store, is_enough) = (store.clone(), Arc::clone(&is_enough));
         let (first, second) = (first.clone(), second.clone());
         tokio::spawn(async move {
-            for round in 0..400_usize {
+            let mut commits = 0;
+            while !is_enough.load(Ordering::Relaxed) {
+                let round = commits % 400;
                 let mut swaps = Vec::new();
                 for (key, length) in [(&first, round), (&second, 400 - round)] {
                     swaps.push(Swap {
@@ -289,36 +295,35 @@ async fn copies_are_of_one_moment_and_nobody_waits_for_them() {
                     });
                 }
                 store.commit(swaps).await.unwrap();
+                commits += 1;
             }
+            commits
         })
     };
-    let writer = write(store.clone());
-    let mut copies = 0;
-    while !writer.is_finished() {
+    let sum = async |store: &DiskStore| {
+        let first = store.get(&first).await.unwrap();
+        let second = store.get(&second).await.unwrap();
+        first.map(|it| it.len()).zip(second.map(|it| it.len()))
+    };
+    for _ in 0..4 {
         let made = store.back_up().await.unwrap();
         let copy = tempfile::tempdir().unwrap();
         DiskStore::restore_next(copy.path(), &made).await.unwrap();
         let restored = opened_again(copy.path()).await;
-        let both = (
-            restored.get(&first).await.unwrap(),
-            restored.get(&second).await.unwrap(),
-        );
-        let whole = match both {
-            (Some(first), Some(second)) => sum(first) + sum(second) == 400,
-            (None, None) => true,
-            _ => false,
-        };
-        assert!(whole);
+        if let Some((first, second)) = sum(&restored).await {
+            assert_eq!(first + second, 400);
+        }
+        assert_eq!(restored.scan(key(100)..key(900)).await.unwrap().len(), 800);
         store.purge().await.unwrap();
         store.look_after().await.unwrap();
-        copies += 1;
     }
-    writer.await.unwrap();
-    assert!(copies > 1, "{copies}");
-    assert_eq!(store.get(&first).await.unwrap().unwrap().len(), 399);
+    is_enough.store(true, Ordering::Relaxed);
+    let commits = writer.await.unwrap();
+    assert!(commits > 4, "{commits}");
+    let last = (commits - 1) % 400;
     drop(store);
     let store = opened_again(folder.path()).await;
-    assert_eq!(store.get(&second).await.unwrap().unwrap().len(), 1);
+    assert_eq!(sum(&store).await, Some((last, 400 - last)));
     assert_eq!(store.scan(key(100)..key(900)).await.unwrap().len(), 800);
 }
 

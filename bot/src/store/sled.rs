@@ -10,6 +10,7 @@ use std::ops::{Bound, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::backup::Page;
 use super::journal::{Change, Entry};
@@ -24,6 +25,9 @@ const BEGUN: &str = "begun";
 const BEGUN_TEXT: &str = "A chatfriends store has been written here. An empty database beside this file is a lost one.\n";
 /// Stands in a folder whose database could not be read at some place, with the reason.
 const DAMAGED: &str = "damaged";
+/// How often, and how long after each try, sled's own lock is tried.
+const LOCK_TRIES: u32 = 100;
+const LOCK_WAIT: Duration = Duration::from_millis(20);
 /// Records read at a time when all are.
 const PAGE: usize = 256;
 
@@ -89,15 +93,29 @@ impl Database {
             // The journal makes commits durable; this is for having little to replay.
             .flush_every_ms(Some(1_000));
         // sled answers some damage with a panic.
-        let db = catch_unwind(AssertUnwindSafe(|| config.open()))
-            .map_err(|_| damaged(path, "the database could not be understood"))?
-            .map_err(|error| match error {
-                sled::Error::Io(source) => unusable(path, source),
-                other => StoreError::Damaged {
-                    path: path.to_owned(),
-                    source: other.into(),
-                },
-            })?;
+        let open = || {
+            catch_unwind(AssertUnwindSafe(|| config.open()))
+                .map_err(|_| damaged(path, "the database could not be understood"))
+        };
+        // Whoever opens it holds the store's own lock. sled's may stay for a moment with a process that is being started, which has copies of
+        // all open files until it begins.
+        let mut tries = 0;
+        let db = loop {
+            match open()? {
+                Err(sled::Error::Io(error)) if is_locked(&error) && tries < LOCK_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(LOCK_WAIT);
+                }
+                opened => break opened,
+            }
+        };
+        let db = db.map_err(|error| match error {
+            sled::Error::Io(source) => unusable(path, source),
+            other => StoreError::Damaged {
+                path: path.to_owned(),
+                source: other.into(),
+            },
+        })?;
         let file = File::open(path.join("db")).map_err(|error| unusable(path, error))?;
         Ok(Self {
             path: path.to_owned(),
@@ -260,6 +278,11 @@ impl Database {
         *synced = present;
         Ok(())
     }
+}
+
+/// sled has no error of its own for it.
+fn is_locked(error: &io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
 }
 
 /// Removes sled's own snapshots, which only shorten the reading of its log and are what most often breaks (spacejam/sled#1527). `false` when

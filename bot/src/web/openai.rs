@@ -197,8 +197,18 @@ async fn completions(
     }
     // Trouble before the first word still gets its own status code.
     let first = next_visible(&mut shows).await;
-    if let Some(Show::Trouble { text, kind }) = first {
-        return Err(ApiError::of_trouble(kind, text));
+    match first {
+        // The sentence for people names a command.
+        Some(Show::Trouble {
+            kind: TroubleKind::UnknownPersona,
+            ..
+        }) => {
+            let library = ctx.catalogue.now();
+            let nearest = library.nearest(&frame.model);
+            return Err(ApiError::no_persona(&frame.model, nearest));
+        }
+        Some(Show::Trouble { text, kind }) => return Err(ApiError::of_trouble(kind, text)),
+        _ => {}
     }
     if streaming {
         let events = stream(frame, include_usage, first, shows)
@@ -245,17 +255,8 @@ fn check(asked: Asked) -> Result<Checked, ApiError> {
     if stop.len() > 16 || stop.iter().any(|text| text.is_empty() || text.len() > 200) {
         return Err(invalid("stop: at most 16 texts of 1 to 200 bytes", "stop"));
     }
-    let unknown = || ApiError {
-        status: StatusCode::NOT_FOUND,
-        message: format!(
-            "there is no persona {:?}; /v1/models lists them",
-            asked.model
-        ),
-        kind: "invalid_request_error",
-        param: Some("model"),
-        code: Some("model_not_found"),
-    };
-    let persona = PersonaId::new(&asked.model).map_err(|_| unknown())?;
+    let persona =
+        PersonaId::new(&asked.model).map_err(|_| ApiError::no_persona(&asked.model, None))?;
 
     let mut system = Vec::new();
     let mut history = Vec::new();
@@ -499,6 +500,19 @@ impl ApiError {
             kind: "invalid_request_error",
             param,
             code: None,
+        }
+    }
+
+    fn no_persona(asked: &str, nearest: Option<&PersonaId>) -> Self {
+        let hint = nearest.map_or_else(String::new, |known| {
+            format!(" (did you mean {:?}?)", known.as_str())
+        });
+        Self {
+            status: StatusCode::NOT_FOUND,
+            message: format!("there is no persona {asked:?}{hint}; /v1/models lists them"),
+            kind: "invalid_request_error",
+            param: Some("model"),
+            code: Some("model_not_found"),
         }
     }
 

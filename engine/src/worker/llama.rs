@@ -1,4 +1,5 @@
-//! The only file that touches llama.cpp, but for the one call in `llama/quantize.rs`. It computes what it is told to and decides nothing.
+//! Only this file and those in `llama/` touch llama.cpp: `devices` finds where layers can go, `dice` draws tokens, `quantize` is the one call that
+//! the safe crate lacks. It computes what it is told to and decides nothing.
 //!
 //! llama.cpp ends the process on arguments that it does not expect, so every number that goes in is checked here first:
 //! places in the cache, the size of a step, tokens against the vocabulary, samplers' parameters (by `request::check`).
@@ -15,41 +16,30 @@ use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
-use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
-use llama_cpp_2::token::data::LlamaTokenData;
-use llama_cpp_2::token::data_array::LlamaTokenDataArray;
-use llama_cpp_2::token::logit_bias::LlamaLogitBias;
 use llama_cpp_2::token_type::LlamaTokenAttr;
-use llama_cpp_2::{
-    LlamaBackendDevice, LlamaBackendDeviceType, LogOptions, list_llama_ggml_backend_devices,
-    send_logs_to_tracing,
-};
+use llama_cpp_2::{LogOptions, send_logs_to_tracing};
 
-use super::grammar::{Form, Vocabulary};
+use super::grammar::Vocabulary;
 use super::machine;
-use super::plan::{BATCH, Plan, Room};
+use super::plan::{BATCH, Plan};
 use super::protocol::Report;
 use super::scheduler::{Adapter, Entry, Loan, Sequence, Token};
 use super::settings::{FlashAttention, GpuLayers, KvType, WorkerSettings};
 use super::tokens::{Own, Run, Special, Specials, chunks};
-use crate::generate::{EngineError, Grammar, Request, Sampling, Shortage};
+use crate::generate::Shortage;
 use crate::gguf::Gguf;
 use crate::template::{Marks, Piece};
 
+mod devices;
+mod dice;
 mod quantize;
 
+use devices::{HAS_DEVICES, NO_DEVICE, choose_devices, room};
+pub(super) use dice::{Dice, Drawn};
+use dice::{bound, likeliest};
 pub(super) use quantize::quantize;
 
-/// Whether this build knows any driver.
-const HAS_DEVICES: bool = cfg!(any(
-    feature = "cuda",
-    feature = "metal",
-    feature = "rocm",
-    feature = "vulkan"
-));
-/// Where a form leaves so many tokens open that they cannot all be looked at, so many of the likeliest are.
-const LIKELIEST: usize = 256;
 /// Beginnings of prompts that are kept to be shared: a server has not many more personas.
 const PREFIXES: u32 = 16;
 
@@ -107,36 +97,6 @@ pub(super) struct Computer<'model> {
     drawable: Vec<i32>,
 }
 
-/// What was drawn.
-#[derive(Debug, PartialEq)]
-pub(super) enum Drawn {
-    Token(Token),
-    /// With which the reply has its form, and ends.
-    Last(Token),
-    /// The scores allow none, or the form is complete.
-    Nothing,
-    /// The form could not be kept within the limits of time and memory.
-    Broken,
-}
-
-impl From<Option<Token>> for Drawn {
-    fn from(token: Option<Token>) -> Self {
-        token.map_or(Self::Nothing, Self::Token)
-    }
-}
-
-/// Draws tokens for one reply.
-pub(super) enum Dice {
-    /// The likeliest token each time, but none of these.
-    Likeliest(Vec<Token>),
-    Drawn(LlamaSampler),
-    /// Only what the form allows next.
-    Bound {
-        chain: LlamaSampler,
-        form: Box<Form>,
-    },
-}
-
 impl Llama {
     /// Loads a model whose header has been checked, beside what other workers have `mapped` (bytes). `offloads` is called before the drivers
     /// of devices are asked anything.
@@ -147,14 +107,7 @@ impl Llama {
         offloads: impl FnOnce(),
     ) -> Result<Self, Unloadable> {
         send_logs_to_tracing(LogOptions::default());
-        // Otherwise the process would be ended at its first such instruction, without a word.
-        let lacking = machine::lacking();
-        if !lacking.is_empty() {
-            return Err(Unloadable::Faulty(format!(
-                "this program was compiled for a processor with {}, which this one lacks: compile it here (./scripts/run does), or name a model server",
-                lacking.join(", ")
-            )));
-        }
+        machine::check()?;
         let may_offload = settings.gpu_layers != GpuLayers::Count(0);
         if HAS_DEVICES && may_offload {
             offloads();
@@ -172,6 +125,12 @@ impl Llama {
         let available = machine::available().map(|free| free.saturating_sub(mapped));
         let room = room(&devices, available);
         let offloaded = plan.gpu_layers(settings.gpu_layers, layers, room.free());
+        if offloaded == 0 && matches!(settings.gpu_layers, GpuLayers::Count(1..)) {
+            tracing::warn!(
+                reason = NO_DEVICE,
+                "engine.gpu_layers wants layers on a graphics processor, and the processor computes all of them."
+            );
+        }
         // Devices without a layer would still be given long prompts to compute.
         let devices = if offloaded == 0 { Vec::new() } else { devices };
         let apart = room.layers_apart(offloaded);
@@ -253,10 +212,12 @@ impl Llama {
     pub(super) fn ready(&self) -> Report {
         Report::Ready {
             needed: self.needed,
-            // Locked pages are not counted as free. Weights that were laid out anew for the processor are in memory of their own.
+            // Locked pages are not counted as free. Weights that were laid out anew for the processor are in memory of their own. What chats
+            // without a slot have computed takes its room little by little.
             mapped: machine::mapped()
                 .filter(|_| !self.settings.mlock)
-                .unwrap_or(0),
+                .unwrap_or(0)
+                .saturating_add(self.tails as u64),
             offloads: self.offloaded > 0,
         }
     }
@@ -430,117 +391,6 @@ impl Llama {
             )),
         }
     }
-
-    /// What draws the tokens of a reply to `prompt`.
-    ///
-    /// Penalties look at the prompt too, as they do elsewhere, but not at control tokens: otherwise a chat with many short turns
-    /// would make the end of a turn ever less likely.
-    ///
-    /// # Errors
-    /// A grammar that cannot be kept.
-    pub(super) fn dice(&self, request: &Request, prompt: &[Token]) -> Result<Dice, EngineError> {
-        let sampling = &request.sampling;
-        let is_plain =
-            is_cold(sampling) && !repeats_cost(sampling) && sampling.dry_multiplier <= 0.0;
-        // llama.cpp's sampler would first write down every token with its score.
-        if is_plain && request.grammar.is_none() {
-            let ends = self.end_tokens.iter().map(|token| token.0);
-            return Ok(Dice::Likeliest(
-                ends.filter(|_| request.ignore_eos).collect(),
-            ));
-        }
-        let vocab = self.model.vocab();
-        let mut chain = LlamaSampler::chain(
-            self.samplers(sampling, seed(request), request.ignore_eos),
-            true,
-        );
-        chain.accept_many(
-            prompt
-                .iter()
-                .map(|token| LlamaToken(*token))
-                .filter(|token| !vocab.is_control(*token)),
-        );
-        Ok(match &request.grammar {
-            None => Dice::Drawn(chain),
-            Some(grammar) => Dice::Bound {
-                chain,
-                form: Box::new(self.form(grammar)?),
-            },
-        })
-    }
-
-    /// What `dice` needs for a grammar; made with the first.
-    fn form(&self, grammar: &Grammar) -> Result<Form, EngineError> {
-        let vocabulary = self.vocabulary.get_or_init(|| {
-            let tokens = 0..self.model.vocab().n_tokens();
-            let bytes: Vec<Vec<u8>> = tokens.map(|token| self.bytes(token)).collect();
-            let ends: Vec<Token> = self.end_tokens.iter().map(|token| token.0).collect();
-            Vocabulary::new(&bytes, &ends)
-        });
-        let vocabulary = vocabulary.as_ref().map_err(Clone::clone);
-        vocabulary
-            .and_then(|vocabulary| vocabulary.form(grammar))
-            .map_err(EngineError::Formless)
-    }
-
-    fn samplers(&self, sampling: &Sampling, seed: u32, ignore_eos: bool) -> Vec<LlamaSampler> {
-        let number = |value: u32, most: u32| i32::try_from(value.min(most)).unwrap_or(i32::MAX);
-        let vocabulary = self.model.vocab().n_tokens();
-        let mut samplers = Vec::new();
-        if ignore_eos {
-            let never: Vec<_> = self
-                .end_tokens
-                .iter()
-                .map(|token| LlamaLogitBias::new(*token, f32::NEG_INFINITY))
-                .collect();
-            samplers.push(LlamaSampler::logit_bias(vocabulary, &never));
-        }
-        if repeats_cost(sampling) {
-            let last = number(sampling.repeat_last_n, self.plan.context);
-            samplers.push(LlamaSampler::penalties(
-                vocabulary,
-                last,
-                sampling.repeat_penalty,
-                0.0,
-                0.0,
-            ));
-        }
-        if sampling.dry_multiplier > 0.0 {
-            // No sequence breakers, so that it means what `no_repeat_ngram_size` does.
-            let breakers: [&str; 0] = [];
-            let (allowed, last) = (
-                number(sampling.dry_allowed_length, 1 << 20),
-                number(self.plan.context, 1 << 20),
-            );
-            samplers.push(LlamaSampler::dry(
-                &self.model,
-                sampling.dry_multiplier,
-                sampling.dry_base,
-                allowed,
-                last,
-                breakers,
-            ));
-        }
-        if is_cold(sampling) {
-            samplers.push(LlamaSampler::greedy());
-            return samplers;
-        }
-        if sampling.top_k > 0 {
-            samplers.push(LlamaSampler::top_k(number(
-                sampling.top_k,
-                i32::MAX.unsigned_abs(),
-            )));
-        }
-        if sampling.top_p < 1.0 {
-            samplers.push(LlamaSampler::top_p(sampling.top_p, 1));
-        }
-        if sampling.min_p > 0.0 {
-            samplers.push(LlamaSampler::min_p(sampling.min_p, 1));
-        }
-        samplers.push(LlamaSampler::temp(sampling.temperature));
-        samplers.push(LlamaSampler::dist(seed));
-        samplers
-    }
 }
 
 impl Computer<'_> {
@@ -651,7 +501,10 @@ impl Computer<'_> {
         self.context.decode(&mut self.batch).map_err(|error| {
             self.drawable.clear();
             error.to_string()
-        })
+        })?;
+        // A device computes on after the call has come back, and the scheduler measures how long a step takes.
+        self.context.synchronize();
+        Ok(())
     }
 
     /// Draws the token that follows an entry of the last step.
@@ -720,60 +573,6 @@ impl Computer<'_> {
     }
 }
 
-/// The devices to offload to, by name. When none is named, those that llama.cpp takes by itself: every graphics processor with
-/// memory of its own, or else the integrated one.
-fn choose_devices(names: &[String]) -> Result<Vec<LlamaBackendDevice>, String> {
-    let devices = list_llama_ggml_backend_devices();
-    for device in &devices {
-        tracing::info!(name = %device.name, description = %device.description, backend = %device.backend,
-            free_mib = device.memory_free >> 20, "llama.cpp sees a device.");
-    }
-    if names.is_empty() {
-        let of = |kind| {
-            let devices = devices.iter().filter(move |it| it.device_type == kind);
-            devices.cloned().collect::<Vec<_>>()
-        };
-        let discrete = of(LlamaBackendDeviceType::Gpu);
-        return Ok(if discrete.is_empty() {
-            of(LlamaBackendDeviceType::IntegratedGpu)
-        } else {
-            discrete
-        });
-    }
-    let known: Vec<String> = devices.iter().map(|device| device.name.clone()).collect();
-    let find = |name: &String| {
-        let device = devices.iter().find(|device| device.name == *name).cloned();
-        let device = device.ok_or_else(|| {
-            format!(
-                "engine.devices: there is no device \"{name}\"; llama.cpp sees {}",
-                known.join(", ")
-            )
-        })?;
-        match device.device_type {
-            LlamaBackendDeviceType::Cpu | LlamaBackendDeviceType::Accelerator => Err(format!(
-                "engine.devices: \"{name}\" is the processor, to which nothing is offloaded: to compute there, \
-                 use engine.gpu_layers = 0 and name no device"
-            )),
-            _ => Ok(device),
-        }
-    };
-    names.iter().map(find).collect()
-}
-
-fn room(devices: &[LlamaBackendDevice], available: Option<u64>) -> Room {
-    let mut room = Room::default();
-    for device in devices {
-        let free = device.memory_free as u64;
-        if device.device_type == LlamaBackendDeviceType::IntegratedGpu {
-            room.shared += free;
-        } else {
-            room.apart += free;
-        }
-    }
-    room.shared = available.map_or(room.shared, |available| room.shared.min(available));
-    room
-}
-
 fn specials(model: &LlamaModel) -> Specials {
     let vocab = model.vocab();
     let mut control = Vec::new();
@@ -798,102 +597,6 @@ fn specials(model: &LlamaModel) -> Specials {
         }
     }
     Specials::new(control, user_defined)
-}
-
-/// Whether always the likeliest token is drawn: scores divided by next to nothing become infinite.
-fn is_cold(sampling: &Sampling) -> bool {
-    sampling.temperature < 1e-4
-}
-
-fn repeats_cost(sampling: &Sampling) -> bool {
-    sampling.repeat_penalty != 1.0 && sampling.repeat_last_n > 0
-}
-
-/// The token with the highest score, the first where several have it, as llama.cpp's greedy sampler chooses it.
-fn likeliest(scores: &[f32], never: &[Token]) -> Option<Token> {
-    let may = |token: usize| Token::try_from(token).ok().filter(|it| !never.contains(it));
-    let highest = highest(scores);
-    let first = scores.iter().position(|score| *score == highest);
-    // Of scores that are no numbers, which are all equally good, the first.
-    first.and_then(may).or_else(|| {
-        let others = scores.iter().enumerate();
-        let others = others.filter_map(|(token, score)| Some((may(token)?, *score)));
-        let best = others.reduce(|best, other| if other.1 > best.1 { other } else { best });
-        best.map(|(token, _)| token)
-    })
-}
-
-/// Draws a token that the form allows.
-fn bound(scores: &[f32], chain: &mut LlamaSampler, form: &mut Form) -> Drawn {
-    match allowed_token(scores, chain, form) {
-        Some(token) if form.is_complete() => Drawn::Last(token),
-        Some(token) => Drawn::Token(token),
-        None if form.is_complete() => Drawn::Nothing,
-        None => Drawn::Broken,
-    }
-}
-
-fn allowed_token(scores: &[f32], chain: &mut LlamaSampler, form: &mut Form) -> Option<Token> {
-    let every = || {
-        let tokens = (0..).zip(scores);
-        let data = tokens.map(|(token, score)| LlamaTokenData::new(LlamaToken(token), *score, 0.0));
-        LlamaTokenDataArray::from_iter(data, false)
-    };
-    let mut free = every();
-    free.apply_sampler(chain);
-    let mut token = free.selected_token()?;
-    // Most of the time the model keeps to the form by itself, and looking at the whole vocabulary takes long.
-    if !form.allows(token.0) {
-        let mut left = every();
-        match form.allowed() {
-            Some(allowed) => left
-                .data
-                .retain(|it| u32::try_from(it.id().0).is_ok_and(|id| allowed.is_allowed(id))),
-            // The likeliest that does.
-            None => {
-                let by_score =
-                    |a: &LlamaTokenData, b: &LlamaTokenData| b.logit().total_cmp(&a.logit());
-                left.data
-                    .select_nth_unstable_by(LIKELIEST.min(scores.len() - 1), by_score);
-                left.data.truncate(LIKELIEST);
-                left.data.sort_unstable_by(by_score);
-                let found = left.data.iter().find(|it| form.allows(it.id().0)).copied();
-                left.data = found.into_iter().collect();
-            }
-        }
-        if left.data.is_empty() {
-            return None;
-        }
-        left.apply_sampler(chain);
-        token = left.selected_token()?;
-    }
-    chain.accept(token);
-    form.accept(token.0).then_some(token.0)
-}
-
-/// The highest of these scores; one that is not a number counts as the lowest.
-fn highest(scores: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let greater = |one: f32, other: f32| if other > one { other } else { one };
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let (chunks, rest) = scores.as_chunks::<LANES>();
-    // Side by side, so that the compiler can use the processor's wide instructions: the order of comparing does not matter.
-    for chunk in chunks {
-        for (lane, score) in lanes.iter_mut().zip(chunk) {
-            *lane = greater(*lane, *score);
-        }
-    }
-    lanes
-        .into_iter()
-        .chain(rest.iter().copied())
-        .fold(f32::NEG_INFINITY, greater)
-}
-
-/// llama.cpp takes the largest number for "draw one yourself", so the same seed would not give the same reply.
-fn seed(request: &Request) -> u32 {
-    use std::hash::{BuildHasher, RandomState};
-    let drawn = || u32::try_from(RandomState::new().hash_one(0) & u64::from(u32::MAX)).unwrap_or(0);
-    request.seed.unwrap_or_else(drawn).min(u32::MAX - 1)
 }
 
 #[cfg(test)]

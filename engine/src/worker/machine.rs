@@ -52,9 +52,24 @@ pub(crate) fn threads() -> u32 {
     u32::try_from(cores.map_or(usable, |cores| cores.min(usable))).unwrap_or(1)
 }
 
+/// Refuses a processor without the instructions that this program was compiled for: it would be ended at the first of them, without a word.
+///
+/// # Errors
+/// What is missing, and the remedy.
+pub(crate) fn check() -> Result<(), String> {
+    let lacking = lacking();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "this program was compiled for a processor with {}, which this one lacks: compile it here (./scripts/run does), or name a model server",
+        lacking.join(", ")
+    ))
+}
+
 /// Instructions that this program was compiled for (`scripts/setup.sh` chooses those beyond the baseline) and that this processor lacks.
 /// To be asked before anything of ggml runs, which would end the process.
-pub(crate) fn lacking() -> Vec<&'static str> {
+fn lacking() -> Vec<&'static str> {
     #[cfg(target_arch = "x86_64")]
     let needed = [
         ("AVX2", true, is_x86_feature_detected!("avx2")),
@@ -65,6 +80,14 @@ pub(crate) fn lacking() -> Vec<&'static str> {
             "AVX-512",
             is_on(option_env!("GGML_AVX512")),
             is_x86_feature_detected!("avx512f"),
+        ),
+        (
+            "AVX-512 BW, CD, DQ and VL",
+            is_on(option_env!("GGML_AVX512")),
+            is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512cd")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl"),
         ),
         (
             "AVX-512 VBMI",

@@ -8,8 +8,8 @@ use super::settings::{GpuLayers, WorkerSettings};
 
 /// Tokens decoded at most in one step; the worker's batch size.
 pub(crate) const BATCH: u32 = 512;
-/// Tokens of the beginnings that are kept to be shared: those of ten personas have about a hundred tokens each, or three hundred with examples.
-const SHARED: u32 = 2048;
+/// Tokens of the beginnings that are kept to be shared, of all personas together: one with examples has some three hundred.
+const SHARED: u32 = 4096;
 /// llama.cpp rounds the size of a context up to a multiple of this.
 const CELL_BLOCK: u32 = 256;
 /// Code, tokenizer tables and small buffers.
@@ -56,7 +56,7 @@ impl Plan {
     pub(crate) fn new(gguf: &Gguf, settings: &WorkerSettings) -> Self {
         let trained = gguf.context_length.unwrap_or(2048).max(128);
         let context = settings.context.unwrap_or_else(|| trained.min(8192));
-        let shared = context.min(SHARED);
+        let shared = SHARED;
         let cells = context
             .saturating_mul(settings.slots)
             .saturating_add(shared)
@@ -200,9 +200,9 @@ mod tests {
     #[test]
     fn the_cache_grows_with_context_and_slots() {
         let plan = plan();
-        assert_eq!((plan.context, plan.cells), (8192, 34_816));
+        assert_eq!((plan.context, plan.cells), (8192, 36_864));
         // 128 KiB a token in 16 bits.
-        assert_eq!(plan.cache, 34_816 * 131_072);
+        assert_eq!(plan.cache, 36_864 * 131_072);
         let small = WorkerSettings {
             context: Some(1000),
             slots: 1,
@@ -212,7 +212,7 @@ mod tests {
         let small = Plan::new(&big(), &small);
         assert_eq!(
             (small.context, small.cells, small.cache),
-            (1000, 2048, 2048 * 69_632)
+            (1000, 5120, 5120 * 69_632)
         );
     }
 
@@ -228,7 +228,7 @@ mod tests {
         } = plan.check(0, 32, 6 << 30).unwrap_err();
         assert_eq!((needed, available), (everything, 6 << 30));
         for part in [
-            "about 8.6 GiB",
+            "about 8.8 GiB",
             "6.0 GiB is free",
             "engine.context",
             "quantised",

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,14 +25,24 @@ pub struct Pool {
     lives: watch::Sender<u64>,
     /// Held by who waits for a model to load, and by who waits for others to end. Tokio's locks let everybody through in the order of
     /// coming.
-    loading: tokio::sync::Mutex<()>,
+    loading: Arc<tokio::sync::Mutex<()>>,
     ending: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
 struct Running {
     model: PathBuf,
+    /// The file as it was when the worker was made.
+    stamp: Option<Stamp>,
     worker: Arc<Worker>,
+}
+
+/// By which a file that was changed, or is there now, is known: its length in bytes and when it was written.
+type Stamp = (u64, SystemTime);
+
+fn stamp(model: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(model).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 impl Running {
@@ -48,25 +58,32 @@ impl Default for Pool {
             limits: Limits::default(),
             running: Mutex::default(),
             lives: watch::Sender::default(),
-            loading: tokio::sync::Mutex::default(),
+            loading: Arc::default(),
             ending: tokio::sync::Mutex::default(),
         }
     }
 }
 
 impl Pool {
-    /// Starts a model's worker without waiting for it, unless it has one that was not refused for want of memory. Must be called inside a
-    /// tokio runtime.
+    /// Starts a model's worker without waiting for it, unless it has one. One that was refused for want of memory, or could not use a file that
+    /// is another one now, is none. Must be called inside a tokio runtime.
     pub fn start(&self, settings: &WorkerSettings) -> Arc<Worker> {
+        let stamp = stamp(&settings.model);
         let mut running = self.running();
         running.retain(|it| {
-            it.model != settings.model || !matches!(it.worker.readiness(), Readiness::NoRoom(_))
+            it.model != settings.model
+                || match it.worker.readiness() {
+                    Readiness::NoRoom(_) => false,
+                    Readiness::Failed(_) => it.stamp == stamp,
+                    Readiness::Ready | Readiness::Waiting(_) => true,
+                }
         });
         let place = running.iter().position(|it| it.model == settings.model);
         let last = match place {
             Some(place) => running.remove(place),
             None => Running {
                 model: settings.model.clone(),
+                stamp,
                 worker: Arc::new(Worker::supervise(
                     self.program.clone(),
                     settings.clone(),
@@ -92,7 +109,9 @@ impl Pool {
             return Ok(worker);
         }
         // One after the other: whether the next fits is known when the one before has taken its memory.
-        let _loading = self.loading.lock().await;
+        let loading = Arc::new(Arc::clone(&self.loading).lock_owned().await);
+        // Whoever began to load one may not wait for it any more.
+        self.all_loaded(&settings.model).await;
         loop {
             let worker = self.start(settings);
             let unfit = match worker.ready().await {
@@ -113,7 +132,29 @@ impl Pool {
                 for_model = %settings.model.display(),
                 "A model's worker ends, since another model needs the memory."
             );
-            other.worker.stop().await;
+            // Even if nobody waits for it any more: the next one is to load when the memory is there.
+            let guard = Arc::clone(&loading);
+            let ended = tokio::spawn(async move {
+                other.worker.stop().await;
+                drop(guard);
+            });
+            if let Err(panic) = ended.await {
+                tracing::error!(%panic, "A model's worker could not be ended.");
+            }
+        }
+    }
+
+    /// Waits until every other model's worker has its memory, or has failed.
+    async fn all_loaded(&self, but: &Path) {
+        let is_other = |it: &&Running| it.model != but;
+        let others: Vec<Arc<Worker>> = {
+            let running = self.running();
+            let others = running.iter().filter(is_other);
+            others.map(|it| Arc::clone(&it.worker)).collect()
+        };
+        for worker in others {
+            // What became of it its own people hear.
+            drop(worker.ready().await);
         }
     }
 
@@ -134,7 +175,14 @@ impl Pool {
         let Readiness::NoRoom(shortage) = refused.readiness() else {
             return true;
         };
-        let taken: u64 = self.running().iter().map(|it| it.worker.needed()).sum();
+        // Those that failed have given theirs back.
+        let is_ready = |it: &&Running| it.worker.readiness() == Readiness::Ready;
+        let running = self.running();
+        let taken: u64 = running
+            .iter()
+            .filter(is_ready)
+            .map(|it| it.worker.needed())
+            .sum();
         shortage.needed <= shortage.available.saturating_add(taken)
     }
 
@@ -162,9 +210,16 @@ impl Pool {
         found.map_or(Readiness::Ready, |it| it.worker.readiness())
     }
 
-    /// Whether a model has a worker.
+    /// Whether a model has a worker that has its memory, or is getting it.
     pub fn runs(&self, model: &Path) -> bool {
-        self.running().iter().any(|it| it.model == model)
+        let has_memory = |it: &Running| {
+            matches!(
+                it.worker.readiness(),
+                Readiness::Ready | Readiness::Waiting(_)
+            )
+        };
+        let running = self.running();
+        running.iter().any(|it| it.model == model && has_memory(it))
     }
 
     /// The workers that there are.

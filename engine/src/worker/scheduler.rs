@@ -4,6 +4,7 @@
 //! What a slot has decoded stays there: the next turn of the same chat computes only what is new. The beginning that all chats of a
 //! persona have is computed once (`prefixes`): other chats take it over. A chat whose slot is given away finds its tail again (`tails`).
 
+mod grant;
 mod prefixes;
 mod rotation;
 mod shares;
@@ -16,6 +17,7 @@ mod tests;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use self::grant::{Left, grant};
 use self::prefixes::Prefixes;
 pub(crate) use self::prefixes::common;
 use self::rotation::Rotation;
@@ -40,6 +42,8 @@ const STEP: Duration = Duration::from_millis(500);
 const LEAST_CHUNK: usize = 32;
 /// A shorter tail is computed again as quickly as it is copied.
 const LEAST_TAIL: usize = 32;
+/// Each admission of somebody else makes up for so many tokens, of those read, that who waits had before: a tenth of what a short reply costs.
+const PATIENCE: u64 = 16;
 /// Until the pace is known.
 const FIRST_CHUNK: usize = 128;
 
@@ -78,6 +82,8 @@ pub(crate) struct Job {
     pub(crate) deadline: Instant,
     /// What came of it before it lost a slot.
     pub(crate) before: Option<Before>,
+    /// Admissions before it came, which [`Scheduler::submit`] counts.
+    pub(crate) came: u64,
 }
 
 /// What was done for a request that has to go on in another slot. Its prompt now holds what was generated, too.
@@ -232,15 +238,21 @@ impl Scheduler {
         }
     }
 
-    /// Takes a request, or says that the queue is full.
-    pub(crate) fn submit(&mut self, job: Job) -> Result<(), Full> {
+    /// Whether a request of this person's can wait, or one in the background. Those that will get a slot at the next admission do not wait, and
+    /// nobody fills the queue alone.
+    pub(crate) fn has_room(&self, whose: &Option<ShareKey>, background: bool) -> bool {
         let idle = self.limits.slots - self.works().count();
-        // Those that will get a slot at the next admission do not wait. Nobody fills the queue alone.
-        let own = self.queue.iter().filter(|other| other.whose == job.whose);
-        let is_crowded = own.count() >= self.limits.queue.div_ceil(2) + idle;
-        if self.queue.len() >= self.limits.queue + idle || is_crowded {
+        let is_own = |job: &&Job| job.background == background && job.whose == *whose;
+        let own = self.queue.iter().filter(is_own).count();
+        self.queue.len() < self.limits.queue + idle && own < self.limits.queue.div_ceil(2) + idle
+    }
+
+    /// Takes a request, or says that the queue is full.
+    pub(crate) fn submit(&mut self, mut job: Job) -> Result<(), Full> {
+        if !self.has_room(&job.whose, job.background) {
             return Err(Full);
         }
+        job.came = self.admissions;
         self.queue.push_back(job);
         Ok(())
     }
@@ -250,14 +262,9 @@ impl Scheduler {
         self.slots.iter().filter_map(|slot| slot.work.as_ref())
     }
 
-    /// Whether no request is in a slot.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.works().next().is_none()
-    }
-
     /// Whether there is nothing to do at all.
     pub(crate) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.is_drained()
+        self.queue.is_empty() && self.works().next().is_none()
     }
 
     /// Gives waiting requests a slot: who has and had least first, and those in the background last. Where somebody has many while another waits,
@@ -339,8 +346,19 @@ impl Scheduler {
         }
     }
 
-    /// What the slots hold of chats is to be saved under these names, since the whole cache is going to be lost. Nobody may be running.
+    /// The whole cache is going to be lost: what the slots hold of chats is to be saved under these names, and what is running waits on.
     pub(crate) fn save_all(&mut self) -> Vec<(usize, Ticket)> {
+        let mut running: Vec<usize> = (0..self.slots.len())
+            .filter(|index| self.slots[*index].work.is_some())
+            .collect();
+        // Each goes to the front of the queue, so that the one that was admitted first is first again.
+        running.sort_by_key(|index| {
+            let work = self.slots[*index].work.as_ref();
+            std::cmp::Reverse(work.map(|work| work.admitted))
+        });
+        for index in running {
+            self.take_away(index);
+        }
         let mut saves = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
             if let Some(chat) = slot.tail_of() {
@@ -369,7 +387,7 @@ impl Scheduler {
     }
 
     /// Takes a slot away when all are taken and somebody waits: one of the background, or the newest of who has two more than the one who waits,
-    /// or has one more and had far more lately. What was generated is not lost: the request waits on as one with a longer prompt.
+    /// or has one more and had far more lately.
     fn park(&mut self) {
         let is_full = self.works().count() == self.limits.slots;
         let Some((_, next)) = self.next_in_line().filter(|_| is_full) else {
@@ -393,9 +411,13 @@ impl Scheduler {
                 let has = self.has(&work.job.whose);
                 (work.job.background, has, work.admitted)
             });
-        let Some(index) = victim.map(|(index, _)| index) else {
-            return;
-        };
+        if let Some((index, _)) = victim {
+            self.take_away(index);
+        }
+    }
+
+    /// Takes a slot away. What was generated is not lost: the request waits on as one with a longer prompt.
+    fn take_away(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         let Some(work) = slot.work.take() else { return };
         let Work {
@@ -437,11 +459,13 @@ impl Scheduler {
         let first = waiting.min_by_key(|(place, job)| {
             let is_new = job.before.is_none();
             let had_far_more = self.shares.lately(&job.whose) - least > FAR_MORE;
+            // Where new people keep coming, who had something already would otherwise wait for ever.
+            let waited = PATIENCE * (self.admissions - job.came);
             (
                 self.has(&job.whose),
                 had_far_more,
                 is_new,
-                self.shares.had(&job.whose),
+                self.shares.had(&job.whose).saturating_sub(waited),
                 *place,
             )
         });
@@ -506,19 +530,11 @@ impl Scheduler {
                 });
                 slot.kept.push(token);
                 if let Some(work) = &slot.work {
-                    self.shares.charge(&work.job.whose, GENERATED);
+                    self.shares.charge(&work.job, GENERATED);
                 }
             }
         }
         let generating = entries.len();
-        let mut room = self
-            .limits
-            .batch
-            .saturating_sub(entries.len())
-            .min(self.chunk);
-        // Half a step's worth: of eight who write at the same moment half then wait a quarter less for their first word, and the last 5 % longer
-        // (`simulation`); ending each step with the first whole prompt made twice as many steps, and the median worse again.
-        let enough = room / 2;
         let mut prompts: Vec<_> = self
             .slots
             .iter_mut()
@@ -529,31 +545,9 @@ impl Scheduler {
             let work = slot.work.as_ref();
             work.map(|work| (work.job.background, work.admitted))
         });
-        let left: Vec<usize> = prompts.iter().map(|(_, slot)| slot.prompt_left()).collect();
-        let mut granted = vec![0; prompts.len()];
-        // What is short need not wait until all that came before is read, as long as that gets half of the step.
-        let mut ahead = room / 2;
-        let mut shortest: Vec<usize> = (0..prompts.len()).collect();
-        shortest.sort_by_key(|place| left[*place]);
-        for place in shortest {
-            let (_, slot) = &prompts[place];
-            if slot.work.as_ref().is_some_and(|work| !work.job.background) {
-                granted[place] = left[place].min(ahead);
-                ahead -= granted[place];
-            }
-        }
-        room -= granted.iter().sum::<usize>();
-        let mut read = 0;
-        for (place, left) in left.iter().enumerate() {
-            let more = room.min(left - granted[place]);
-            granted[place] += more;
-            room -= more;
-            read += granted[place];
-            // Whoever's prompt is whole need not wait for the others' to be read.
-            if granted[place] == *left && read >= enough {
-                break;
-            }
-        }
+        let left: Vec<Left> = prompts.iter().map(|(_, slot)| slot.left()).collect();
+        let room = self.limits.batch.saturating_sub(generating);
+        let granted = grant(&left, room.min(self.chunk));
         for ((index, slot), tokens) in prompts.into_iter().zip(granted) {
             let Some(work) = &slot.work else { continue };
             let from = slot.kept.len();
@@ -566,7 +560,7 @@ impl Scheduler {
                     draw: position + 1 == work.job.prompt.len(),
                 });
             }
-            self.shares.charge(&work.job.whose, tokens as u64);
+            self.shares.charge(&work.job, tokens as u64);
             slot.kept.extend(&work.job.prompt[from..until]);
         }
         if entries.len() > generating {
@@ -586,8 +580,13 @@ impl Scheduler {
             }
             work.is_pinned = true;
             let beginning = &slot.kept[..lead];
-            if let Some((to, empty)) = self.prefixes.keep(slot.adapter, beginning, self.admissions)
-            {
+            let kept = self.prefixes.keep(
+                slot.adapter,
+                beginning,
+                self.admissions,
+                work.job.background,
+            );
+            if let Some((to, empty)) = kept {
                 let loan = Loan {
                     from: index,
                     to,
@@ -732,6 +731,15 @@ impl Slot {
     fn tail_of(&self) -> Option<&ChatKey> {
         let chat = self.chat.as_ref();
         chat.filter(|_| self.kept.len() >= LEAST_TAIL)
+    }
+
+    /// What is left to read of the prompt here.
+    fn left(&self) -> Left {
+        let work = self.work.as_ref();
+        Left {
+            tokens: self.prompt_left(),
+            background: work.is_some_and(|work| work.job.background),
+        }
     }
 
     fn prompt_left(&self) -> usize {

@@ -28,6 +28,8 @@ use crate::text::TextStream;
 const QUEUE: usize = 64;
 /// Beginnings whose tokens are remembered; there are about as many as personas.
 const BEGINNINGS: usize = 256;
+/// Commands are taken for about so long before the next step.
+const TAKING: Duration = Duration::from_millis(100);
 /// Models from this many weights on can summarise what they read; the smaller ones make things up.
 const CAPABLE: u64 = 1_000_000_000;
 
@@ -177,7 +179,7 @@ impl Service {
         }
     }
 
-    /// Works until told to stop (`None`) or until an adapter has to be loaded and nobody is generating.
+    /// Works until told to stop (`None`) or until an adapter has to be loaded.
     fn run(
         &mut self,
         llama: &Llama,
@@ -186,14 +188,19 @@ impl Service {
         commands: &Receiver<Command>,
     ) -> Result<Option<AdapterFile>, String> {
         loop {
+            let started = Instant::now();
             while let Some(command) = self.next_command(commands) {
                 if command == Command::Stop {
                     return Ok(None);
                 }
                 self.take(llama, computer, command)?;
+                // Long prompts and forms take a while, and others wait for their next word.
+                if started.elapsed() > TAKING {
+                    break;
+                }
             }
             self.expire(llama, computer, Instant::now())?;
-            if let Some(file) = self.wanted.take_if(|_| self.scheduler.is_drained()) {
+            if let Some(file) = self.wanted.take() {
                 for (slot, ticket) in self.scheduler.save_all() {
                     self.save(computer, slot, ticket);
                 }
@@ -348,6 +355,10 @@ impl Service {
         adapter: Option<Adapter>,
         since: Instant,
     ) -> Result<(), EngineError> {
+        // Before anything costly is done for it.
+        if !self.scheduler.has_room(&request.whose, request.background) {
+            return Err(EngineError::Busy);
+        }
         let template = self
             .templates
             .get(llama, &self.base, request.template.as_deref())?;
@@ -387,6 +398,7 @@ impl Service {
             background: request.background,
             deadline,
             before: None,
+            came: 0,
         };
         self.scheduler
             .submit(job)
@@ -475,12 +487,10 @@ impl Service {
         computer: &mut Computer,
         adapters: &mut Adapters,
     ) -> Result<(), String> {
-        if self.wanted.is_none() {
-            for admission in self.scheduler.admit() {
-                self.make_way(computer, &admission);
-                if !self.begin(computer, &admission) {
-                    self.scheduler.lose(admission.slot);
-                }
+        for admission in self.scheduler.admit() {
+            self.make_way(computer, &admission);
+            if !self.begin(computer, &admission) {
+                self.scheduler.lose(admission.slot);
             }
         }
         let started = Instant::now();
@@ -524,9 +534,9 @@ impl Service {
                     self.end(llama, computer, &ended, FinishReason::Stop)
                 });
             }
-            Drawn::Broken => {
+            Drawn::Broken(fault) => {
                 let ended = self.scheduler.finish(entry.slot);
-                return ended.map_or(Ok(()), |ended| self.break_off(computer, &ended));
+                return ended.map_or(Ok(()), |ended| self.break_off(computer, &ended, fault));
             }
         };
         let at_limit = self.scheduler.drawn(entry.slot, token);
@@ -551,10 +561,14 @@ impl Service {
     }
 
     /// Ends a request whose form could not be kept.
-    fn break_off(&mut self, computer: &mut Computer, ended: &Ended) -> Result<(), String> {
+    fn break_off(
+        &mut self,
+        computer: &mut Computer,
+        ended: &Ended,
+        fault: &str,
+    ) -> Result<(), String> {
         self.cut(computer, ended);
         self.streams.remove(&ended.call);
-        let fault = "it leaves so much open that looking through it takes too long";
         self.output.say(&Report::Event {
             call: ended.call,
             event: Err(EngineError::Formless(fault.into())),
@@ -650,7 +664,7 @@ impl Service {
         })
     }
 
-    /// Looks an adapter up; a new one is checked here and loaded when nobody is generating.
+    /// Looks an adapter up; a new one is checked here and loaded before the next step.
     fn adapter(&self, path: Option<&Path>) -> Result<Found, EngineError> {
         let Some(path) = path else {
             return Ok(Found::Loaded(None));
@@ -680,7 +694,7 @@ impl Service {
         file: AdapterFile,
         loaded: Result<Adapter, String>,
     ) -> Result<(), String> {
-        // The new context's cache is empty. Nobody was generating.
+        // The new context's cache is empty. Nothing is in a slot.
         self.scheduler.lose_everything();
         let refused = match loaded {
             Ok(adapter) => {

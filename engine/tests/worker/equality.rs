@@ -1,15 +1,13 @@
 //! The same reply, however it comes about: alone, beside others, after its tail was away, after the worker died. Always the likeliest words,
 //! since only they can be compared.
 
-use std::time::Duration;
-
 use chatfriends_engine::{
     FlashAttention, Generate, Request, Role, Sampling, Worker, WorkerSettings,
 };
 use libtest_mimic::Trial;
 
 use crate::asking::{ask, in_chat, message, ready_with, request};
-use crate::rig::{settings, trial};
+use crate::rig::{kill, replaced, settings, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -134,15 +132,10 @@ async fn restarted(flash_attention: FlashAttention) -> Vec<String> {
             chat.turn(&worker).await;
         }
     }
-    let pid = worker.pid().expect("it lives");
-    let killed = std::process::Command::new("kill")
-        .args(["-9", &pid.to_string()])
-        .status();
-    assert!(killed.expect("kill can be run").success());
-    while worker.pid() == Some(pid) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    worker.ready().await.expect("another one starts");
+    let pid = worker.pid();
+    kill(pid);
+    let back = replaced(&worker, pid).await;
+    back.expect("another one starts");
     for chat in &mut chats {
         chat.turn(&worker).await;
     }

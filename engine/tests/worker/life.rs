@@ -3,11 +3,11 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use chatfriends_engine::{EngineError, Generate, Readiness, Worker, WorkerSettings};
+use chatfriends_engine::{EngineError, Generate, Readiness, WorkerSettings};
 use libtest_mimic::Trial;
 
 use crate::asking::{ask, begin_endless, collect, ready, ready_for_long, request};
-use crate::rig::{check_fails, settings, start, starter, trial};
+use crate::rig::{check_fails, kill, replaced, settings, start, starter, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -34,29 +34,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("stopping_ends_open_replies", stopping_ends_open_replies),
     ]
-}
-
-fn kill(pid: Option<u32>) {
-    let pid = pid.expect("a ready worker has a process").to_string();
-    assert!(
-        // The shell's own `kill`; a program of that name is not everywhere.
-        Command::new("sh")
-            .args(["-c", "kill -9 \"$0\"", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-}
-
-/// Waits until another worker is ready in place of a killed one, or is given up.
-async fn replaced(worker: &Worker, killed: Option<u32>) -> Result<(), EngineError> {
-    // The process is gone a moment before readiness tells of it, so that neither its going nor readiness alone will do.
-    while worker.pid().is_none_or(|next| Some(next) == killed)
-        && !matches!(worker.readiness(), Readiness::Failed(_))
-    {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    worker.ready().await
 }
 
 async fn a_killed_worker_is_reported_within_a_second_and_comes_back() {

@@ -1,4 +1,4 @@
-//! What the tests share: a runtime, the starter model, a worker.
+//! What the tests share: a runtime, the starter model, a worker and its death.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -47,4 +47,30 @@ pub(crate) async fn check_fails(settings: WorkerSettings, expected: &str) {
     // No crash loop.
     assert_eq!(worker.pid(), None);
     worker.stop().await;
+}
+
+/// Ends a worker's process from outside.
+#[cfg(feature = "llama")]
+pub(crate) fn kill(pid: Option<u32>) {
+    let pid = pid.expect("a ready worker has a process").to_string();
+    assert!(
+        // The shell's own `kill`; a program of that name is not everywhere.
+        std::process::Command::new("sh")
+            .args(["-c", "kill -9 \"$0\"", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+/// Waits until another worker is ready in place of a killed one, or is given up.
+#[cfg(feature = "llama")]
+pub(crate) async fn replaced(worker: &Worker, killed: Option<u32>) -> Result<(), EngineError> {
+    // The process is gone a moment before readiness tells of it, so that neither its going nor readiness alone will do.
+    while worker.pid().is_none_or(|next| Some(next) == killed)
+        && !matches!(worker.readiness(), Readiness::Failed(_))
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    worker.ready().await
 }

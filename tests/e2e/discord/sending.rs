@@ -10,7 +10,7 @@ use crate::support::fake_discord::people::Channel;
 
 const WEBHOOK_POST: &str = "/webhooks/*/*";
 
-fn with(channel: &Channel, words: &str) -> usize {
+pub(super) fn with(channel: &Channel, words: &str) -> usize {
     let all = channel.by_bot();
     all.iter()
         .filter(|shown| shown.content.contains(words))

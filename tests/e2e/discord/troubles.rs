@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::sending::with;
 use super::{write_persona, write_route};
 use crate::support::apps::on_discord;
 use crate::support::fake_discord::FakeDiscord;
@@ -26,6 +27,45 @@ async fn a_restart_answers_what_was_not_answered_once() {
     discord.until_identified(2).await;
     chat.says(&yun, "and now?");
     chat.until_count(2).await;
+    drop(daemon);
+}
+
+/// Discord tells of it never again, and who wrote it waits for an answer.
+#[tokio::test]
+async fn what_was_written_while_it_was_away_is_answered_once() {
+    let (model, discord, home, daemon) = on_discord().await;
+    let (yun, min) = (discord.person("yun"), discord.person("min"));
+    let chat = discord.private(&yun);
+    let general = discord.guild("club").channel("general");
+    chat.says(&yun, "hello");
+    general.says(&min, "Joey, hello");
+    chat.until_count(1).await;
+    general.until_count(1).await;
+    daemon.stop().await;
+    chat.says(&yun, "are you there?");
+    chat.says(&yun, "I want to kill myself");
+    general.says(&min, "what shall we eat, Yun?");
+    for number in 0..120 {
+        general.says(&min, &format!("chatter {number}"));
+    }
+    general.says(&min, "Joey, and you?");
+    let daemon = home.start().await;
+    model.asked_for("are you there?").await;
+    model.asked_for("and you?").await;
+    chat.until_text("988").await;
+    chat.until_count(3).await;
+    general.until_count(2).await;
+    // Once more, when everything is answered: nothing is.
+    daemon.stop().await;
+    let daemon = home.start().await;
+    discord.until_identified(3).await;
+    chat.says(&yun, "last one");
+    general.says(&min, "Joey, last one");
+    chat.until_count(4).await;
+    general.until_count(3).await;
+    assert_eq!(with(&chat, "988"), 1);
+    assert_eq!(with(&chat, "Okay."), 3);
+    assert_eq!(with(&general, "Okay."), 3);
     drop(daemon);
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::DropGuard;
 
+use super::crossings::{Crossings, cross};
 use super::{in_time, serving};
 
 /// What a chat template may add to a message.
@@ -109,15 +111,20 @@ impl FakeModel {
 
     /// With a context of so many tokens; the daemon must be told the same with `server.context`.
     pub(crate) async fn with_context(context: usize) -> Self {
-        Self::serve(context, false).await
+        Self::serve(context, false, Crossings::new()).await
     }
 
     /// Taking OpenAI's own fields only.
     pub(crate) async fn strict() -> Self {
-        Self::serve(1 << 20, true).await
+        Self::serve(1 << 20, true, Crossings::new()).await
     }
 
-    async fn serve(context: usize, strict: bool) -> Self {
+    /// Its requests are counted there.
+    pub(crate) async fn start_behind(crossings: Crossings) -> Self {
+        Self::serve(1 << 20, false, crossings).await
+    }
+
+    async fn serve(context: usize, strict: bool, crossings: Crossings) -> Self {
         let (listener, address) = serving::listen().await;
         // As model servers have it: otherwise each piece of a reply but the first waits until the one before has been acknowledged.
         let listener = listener.tap_io(|tcp| tcp.set_nodelay(true).unwrap());
@@ -133,7 +140,8 @@ impl FakeModel {
         let router = Router::new()
             .route("/v1/models", get(models))
             .route("/v1/chat/completions", post(completions))
-            .with_state(Arc::clone(&state));
+            .with_state(Arc::clone(&state))
+            .layer(from_fn_with_state(crossings, cross));
         Self {
             url: format!("http://{address}/v1"),
             state,

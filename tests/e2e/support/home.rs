@@ -81,7 +81,7 @@ impl Home {
     }
 
     /// As a service of a manager that listens at this socket and wants a sign of life within `watchdog`.
-    pub(crate) fn as_service(mut self, socket: &Path, watchdog: Duration) -> Self {
+    pub(crate) fn with_manager(mut self, socket: &Path, watchdog: Duration) -> Self {
         self.settings.extend([
             ("NOTIFY_SOCKET".to_owned(), socket.display().to_string()),
             ("WATCHDOG_USEC".to_owned(), watchdog.as_micros().to_string()),

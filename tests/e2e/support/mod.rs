@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 
 pub(crate) mod apps;
+pub(crate) mod crossings;
 pub(crate) mod daemon;
 pub(crate) mod fake_discord;
 pub(crate) mod fake_model;
@@ -19,11 +20,22 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until a condition holds.
 pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    assert!(
+        eventually_or(&mut holds).await,
+        "not in {PATIENCE:?}: {what}"
+    );
+}
+
+/// The same where the test itself says what came instead: false when it does not hold in time.
+pub(crate) async fn eventually_or(mut holds: impl AsyncFnMut() -> bool) -> bool {
     let started = Instant::now();
     while !holds().await {
-        assert!(started.elapsed() < PATIENCE, "not in {PATIENCE:?}: {what}");
+        if started.elapsed() > PATIENCE {
+            return false;
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    true
 }
 
 /// Waits for something that must come.

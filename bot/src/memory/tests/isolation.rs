@@ -1,9 +1,12 @@
 //! Nothing that was said before one audience, or by another person, is ever composed into what another may read: checked on every byte that
 //! recall returns, over random histories.
 
+use chatfriends_personas::{Language, Library, Persona};
 use proptest::prelude::*;
 
 use super::*;
+use crate::compose::{self, Draft, Ingredients, Room};
+use crate::torture;
 
 /// What a random history is made of.
 #[derive(Debug, Clone)]
@@ -34,6 +37,41 @@ fn scopes() -> Vec<Scope> {
 struct Canary {
     word: String,
     scope: Scope,
+}
+
+/// What a persona would be asked with this, whole.
+fn composed(persona: &Persona, known: &Known, scope: &Scope, words: &str) -> String {
+    let is_private = scope.owner.audience == Audience::Private;
+    let speaker = compose::Speaker {
+        name: "somebody",
+        person: &scope.owner.person,
+    };
+    let draft = Draft::new(Ingredients {
+        persona,
+        extra_system: None,
+        known,
+        words,
+        speaker: (!is_private).then_some(speaker),
+        language: Language::English,
+    });
+    let counts = vec![1; draft.texts().len()];
+    let room = Room {
+        context: 1 << 20,
+        reply: 1,
+        message_overhead: 1,
+    };
+    let prompt = draft.fit(&counts, room).unwrap();
+    let texts = prompt.messages.into_iter().map(|message| message.content);
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether what was said in one scope may stand in what is composed in another.
+fn may_read(reader: &Scope, said: &Scope) -> bool {
+    let same_audience =
+        said.owner.audience == reader.owner.audience && said.owner.persona == reader.owner.persona;
+    said.conversation == reader.conversation
+        || said.owner == reader.owner
+        || same_audience && said.owner.audience != Audience::Private
 }
 
 fn check(known: &Known, scope: &Scope, canaries: &[Canary]) {
@@ -80,13 +118,14 @@ fn check(known: &Known, scope: &Scope, canaries: &[Canary]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(40 * torture::times()))]
 
     #[test]
     fn nothing_crosses_from_one_audience_to_another(history in prop::collection::vec((0_usize..18, prop_oneof![12 => Just(Step::Say), 1 => Just(Step::StartAnew), 2 => Just(Step::Compact), 1 => Just(Step::ForgetAll)]), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (memory, scopes) = (memory(), scopes());
+            let persona = Library::load(None).library.get(&PersonaId::new("joey").unwrap()).unwrap().clone();
             let budget = WindowBudget { window: 60, summary: 25, message_overhead: 1 };
             let mut canaries: Vec<Canary> = Vec::new();
             for (number, (who, step)) in history.iter().enumerate() {
@@ -115,7 +154,13 @@ proptest! {
                 }
                 for reader in &scopes {
                     let asked = canaries.last().map(|canary| format!("what do you know about my secret {} on Friday?", canary.word)).unwrap_or_default();
-                    check(&memory.recall(reader, &asked).await.unwrap(), reader, &canaries);
+                    let known = memory.recall(reader, &asked).await.unwrap();
+                    check(&known, reader, &canaries);
+                    // What is asked holds the word itself.
+                    let prompt = composed(&persona, &known, reader, "what do you know?");
+                    for canary in canaries.iter().filter(|canary| !may_read(reader, &canary.scope)) {
+                        assert!(!prompt.contains(&canary.word), "{} in a prompt", canary.word);
+                    }
                 }
             }
         });

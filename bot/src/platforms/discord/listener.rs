@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 use serenity::all::{
     ChannelId, Context as Connection, CurrentUser, Event as GatewayEvent, GuildId, Interaction,
-    Member, MessageId, RawEventHandler,
+    Member, Message, MessageId, RawEventHandler,
 };
 use serenity::async_trait;
 use tokio::time::sleep;
 
+use super::catch_up;
 use super::channels::{Channels, Spot};
 use super::listen::{self, Doer};
 use super::menu;
@@ -26,6 +27,7 @@ use crate::metrics::{self, Count};
 use crate::platforms::event::{Event, Happening};
 use crate::platforms::health::State;
 use crate::platforms::{Button, Messenger as _, Post, PostKey, Voice};
+use crate::store::StoreError;
 use crate::studio::MadePersona;
 
 /// How long to wait before an event is given to the store again; a command must be answered within three seconds.
@@ -74,6 +76,65 @@ impl Listener {
                 "An event could not be stored yet."
             );
             sleep(wait).await;
+        }
+    }
+
+    /// Takes what somebody has written, and notes that it was meant for us if it was.
+    async fn message(&self, written: &Message, guild: Option<GuildId>) {
+        let spot = self.spot(written.channel_id, guild).await;
+        let Some(event) = listen::message(written, &spot, &self.me) else {
+            return;
+        };
+        let id = event.id.clone();
+        self.take(event).await;
+        let noted = async {
+            if self.ctx.inbox.knows(&id).await? {
+                let store = self.ctx.store.as_ref();
+                catch_up::note(store, written.channel_id, guild, written.id).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "It could not be noted how far a channel was read; after a restart some of it is read again."
+            );
+        }
+    }
+
+    /// Takes what was written while nobody was connected.
+    async fn catch_up(&self) {
+        let store = self.ctx.store.as_ref();
+        let channels = match catch_up::all(store).await {
+            Ok(channels) => channels,
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "What was written meanwhile on Discord cannot be looked for."
+                );
+                return;
+            }
+        };
+        for (channel, heard) in channels {
+            match catch_up::missed(&self.rest, &heard).await {
+                Ok(missed) => {
+                    for written in missed {
+                        if written.author.id != self.me.id {
+                            self.message(&written, heard.guild).await;
+                        }
+                    }
+                }
+                Err(fault) if fault.is_gone() => {
+                    if let Err(error) = catch_up::forget(store, channel).await {
+                        tracing::debug!(%error, "A channel that is gone could not be forgotten.");
+                    }
+                }
+                Err(fault) => tracing::warn!(
+                    %channel,
+                    error = fault.told(),
+                    "What was written in a channel meanwhile could not be read."
+                ),
+            }
         }
     }
 
@@ -216,11 +277,16 @@ impl Listener {
 #[async_trait]
 impl RawEventHandler for Listener {
     async fn raw_event(&self, _: Connection, event: GatewayEvent) {
+        let is_new = matches!(event, GatewayEvent::Ready(_));
         match event {
             GatewayEvent::Ready(_) | GatewayEvent::Resumed(_) => {
                 self.ctx
                     .health
                     .note(Platform::Discord, State::Connected(self.me.name.clone()));
+                // What came before a session that is resumed comes by itself.
+                if is_new {
+                    self.catch_up().await;
+                }
             }
             GatewayEvent::GuildCreate(event) => {
                 for channel in event.guild.channels.values().chain(&event.guild.threads) {
@@ -236,10 +302,7 @@ impl RawEventHandler for Listener {
                 if written.author.id == self.me.id {
                     return;
                 }
-                let spot = self.spot(written.channel_id, written.guild_id).await;
-                if let Some(event) = listen::message(&written, &spot, &self.me) {
-                    self.take(event).await;
-                }
+                self.message(&written, written.guild_id).await;
             }
             GatewayEvent::MessageUpdate(event) => {
                 let spot = self

@@ -5,6 +5,7 @@
 //! `tickets.rs`, and how requests are made `rest.rs`. Only files in this folder name serenity.
 
 mod budget;
+mod catch_up;
 mod channels;
 mod faces;
 mod gateway;
@@ -118,7 +119,7 @@ pub async fn look(settings: &DiscordSettings) -> Result<String, String> {
             })
         }
         Err(fault) if fault.is_wrong_token() => Err(UNKNOWN_TOKEN.to_owned()),
-        Err(fault) => Err(fault.to_string()),
+        Err(fault) => Err(fault.told()),
     }
 }
 
@@ -161,9 +162,7 @@ async fn introduced(rest: &Rest, ctx: &Context) -> (CurrentUser, GatewayIntents)
                 sleep(AFTER_WRONG_TOKEN).await;
             }
             Err(fault) => {
-                note(State::Waiting(format!(
-                    "Discord cannot be reached: {fault}"
-                )));
+                note(State::Waiting(fault.told()));
                 let wait = fault.retry_after().unwrap_or_else(|| back_off.wait());
                 sleep(wait).await;
             }

@@ -109,7 +109,18 @@ impl Rest {
         method: LightMethod,
         body: Body<'_>,
     ) -> Result<T, Fault> {
-        let response = self.send(route, method, body, Vec::new()).await?;
+        self.ask_for(route, method, body, Vec::new()).await
+    }
+
+    /// The same with a query behind the address.
+    pub(super) async fn ask_for<T: DeserializeOwned>(
+        &self,
+        route: Route<'_>,
+        method: LightMethod,
+        body: Body<'_>,
+        query: Vec<(&'static str, String)>,
+    ) -> Result<T, Fault> {
+        let response = self.send(route, method, body, query).await?;
         Ok(response.json().await.map_err(unconfirmed)?)
     }
 
@@ -308,6 +319,8 @@ struct Refused {
     code: i64,
 }
 
+const NO_WAY: &str = "; look at this machine's network and at the proxy that it needs (HTTPS_PROXY in the environment), or at discord.api_url where it is set";
+
 const ALREADY_ACKNOWLEDGED: i64 = 40_060;
 const MISSING_ACCESS: i64 = 50_001;
 const MISSING_PERMISSIONS: i64 = 50_013;
@@ -336,6 +349,18 @@ impl Fault {
     /// Whether what it was about is gone, or not ours to change.
     pub(super) fn is_gone(&self) -> bool {
         matches!(self.meaning, SendError::Gone(_))
+    }
+
+    /// What happened, for whoever runs the bot.
+    pub(super) fn told(&self) -> String {
+        match &self.meaning {
+            SendError::Unreachable(cause) | SendError::Unconfirmed(cause) => {
+                // What answers is there.
+                let remedy = if self.refused.is_some() { "" } else { NO_WAY };
+                format!("Discord cannot be reached: {cause}{remedy}")
+            }
+            other => format!("Discord: {other}"),
+        }
     }
 
     /// How long Discord asks to wait, if it does.
@@ -419,9 +444,7 @@ fn of_serenity(error: serenity::Error) -> Fault {
 /// An error on the way. Its address is left out: some hold tokens.
 fn unconfirmed(error: reqwest::Error) -> SendError {
     let connects = error.is_connect();
-    let error = error.without_url();
-    let cause = std::error::Error::source(&error)
-        .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+    let cause = format!("{:#}", anyhow::Error::new(error.without_url()));
     if connects {
         SendError::Unreachable(cause)
     } else {

@@ -25,7 +25,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::send::Telegram;
-use self::trouble::told;
+use self::trouble::{told, unreached};
 use self::update::{GetRawUpdates, SoundUpdate};
 use self::webhook::Brought;
 use super::health::{Health, State};
@@ -288,7 +288,7 @@ pub async fn check(settings: &TelegramSettings) -> Result<String, String> {
         Err(RequestError::Api(error)) if is_wrong_token(&error) => {
             return Err(WRONG_TOKEN.to_owned());
         }
-        Err(error) => return Err(format!("Telegram cannot be reached: {}", told(&error))),
+        Err(error) => return Err(unreached(&error)),
     };
     let hears = if me.can_read_all_group_messages {
         "in groups it hears everything"
@@ -348,10 +348,7 @@ impl Setbacks {
                 self.others.wait()
             }
             other => {
-                let told = told(other);
-                note(State::Waiting(format!(
-                    "Telegram cannot be reached: {told}"
-                )));
+                note(State::Waiting(unreached(other)));
                 self.others.wait()
             }
         }

@@ -27,6 +27,18 @@ pub(super) fn told(error: &RequestError) -> String {
     }
 }
 
+/// The same, where a request had no success at all.
+pub(super) fn unreached(error: &RequestError) -> String {
+    let told = told(error);
+    let remedy = match error {
+        RequestError::Network(_) | RequestError::Io(_) => {
+            "; look at this machine's network and at the proxy that it needs (HTTPS_PROXY in the environment), or at telegram.api_url where it is set"
+        }
+        _ => "",
+    };
+    format!("Telegram cannot be reached: {told}{remedy}")
+}
+
 pub(super) fn trouble(error: RequestError, repeatable: Repeatable) -> SendError {
     let cause = told(&error);
     match error {

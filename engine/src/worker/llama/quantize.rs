@@ -12,6 +12,7 @@ use std::path::Path;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::{LogOptions, send_logs_to_tracing};
 
+use crate::worker::machine;
 use crate::worker::quantize::Quantization;
 
 /// Writes `input` as `output` in another type. The input's header has been checked, and its weights are not quantised.
@@ -22,6 +23,7 @@ pub(in crate::worker) fn quantize(
     quantization: Quantization,
     threads: u32,
 ) -> Result<(), String> {
+    machine::check()?;
     send_logs_to_tracing(LogOptions::default());
     // Alive until the end: it holds ggml's tables, with which weights are converted.
     let _backend =

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use llama_cpp_2::sampling::LlamaSampler;
+
 use super::*;
-use crate::generate::{Message, Role};
+use crate::generate::{Message, Request, Role, Sampling};
 use crate::gguf;
 use crate::template::Template;
 

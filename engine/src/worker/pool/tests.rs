@@ -38,11 +38,18 @@ impl Machine {
         let script = format!(
             "cd {}; echo >> starts; \
              dd bs=4096 count=1 2> /dev/null | grep -q '\"huge\"' && {{ {}; exit; }}; \
+             [ -e broken ] && {{ {}; exit; }}; \
              mkdir loading 2> /dev/null || echo >> overlaps; sleep 0.05; rmdir loading 2> /dev/null; \
              [ $(ls -d used.* 2> /dev/null | wc -l) -ge {models} ] && {{ {}; exit; }}; \
              mkdir used.$$; {}; cat > /dev/null; rmdir used.$$",
             folder.path().display(),
             says(&[hello(), short(1000)]),
+            says(&[
+                hello(),
+                Report::Failed {
+                    reason: "it is no model".into()
+                }
+            ]),
             says(&[hello(), short(8)]),
             says(&[hello(), ready]),
         );
@@ -210,6 +217,48 @@ async fn models_are_loaded_one_after_the_other() {
     }
     assert_eq!(machine.starts(), 3);
     assert!(!machine.folder.path().join("overlaps").exists());
+    machine.pool.stop().await;
+}
+
+#[tokio::test]
+async fn a_model_whose_reader_has_left_is_loaded_before_the_next() {
+    let machine = Machine::with_memory_for(2);
+    for (left, next) in [("a", "b"), ("c", "d")] {
+        let leaving = machine.open(left);
+        let seen = machine.starts();
+        tokio::select! {
+            opened = leaving => drop(opened.unwrap()),
+            () = async {
+                while machine.starts() == seen {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            } => {}
+        }
+        machine.open(next).await.unwrap();
+    }
+    assert!(!machine.folder.path().join("overlaps").exists());
+    machine.pool.stop().await;
+}
+
+#[tokio::test]
+async fn a_model_that_could_not_be_loaded_is_tried_again_when_its_file_is_another_one() {
+    let machine = Machine::with_memory_for(1);
+    let broken = machine.folder.path().join("broken");
+    fs::write(&broken, "").unwrap();
+    let model = machine.folder.path().join("model.gguf");
+    let model = model.to_str().unwrap();
+    for _ in 0..2 {
+        let refused = machine.open(model).await;
+        assert!(
+            matches!(&refused, Err(EngineError::Refused(_))),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(machine.starts(), 1);
+    assert!(!machine.pool.runs(model.as_ref()));
+    fs::remove_file(broken).unwrap();
+    fs::write(model, "here it is").unwrap();
+    machine.open(model).await.unwrap();
     machine.pool.stop().await;
 }
 

@@ -49,12 +49,14 @@ impl Prefixes {
         Some((self.first + row, length))
     }
 
-    /// The row in which a beginning is to be kept, and those that must be emptied for it; nothing when it is kept already or too long.
+    /// The row in which a beginning is to be kept, and those that must be emptied for it; nothing when it is kept already or too long, or when
+    /// others would have to go for one that is only read `ahead`.
     pub(super) fn keep(
         &mut self,
         adapter: Option<Adapter>,
         tokens: &[Token],
         now: u64,
+        ahead: bool,
     ) -> Option<(Sequence, Vec<Sequence>)> {
         let is_kept = self
             .rows
@@ -80,6 +82,9 @@ impl Prefixes {
                     last_used: now,
                 });
                 return Some((self.first + row, emptied));
+            }
+            if ahead {
+                return None;
             }
             let used = |row: &usize| self.rows[*row].as_ref().map(|prefix| prefix.last_used);
             let oldest = (0..self.rows.len())

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::Job;
 use crate::generate::ShareKey;
 
 /// A token that is generated counts as much as so many that are read: with several chats it takes about twice as long.
@@ -65,8 +66,12 @@ impl Shares {
         fading.map_or(0.0, |fading| fading.now(self.done))
     }
 
-    /// Learns what somebody got.
-    pub(super) fn charge(&mut self, key: &Option<ShareKey>, tokens: u64) {
+    /// Learns what was done for a request. What is done in the background is nobody's: summaries, and what is read ahead.
+    pub(super) fn charge(&mut self, job: &Job, tokens: u64) {
+        if job.background {
+            return;
+        }
+        let key = &job.whose;
         if let Some(had) = self.had.get_mut(key) {
             *had += tokens;
         }

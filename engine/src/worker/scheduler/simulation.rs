@@ -217,6 +217,23 @@ fn of_thousands_nobody_starves_and_all_are_answered() {
     assert!(worst < Duration::from_secs(10), "{worst:?}");
 }
 
+/// Far more messages come than can be answered, nearly all from people who have had nothing yet.
+#[test]
+fn who_had_something_is_not_passed_over_for_ever_by_those_who_are_new() {
+    let limits = Limits { slots: 2, ..LIMITS };
+    let mut world = World::new(limits, 7);
+    let (many, one) = (5000, 5000);
+    for chat in 0..WAITING {
+        world.says(one, chat, Duration::ZERO);
+    }
+    world.live(many, Duration::from_secs(600), |_| 1.5 / many as f64);
+    let (middle, worst) = (
+        world.wait(0.5, |person| person < many),
+        world.wait(1.0, |person| person == one),
+    );
+    assert!(worst < middle, "{worst:?}, the others' median {middle:?}");
+}
+
 #[test]
 fn who_floods_hardly_makes_others_wait() {
     // As many slots as one person may have messages waiting: they could have all of them.

@@ -73,6 +73,7 @@ impl Rig {
             background: false,
             deadline: self.start + Duration::from_secs(60),
             before: None,
+            came: 0,
         }
     }
 
@@ -192,6 +193,20 @@ impl Rig {
         (ended, prompts)
     }
 
+    /// The cache is lost, with warning.
+    fn reload(&mut self) {
+        for (slot, ticket) in self.scheduler.save_all() {
+            let cache = self.cache[slot].clone();
+            let bytes = cache.len();
+            self.saved.insert(ticket, cache);
+            for ticket in self.scheduler.saved(ticket, bytes) {
+                self.saved.remove(&ticket).expect("it is there");
+            }
+        }
+        self.cache.iter_mut().for_each(Vec::clear);
+        assert!(self.scheduler.lose_everything().is_empty(), "all wait");
+    }
+
     /// The requests of which something was drawn, and that go on.
     pub(super) fn speaking(&self) -> impl Iterator<Item = CallId> {
         let speaking = self.scheduler.works().filter(|work| work.generated > 0);
@@ -233,6 +248,38 @@ fn the_next_turn_of_a_chat_computes_only_what_is_new() {
             completion_tokens: 1
         }
     );
+}
+
+/// As many personas as ship, each with a beginning of its own: what is read ahead stays, and one more does not push the first ones out.
+#[test]
+fn what_is_read_ahead_pushes_nothing_out() {
+    let limits = Limits {
+        prefixes: 16,
+        shared: 10 * 20,
+        ..LIMITS
+    };
+    let mut rig = Rig::new(limits);
+    let prompt = |persona: Token| [vec![persona; 20], vec![999]].concat();
+    for persona in 0..11 {
+        let job = Job {
+            lead: 20,
+            background: true,
+            ..rig.job(persona as CallId, None, &prompt(persona), 1)
+        };
+        rig.submit(job);
+        rig.run();
+    }
+    let mut cached = |persona: Token| {
+        let job = Job {
+            lead: 20,
+            ..rig.job(100 + persona as CallId, Some("a"), &prompt(persona), 1)
+        };
+        rig.submit(job);
+        rig.run()[0].0.usage.cached_tokens
+    };
+    assert_eq!([0, 9, 10].map(&mut cached), [20, 20, 0]);
+    // Whoever is talked with does.
+    assert_eq!(cached(10), 20);
 }
 
 #[test]
@@ -848,6 +895,8 @@ enum Act {
     Cancel(CallId),
     Forget(u8),
     Wait(u64),
+    /// The cache is made anew, as for an adapter.
+    Reload,
     Step,
 }
 
@@ -867,6 +916,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0u64..30).prop_map(Act::Cancel),
         1 => (0u8..8).prop_map(Act::Forget),
         1 => (1u64..10).prop_map(Act::Wait),
+        1 => Just(Act::Reload),
         6 => Just(Act::Step),
     ]
 }
@@ -901,7 +951,11 @@ proptest! {
                     for ticket in tickets {
                         rig.saved.remove(&ticket).expect("it is there");
                     }
+                    let key = ChatKey(chat.to_string());
+                    prop_assert!(rig.scheduler.tails.forget(&key).is_empty());
+                    prop_assert!(rig.scheduler.slots.iter().all(|slot| slot.chat.as_ref() != Some(&key)));
                 }
+                Act::Reload => rig.reload(),
                 Act::Wait(seconds) => {
                     now += Duration::from_secs(seconds);
                     for end in rig.scheduler.expire(now) {

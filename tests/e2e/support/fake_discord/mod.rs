@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -54,6 +55,7 @@ pub(crate) mod troubles;
 mod webhooks;
 mod world;
 
+use super::crossings::{Crossings, cross};
 use super::serving;
 use mentions::Ping;
 use world::{Id, World};
@@ -73,6 +75,11 @@ pub(crate) struct Served {
 
 impl FakeDiscord {
     pub(crate) async fn start() -> Self {
+        Self::start_behind(Crossings::new()).await
+    }
+
+    /// Its requests are counted there.
+    pub(crate) async fn start_behind(crossings: Crossings) -> Self {
         let (listener, address) = serving::listen().await;
         let served = Arc::new(Served {
             world: Mutex::new(World::new(format!("ws://{address}"))),
@@ -82,6 +89,7 @@ impl FakeDiscord {
             .route("/", get(gateway::connect))
             .fallback(rest::answer)
             .with_state(Arc::clone(&served))
+            .layer(from_fn_with_state(crossings, cross))
             .into_make_service_with_connect_info::<line::Cut>();
         Self {
             url: format!("http://{address}"),

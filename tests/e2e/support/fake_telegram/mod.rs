@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::DropGuard;
@@ -29,6 +30,7 @@ pub(crate) use script::Next;
 pub(crate) use shown::{Answered, Document, Shown};
 pub(crate) use updates::Webhook;
 
+use super::crossings::{Crossings, cross};
 use super::serving;
 use room::Kind;
 use world::World;
@@ -48,6 +50,11 @@ pub(crate) struct Shared {
 
 impl FakeTelegram {
     pub(crate) async fn start() -> Self {
+        Self::start_behind(Crossings::new()).await
+    }
+
+    /// Its requests are counted there.
+    pub(crate) async fn start_behind(crossings: Crossings) -> Self {
         let (listener, address) = serving::listen().await;
         let shared = Arc::new(Shared {
             world: Mutex::new(World::new()),
@@ -55,7 +62,8 @@ impl FakeTelegram {
         });
         let router = Router::new()
             .fallback(server::answer)
-            .with_state(Arc::clone(&shared));
+            .with_state(Arc::clone(&shared))
+            .layer(from_fn_with_state(crossings, cross));
         let answering = axum::serve(listener, router).into_future();
         let delivering = server::deliver(Arc::clone(&shared));
         Self {
