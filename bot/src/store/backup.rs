@@ -161,14 +161,8 @@ pub(super) struct Kept {
 
 /// The backups in a folder, newest first. Files that do not begin as one are passed over.
 pub(super) fn all(folder: &Path) -> io::Result<Vec<Kept>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
     let mut all = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
+    for path in super::paths_in(folder)? {
         if path.extension().is_some_and(|it| it == SUFFIX)
             && let Ok(header) = header(&path)
         {

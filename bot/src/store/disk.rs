@@ -188,7 +188,7 @@ impl DiskStore {
                     "The store could not be kept in order; it is tried again."
                 );
                 // A disk that is full stays so for a while.
-                stop.run_until_cancelled(tokio::time::sleep(60 * LOOK_EVERY))
+                stop.run_until_cancelled(tokio::time::sleep(10 * LOOK_EVERY))
                     .await;
             }
         }
@@ -443,6 +443,8 @@ impl Shared {
             // While the disk is full, what is open can at least be read.
             self.try_disk()?;
             self.open_again()?;
+            // The journal counts anew.
+            copying.written = 0;
         }
         let wanted = self.purges_wanted.load(Ordering::Relaxed);
         if wanted > copying.purges_done && Instant::now() >= copying.purge_not_before {
@@ -586,5 +588,43 @@ impl Shared {
             journal::forget_through(&self.folders.journal(), number)?;
         }
         Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The journal of a store that was opened again counts anew, which once was taken for less than nothing.
+    #[tokio::test]
+    async fn what_turns_out_to_be_damaged_is_mended_while_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(folder.path(), 8).await.unwrap();
+        let put = async |number: u64| {
+            let swap = Swap {
+                key: Key::of("test").number(number),
+                was: None,
+                becomes: Some(vec![b'x'; 1_000]),
+            };
+            store.commit(vec![swap]).await
+        };
+        for number in 0..20 {
+            put(number).await.unwrap();
+        }
+        store.back_up().await.unwrap();
+        put(20).await.unwrap();
+        let found = store.0.using(|live| {
+            Err::<(), _>(StoreError::Damaged {
+                path: live.database.path().to_owned(),
+                source: "a test".into(),
+            })
+        });
+        assert!(found.is_err() && put(21).await.is_err());
+        for _ in 0..2 {
+            store.look_after().await.unwrap();
+        }
+        put(21).await.unwrap();
+        let all = store.scan(Key::of("test").under()).await.unwrap();
+        assert_eq!(all.len(), 22);
     }
 }

@@ -134,14 +134,8 @@ pub(super) struct Mark {
 
 /// The files of the journal, oldest first, with the number of the first commit that each can hold.
 pub(super) fn files(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
     let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
+    for path in super::paths_in(folder)? {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         if path.extension().is_some_and(|it| it == SUFFIX)
             && let Some(first) = stem.and_then(|stem| stem.parse().ok())

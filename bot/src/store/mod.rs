@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::fmt::Debug;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -144,6 +144,15 @@ impl From<io::Error> for StoreError {
                 source: source.into(),
             },
         }
+    }
+}
+
+/// What lies in a folder; nothing where there is none.
+fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 
