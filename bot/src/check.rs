@@ -140,10 +140,7 @@ fn store(path: &Path, in_use: bool) -> Result<String, String> {
 async fn default_model(settings: &Settings) -> Result<String, String> {
     match &settings.brain {
         Brain::Starter => {
-            let beyond = settings.engine.context.and_then(|_| {
-                let starter = starter::inspect().ok()?;
-                beyond_training(&settings.engine, &starter)
-            });
+            let beyond = default_beyond_training(settings);
             let found = "the starter model, compiled in; scripts/README.md names better ones";
             Ok(with(found.to_owned(), beyond))
         }

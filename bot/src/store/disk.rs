@@ -442,9 +442,12 @@ impl Shared {
         if broken {
             // While the disk is full, what is open can at least be read.
             self.try_disk()?;
-            self.open_again()?;
+            let backup_at_once = self.open_again()?;
             // The journal counts anew.
             copying.written = 0;
+            if backup_at_once {
+                self.back_up(&mut copying)?;
+            }
         }
         let wanted = self.purges_wanted.load(Ordering::Relaxed);
         if wanted > copying.purges_done && Instant::now() >= copying.purge_not_before {
@@ -490,13 +493,15 @@ impl Shared {
         fs::remove_file(&path).and(tried)
     }
 
-    /// After an error: closes the store and opens it as at the start.
-    fn open_again(&self) -> Result<(), StoreError> {
+    /// After an error: closes the store and opens it as at the start. Whether it needs a backup at once.
+    fn open_again(&self) -> Result<bool, StoreError> {
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
         *live = None;
-        *live = Some(Live::from(opening::open(&self.folders, self.cache_mib)?));
+        let opened = opening::open_again(&self.folders, self.cache_mib)?;
+        let backup_at_once = opened.backup_at_once;
+        *live = Some(Live::from(opened));
         tracing::info!("The store was opened again after an error.");
-        Ok(())
+        Ok(backup_at_once)
     }
 
     /// Copies all records into a new database, which takes the place of the old one, so that nothing is left of what was removed. Others
@@ -620,6 +625,11 @@ mod tests {
             })
         });
         assert!(found.is_err() && put(21).await.is_err());
+        // A backup that waits for the next start goes on waiting.
+        let newest = backup::all(&store.0.folders.backups).unwrap().remove(0);
+        DiskStore::restore_next(folder.path(), &newest.path)
+            .await
+            .unwrap();
         for _ in 0..2 {
             store.look_after().await.unwrap();
         }

@@ -140,39 +140,19 @@ pub(super) struct Opened {
 /// [`StoreError::Damaged`] when nothing whole is left, [`Newer`](StoreError::Newer), [`Unusable`](StoreError::Unusable), and what the disk says.
 pub(super) fn open(folders: &Folders, cache_mib: u32) -> Result<Opened, StoreError> {
     adopt_earlier_layout(folders, cache_mib)?;
-    let opening = Opening {
-        folders,
-        cache_mib,
-        backups: backup::all(&folders.backups)?,
-        current: current(folders)?,
-    };
+    let opening = Opening::of(folders, cache_mib)?;
     if folders.restore().exists() {
         return opening.restore();
     }
-    let found = match &opening.current {
-        Some(path) => opening.take_up(path),
-        None if opening.backups.is_empty() && journal::files(&folders.journal())?.is_empty() => {
-            return opening.begin();
-        }
-        None => Err(StoreError::Damaged {
-            path: folders.memory.clone(),
-            source: "the database is gone".into(),
-        }),
-    };
-    match found {
-        Ok((database, told)) if told.reached >= opening.known(told) => {
-            opening.opened(database, told.reached)
-        }
-        Ok((database, told)) => {
-            let cause = StoreError::Damaged {
-                path: database.path().to_owned(),
-                source: "the database has lost commits".into(),
-            };
-            opening.rescue(Some((database, told)), cause)
-        }
-        Err(cause @ StoreError::Damaged { .. }) => opening.rescue(None, cause),
-        Err(error) => Err(error),
-    }
+    opening.open_what_is_there()
+}
+
+/// Opens it once more in a daemon that goes on, which knows nothing of a backup that is to be restored with the next start.
+///
+/// # Errors
+/// As for [`open`].
+pub(super) fn open_again(folders: &Folders, cache_mib: u32) -> Result<Opened, StoreError> {
+    Opening::of(folders, cache_mib)?.open_what_is_there()
 }
 
 /// The whole database with the highest number; the others are removed.
@@ -225,7 +205,46 @@ struct Opening<'a> {
     current: Option<PathBuf>,
 }
 
-impl Opening<'_> {
+impl<'a> Opening<'a> {
+    fn of(folders: &'a Folders, cache_mib: u32) -> Result<Self, StoreError> {
+        Ok(Self {
+            folders,
+            cache_mib,
+            backups: backup::all(&folders.backups)?,
+            current: current(folders)?,
+        })
+    }
+
+    /// As it is where it is whole, and otherwise what can be made of what is left.
+    fn open_what_is_there(&self) -> Result<Opened, StoreError> {
+        let found = match &self.current {
+            Some(path) => self.take_up(path),
+            None if self.backups.is_empty()
+                && journal::files(&self.folders.journal())?.is_empty() =>
+            {
+                return self.begin();
+            }
+            None => Err(StoreError::Damaged {
+                path: self.folders.memory.clone(),
+                source: "the database is gone".into(),
+            }),
+        };
+        match found {
+            Ok((database, told)) if told.reached >= self.known(told) => {
+                self.opened(database, told.reached)
+            }
+            Ok((database, told)) => {
+                let cause = StoreError::Damaged {
+                    path: database.path().to_owned(),
+                    source: "the database has lost commits".into(),
+                };
+                self.rescue(Some((database, told)), cause)
+            }
+            Err(cause @ StoreError::Damaged { .. }) => self.rescue(None, cause),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The number of the last commit that there is known to have been.
     fn known(&self, told: Told) -> u64 {
         let saved = self.backups.first().map_or(0, |kept| kept.header.number);
